@@ -1,0 +1,380 @@
+// Package deploy holds the words for what runs where and how it is changed:
+// clusters, apps, versions, what a cluster declares (Kustomization, Source),
+// what was seen there (AppState, Observation), what is to be changed (Change,
+// Plan, Commit) and what came of it (Record). It has no behaviour; the fleet in
+// k8s fills in what is seen, delivery what is planned, and jobs decide on both.
+//
+// An app is what people promote: a HelmRelease with all its workloads, or a
+// Deployment that a Kustomization applies directly. Its namespace is the one in
+// which it runs.
+package deploy
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Cluster is the configured name of a cluster.
+type Cluster string
+
+// Version is a version as it stands in Git or in a cluster: an image tag, a
+// digest (with its algorithm, "sha256:…") or a chart version. Never parsed
+// across a seam.
+type Version string
+
+// App names an app within a cluster.
+type App struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// String returns "namespace/name".
+func (a App) String() string { return a.Namespace + "/" + a.Name }
+
+// Target is an app on a cluster.
+type Target struct {
+	Cluster Cluster `json:"cluster"`
+	App     App     `json:"app"`
+}
+
+// String returns "cluster/namespace/name".
+func (t Target) String() string { return string(t.Cluster) + "/" + t.App.String() }
+
+// Ref names an object of a cluster.
+type Ref struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// String returns "Kind namespace/name".
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// FieldKind says which of an app's versions is meant.
+type FieldKind string
+
+// The kinds of fields. FieldAny lets delivery find out, and refuse where both
+// exist.
+const (
+	FieldAny   FieldKind = ""
+	FieldChart FieldKind = "chart"
+	FieldImage FieldKind = "image"
+)
+
+// Image is the image of one container. Tag and Digest are without their
+// separators; either may be empty.
+type Image struct {
+	Container  string `json:"container"`
+	Repository string `json:"repository"`
+	Tag        string `json:"tag,omitempty"`
+	Digest     string `json:"digest,omitempty"`
+}
+
+// Health is how an app is doing, judged from what its cluster reports.
+type Health string
+
+// The healths. Unknown is not healthy.
+const (
+	Healthy     Health = "healthy"
+	Progressing Health = "progressing"
+	Degraded    Health = "degraded"
+	Suspended   Health = "suspended"
+	Unknown     Health = "unknown"
+)
+
+// Owner says through which Flux objects an app reaches its cluster.
+type Owner struct {
+	// Release is the HelmRelease that makes the workloads; zero if the
+	// Kustomization applies them directly.
+	Release Ref `json:"release,omitzero"`
+	// Kustomization applies the HelmRelease or the workload; zero if Flux does
+	// not own the app.
+	Kustomization Ref `json:"kustomization,omitzero"`
+	// Workloads are the Deployments of the app that are there now.
+	Workloads []Ref `json:"workloads,omitempty"`
+}
+
+// AppState is one row of the fleet: an app as its cluster shows it now.
+type AppState struct {
+	Target
+	// Version is the version that people mean: the chart version where a
+	// HelmRelease owns the app, else the tag (or digest) of the container that
+	// is called like the app, else of the first one.
+	Version Version
+	Chart   string // name of the chart; empty without a HelmRelease
+	Images  []Image
+	// Ready and Desired count replicas over all workloads of the app.
+	Ready, Desired int32
+	Health         Health
+	Reason         string    // why it is not healthy, in a person's words
+	Since          time.Time // creation of the oldest workload, else of the owner
+	Owner          Owner
+}
+
+// ClusterState is how fresh the fleet's knowledge of a cluster is.
+type ClusterState struct {
+	Name Cluster
+	// Synced is true once everything was listed at least once.
+	Synced bool
+	// Stale is true while what is known may be out of date: not synced yet, or
+	// the cluster does not answer. Since says from when.
+	Stale bool
+	Since time.Time
+	// Reason is why it is stale, in a person's words.
+	Reason string
+	// Version is the API server's own version ("v1.34.3"), if known.
+	Version string
+}
+
+// Source is where Flux reads manifests from, as a cluster declares it. It is
+// comparable: two sources are the same if they read the same branch of the same
+// repository.
+type Source struct {
+	URL string `json:"url"` // as declared
+	// Branch is the branch that Flux follows. Other kinds of references
+	// (tag, semver, commit, name) cannot be promoted to; then Branch is empty
+	// and Pinned says what stands there.
+	Branch string `json:"branch,omitempty"`
+	Pinned string `json:"pinned,omitempty"`
+}
+
+// Kustomization is one Flux Kustomization as a cluster declares it.
+type Kustomization struct {
+	Cluster Cluster `json:"cluster"`
+	Ref     Ref     `json:"ref"`
+	// SourceRef is the object named by spec.sourceRef; Source what it reads,
+	// zero if it is not a GitRepository that is known.
+	SourceRef Ref    `json:"source_ref"`
+	Source    Source `json:"source"`
+	// Path is spec.path as declared; relative to the root of the source.
+	Path string `json:"path"`
+	// Object is the whole object as JSON (apiVersion, kind, metadata with name,
+	// namespace and annotations, spec), for rendering as Flux does.
+	Object json.RawMessage `json:"object"`
+	// Substitutes are the values of spec.postBuild.substituteFrom that could be
+	// read, later ones already merged over earlier ones; SubstituteErr says why
+	// they could not.
+	Substitutes   map[string]string `json:"substitutes,omitempty"`
+	SubstituteErr string            `json:"substitute_err,omitempty"`
+	// SourceIgnore is the GitRepository's spec.ignore, if any.
+	SourceIgnore string `json:"source_ignore,omitempty"`
+}
+
+// Declared is what one cluster declares to Flux.
+type Declared struct {
+	Cluster Cluster
+	// Known is false if the cluster was never seen since ferry started; then
+	// Kustomizations is empty and delivery must find the cluster's entry in the
+	// repository, or refuse.
+	Known          bool
+	Kustomizations []Kustomization
+}
+
+// Change is an intent: this version, of this app, on this cluster.
+type Change struct {
+	Target  Target    `json:"target"`
+	Version Version   `json:"version"`
+	Field   FieldKind `json:"field,omitempty"`
+	Owner   Owner     `json:"owner"`
+	// Container is the container whose image is meant, where the app has
+	// several; empty for the one called like the app, or the only one.
+	Container string `json:"container,omitempty"`
+}
+
+// Site is the place in a rendered object where the version shows: what the
+// cluster has to show when the change has arrived.
+type Site struct {
+	Field FieldKind `json:"field"`
+	// Object is the rendered object as the cluster names it.
+	Object Ref `json:"object"`
+	// Path leads to the scalar within it, a JSON pointer (RFC 6901).
+	Path string `json:"path"`
+	// Value is the whole scalar after the change (an image reference, a tag or
+	// a chart version).
+	Value string `json:"value"`
+}
+
+// Edit is a change of one scalar in one file.
+type Edit struct {
+	File   string `json:"file"`   // path in the repository
+	Line   int    `json:"line"`   // 1-based, of the scalar
+	Column int    `json:"column"` // 1-based, in bytes
+	// Before and After are the bytes that change, as they stand in the file.
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Affected is an object whose rendering a plan changes.
+type Affected struct {
+	Cluster Cluster `json:"cluster"`
+	Object  Ref     `json:"object"`
+}
+
+// Plan is a change made concrete against one commit, proven by rendering. It is
+// a value: nothing has been written when it exists.
+type Plan struct {
+	Change Change  `json:"change"`
+	Source Source  `json:"source"`
+	Base   string  `json:"base"` // SHA of the commit it was made against
+	From   Version `json:"from"` // the version that Git holds at Base
+	// Already is true if Base holds the wanted version: there are no edits.
+	Already  bool       `json:"already,omitempty"`
+	Site     Site       `json:"site"`
+	Edits    []Edit     `json:"edits"`
+	Affected []Affected `json:"affected"`
+	// Diff is the unified diff of the files, RenderedDiff that of the rendered
+	// manifests.
+	Diff         string `json:"diff"`
+	RenderedDiff string `json:"rendered_diff"`
+	// Hash covers intent, old and new values and blast radius, not Base or line
+	// numbers: it is what an approval binds to.
+	Hash string `json:"hash"`
+	// Files are the new contents by path. They are not part of a job's row:
+	// whoever resumes a job plans again and compares hashes.
+	Files map[string][]byte `json:"-"`
+}
+
+// Authorship is what a commit says about why it was made.
+type Authorship struct {
+	Job       string `json:"job"`
+	Command   string `json:"command"`   // "promote", "rollback"
+	Requester string `json:"requester"` // the chat's user ID
+	Name      string `json:"name"`      // display name, may be empty
+	Email     string `json:"email"`     // may be empty: then no co-author line
+}
+
+// Commit is a commit that ferry made or found.
+type Commit struct {
+	SHA  string    `json:"sha"`
+	URL  string    `json:"url,omitempty"`
+	At   time.Time `json:"at"`
+	Site Site      `json:"site"`
+}
+
+// Holding says whether a revision still has what a plan wrote.
+type Holding string
+
+// The holdings.
+const (
+	// Holds: the revision is the commit or a descendant in which the site
+	// renders to the plan's value.
+	Holds Holding = "holds"
+	// Replaced: it is a descendant in which the site renders to something else.
+	Replaced Holding = "replaced"
+	// NotYet: the commit is no ancestor of the revision.
+	NotYet Holding = "not_yet"
+)
+
+// Condition is a Ready condition: what the controller said last, of which
+// generation.
+type Condition struct {
+	Status  string `json:"status"` // "True", "False", "Unknown" or ""
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Observed is true if it is about the object's present generation.
+	Observed bool `json:"observed"`
+}
+
+// ReleaseRecord is an entry of a HelmRelease's status.history, newest first.
+type ReleaseRecord struct {
+	ChartVersion string `json:"chart_version"` // without build metadata
+	ConfigDigest string `json:"config_digest"`
+	Status       string `json:"status"` // Helm's: deployed, failed, superseded, …
+}
+
+// ReleaseState is what a HelmRelease says about itself.
+type ReleaseState struct {
+	Ref       Ref       `json:"ref"`
+	Ready     Condition `json:"ready"`
+	Suspended bool      `json:"suspended,omitempty"`
+	// Attempted is true if the last attempt was of the present generation.
+	Attempted        bool            `json:"attempted"`
+	AttemptedVersion string          `json:"attempted_version,omitempty"`
+	AttemptedDigest  string          `json:"attempted_digest,omitempty"` // of the values
+	History          []ReleaseRecord `json:"history,omitempty"`
+	// Remediated is set while the release stands on something older because
+	// Helm's own remediation brought it back; it holds the controller's words.
+	Remediated string `json:"remediated,omitempty"`
+}
+
+// WorkloadState is how far a workload's rollout is.
+type WorkloadState struct {
+	Ref    Ref     `json:"ref"`
+	Images []Image `json:"images"`
+	// Observed is true if the status is about the present generation.
+	Observed bool `json:"observed"`
+	Paused   bool `json:"paused,omitempty"`
+	// Desired, Updated, Ready, Available and Total count replicas.
+	Desired   int32 `json:"desired"`
+	Updated   int32 `json:"updated"`
+	Ready     int32 `json:"ready"`
+	Available int32 `json:"available"`
+	Total     int32 `json:"total"`
+	// Stuck is the reason why the controller gave up (ProgressDeadlineExceeded,
+	// ReplicaFailure) in its own words, or empty.
+	Stuck string `json:"stuck,omitempty"`
+}
+
+// Problem is something a pod of the app reports that explains a rollout which
+// does not get on.
+type Problem struct {
+	Pod       string `json:"pod"`
+	Container string `json:"container,omitempty"`
+	Image     string `json:"image,omitempty"`
+	Reason    string `json:"reason"` // ImagePullBackOff, CrashLoopBackOff, Unschedulable, …
+	Message   string `json:"message,omitempty"`
+	// Current is true if the pod belongs to the workload's newest template.
+	Current bool `json:"current"`
+}
+
+// Observation is everything a cluster shows about a target at one moment, as
+// far as it proves or disproves that a change arrived.
+type Observation struct {
+	At    time.Time    `json:"at"`
+	State ClusterState `json:"-"`
+	// Fetched is the revision of the source's artifact ("main@sha1:…"),
+	// SourceReady its condition.
+	Fetched     string    `json:"fetched,omitempty"`
+	SourceReady Condition `json:"source_ready"`
+	// Applied and Attempted are the Kustomization's revisions.
+	Applied       string    `json:"applied,omitempty"`
+	Attempted     string    `json:"attempted,omitempty"`
+	Kustomization Condition `json:"kustomization"`
+	Suspended     bool      `json:"suspended,omitempty"` // source or Kustomization
+	// SiteValue is what stands at the plan's site now; SiteFound is false if
+	// the object or the path is not there.
+	SiteValue string `json:"site_value,omitempty"`
+	SiteFound bool   `json:"site_found"`
+	// Release is nil without a HelmRelease.
+	Release   *ReleaseState   `json:"release,omitempty"`
+	Workloads []WorkloadState `json:"workloads,omitempty"`
+	Problems  []Problem       `json:"problems,omitempty"`
+}
+
+// Record is a line of history: what became of a version on a target.
+type Record struct {
+	// ID orders records: later ones are greater.
+	ID      uint64    `json:"id"`
+	Target  Target    `json:"target"`
+	Version Version   `json:"version"`
+	From    Version   `json:"from,omitempty"`
+	Field   FieldKind `json:"field,omitempty"`
+	Site    Site      `json:"site"`
+	Commit  string    `json:"commit,omitempty"`
+	Job     string    `json:"job,omitempty"`
+	Command string    `json:"command,omitempty"` // "promote", "rollback", "seen"
+	By      string    `json:"by,omitempty"`      // the chat's user ID
+	At      time.Time `json:"at"`
+	// Healthy is true if the version was seen healthy on the target.
+	Healthy bool `json:"healthy"`
+	// Outcome and Reason are the job's.
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty"`
+	// Evidence is what proved the outcome.
+	Evidence *Observation `json:"evidence,omitempty"`
+}
