@@ -11,14 +11,14 @@ import (
 
 // Names returns at most n of the known names that are close to what was
 // written, the closest first. Close means: equal but for case, one a part of
-// the other, or few edits apart (a third of the length, at least one).
+// the other, or few edits apart (a third of the length, rounded up).
 func Names(written string, known []string, n int) []string {
 	type candidate struct {
 		name string
 		cost int
 	}
 	w := strings.ToLower(written)
-	limit := max(1, len(w)/3)
+	limit := (len(w) + 2) / 3
 	var found []candidate
 	for _, name := range known {
 		k := strings.ToLower(name)
