@@ -97,6 +97,16 @@ func (s *Jobs) Save(ctx context.Context, j *job.Job) error {
 	return nil
 }
 
+// ByKey returns the row that a command's key made, if there is one.
+func (s *Jobs) ByKey(ctx context.Context, key string) (j *job.Job, ok bool, err error) {
+	e, ok, err := s.kv.Get(ctx, jobKey+key)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	j, err = s.Get(ctx, job.ID(e.Value))
+	return j, err == nil, err
+}
+
 // Get returns the row of an ID, or a NotFound fault.
 func (s *Jobs) Get(ctx context.Context, id job.ID) (*job.Job, error) {
 	j := new(job.Job)

@@ -1,0 +1,325 @@
+// Package dispatcher stands between what people ask and what is done: it admits
+// a command, decides whether this person may, and sees that the work happens
+// once, in order, and to its end.
+//
+// A command is either a Query, answered at once and without a trace, or Work,
+// which becomes a job: a row in the store, written before Handle returns. From
+// then on the row is the truth. Jobs that share a target run one after the
+// other in the order in which they were asked for; others run side by side, at
+// most Options.Workers of them. A job that a dying process leaves behind is
+// taken up by the next one, and its handler goes on where the row says.
+//
+// Who may do what is decided by Policy, a pure function of the rules, the
+// person and the targets.
+package dispatcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+)
+
+// Query answers a command at once. It changes nothing, so that it may be asked
+// again after a crash.
+type Query interface {
+	Answer(ctx context.Context, cmd chat.Command) (chat.Message, error)
+}
+
+// Work is a command that has effects.
+type Work interface {
+	// Admit looks, without any effect, at what the command is about: a line for
+	// people and the targets, which the job will have for itself. A fault from
+	// here is an answer: no job is made.
+	Admit(ctx context.Context, cmd chat.Command) (title string, targets []deploy.Target, err error)
+	// Run does the work, or goes on with it: j.Step and j.Data are as they were
+	// last saved, empty at the first start. Run saves the row before and after
+	// each effect. It returns the closing message and, if the work did not end
+	// well, the fault that says how; with a fault and an empty message the
+	// fault is what people are told. When ctx ends, Run returns its error and
+	// the job stays unfinished.
+	Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error)
+}
+
+// Route leads a verb to what handles it: exactly one of Query and Work.
+type Route struct {
+	Verb  chat.Verb
+	Query Query
+	Work  Work
+}
+
+// Store keeps the rows of jobs. Create stores a row under the ID that follows
+// from its key, or, if the key has one, loads that; ByKey finds a row by it;
+// Save is a compare-and-swap on the row's revision.
+type Store interface {
+	Create(ctx context.Context, j *job.Job) (created bool, err error)
+	Save(ctx context.Context, j *job.Job) error
+	ByKey(ctx context.Context, key string) (j *job.Job, ok bool, err error)
+	Unfinished(ctx context.Context) ([]*job.Job, error)
+}
+
+// Options are what a dispatcher is made of. Log, Now, Workers, Waiting, Drain
+// and Pause have defaults.
+type Options struct {
+	Routes  []Route
+	Store   Store
+	Replier chat.Replier
+	Policy  *Policy
+	// Explain turns an error into what people are told.
+	Explain func(error) chat.Message
+	Log     *slog.Logger
+	Now     func() time.Time
+	// Workers bounds the jobs that run at once (default 16), Waiting those that
+	// wait for their turn (default 1,000).
+	Workers, Waiting int
+	// Drain is how long running jobs may go on when ferry stops (default 5 s).
+	Drain time.Duration
+	// Pause is the first pause before a job whose service did not answer is
+	// tried again; it doubles up to a minute (default 1 s).
+	Pause time.Duration
+	// Ended is called with each job that got its outcome; it may be nil.
+	Ended func(*job.Job)
+}
+
+// Dispatcher implements the bot's handler.
+type Dispatcher struct {
+	Options
+	routes map[chat.Verb]Route
+
+	mu      sync.Mutex
+	waiting []*job.Job
+	busy    map[string]bool // queues of running jobs
+	running int
+	wake    chan struct{}
+}
+
+// New returns a dispatcher; nothing runs before Run.
+func New(o Options) *Dispatcher {
+	d := &Dispatcher{Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, wake: make(chan struct{}, 1)}
+	for _, r := range o.Routes {
+		d.routes[r.Verb] = r
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	d.Workers = orDefault(d.Workers, 16)
+	d.Waiting = orDefault(d.Waiting, 1000)
+	d.Drain = orDefault(d.Drain, 5*time.Second)
+	d.Pause = orDefault(d.Pause, time.Second)
+	return d
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Handle answers a query, or stores a job for the command and returns. It may
+// be called again for the same command. A returned fault is an answer for the
+// person; fault.Unavailable alone asks to be called again later.
+func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
+	route, ok := d.routes[cmd.Verb]
+	if !ok {
+		return fault.Newf(fault.Invalid, "nothing answers `%s` here", cmd.Verb).WithHelp("`help` lists the commands")
+	}
+	if route.Query != nil {
+		return d.answer(ctx, cmd, route.Query)
+	}
+	// A command that came before is its job, whatever the world looks like now.
+	if _, known, err := d.Store.ByKey(ctx, cmd.Key); err != nil || known {
+		return err
+	}
+	j, err := d.admit(ctx, cmd, route.Work)
+	if err != nil {
+		return err
+	}
+	created, err := d.Store.Create(ctx, j)
+	if err != nil {
+		return fmt.Errorf("create job for %s: %w", cmd.Verb, err)
+	}
+	if created {
+		d.Log.Info("job accepted", "job", j.ID, "title", j.Title, "user", cmd.User)
+		d.enqueue(j)
+	}
+	return nil
+}
+
+func (d *Dispatcher) answer(ctx context.Context, cmd chat.Command, q Query) error {
+	if err := d.Policy.Allow(cmd.User, cmd.Verb, nil); err != nil {
+		return err
+	}
+	m, err := guarded(func() (chat.Message, error) { return q.Answer(ctx, cmd) })
+	if err != nil {
+		return err
+	}
+	m.Final = true
+	return d.Replier.Put(ctx, cmd.Thread, cmd.Key+"/answer", m)
+}
+
+func (d *Dispatcher) admit(ctx context.Context, cmd chat.Command, w Work) (*job.Job, error) {
+	title, targets, err := w.Admit(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Policy.Allow(cmd.User, cmd.Verb, targets); err != nil {
+		return nil, err
+	}
+	if n := d.load(); n >= d.Waiting {
+		return nil, fault.Newf(fault.Refused, "ferry is busy: %d jobs wait for their turn", n).
+			WithHelp("nothing was done; ask again when some have ended (`status` shows them)")
+	}
+	request, err := json.Marshal(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("encode command: %w", err)
+	}
+	j := &job.Job{Key: cmd.Key, Verb: string(cmd.Verb), Request: request, Title: title, Created: d.Now(), Updated: d.Now()}
+	for _, t := range targets {
+		j.Queues = append(j.Queues, t.String())
+	}
+	return j, nil
+}
+
+// Run takes up what an earlier process left and works until ctx ends; then it
+// gives running jobs the drain time and returns when the last one has stopped.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	left, err := d.Store.Unfinished(ctx)
+	if err != nil {
+		return fmt.Errorf("read unfinished jobs: %w", err)
+	}
+	for _, j := range left {
+		d.Log.Info("job resumed", "job", j.ID, "title", j.Title, "step", j.Step)
+	}
+	d.adopt(left)
+
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	for {
+		for _, j := range d.next() {
+			jobs.Go(func() {
+				d.run(work, ctx, j)
+				d.release(j)
+			})
+		}
+		select {
+		case <-d.wake:
+		case <-ctx.Done():
+			timer := time.AfterFunc(d.Drain, stop)
+			jobs.Wait()
+			timer.Stop()
+			return nil
+		}
+	}
+}
+
+// run starts a job's handler until the job has an outcome or ctx ends. No new
+// try is begun once accept has ended.
+func (d *Dispatcher) run(ctx, accept context.Context, j *job.Job) {
+	log := d.Log.With("job", j.ID)
+	for pause := d.Pause; ; pause = min(2*pause, time.Minute) {
+		err := d.attempt(ctx, j)
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() != nil:
+			log.Info("job left for the next start", "step", j.Step)
+			return
+		}
+		log.Warn("job will be tried again", "step", j.Step, "pause", pause, "error", err)
+		select {
+		case <-time.After(pause):
+		case <-accept.Done():
+			return
+		}
+	}
+}
+
+// attempt runs the handler once and ends the job, unless something failed that
+// may pass.
+func (d *Dispatcher) attempt(ctx context.Context, j *job.Job) error {
+	var cmd chat.Command
+	if err := json.Unmarshal(j.Request, &cmd); err != nil {
+		return d.end(ctx, j, cmd, chat.Message{}, fmt.Errorf("decode command of job %s: %w", j.ID, err))
+	}
+	route, ok := d.routes[chat.Verb(j.Verb)]
+	if !ok || route.Work == nil {
+		return d.end(ctx, j, cmd, chat.Message{}, fmt.Errorf("nothing works on %q", j.Verb))
+	}
+	j.Attempts++
+	save := func(ctx context.Context) error {
+		j.Updated = d.Now()
+		return d.Store.Save(ctx, j)
+	}
+	closing, err := guarded(func() (chat.Message, error) { return route.Work.Run(ctx, cmd, j, save) })
+	if ctx.Err() != nil || fault.Is(err, fault.Unavailable) {
+		return errors.Join(err, ctx.Err())
+	}
+	return d.end(ctx, j, cmd, closing, err)
+}
+
+// end tells people and gives the row its outcome, in this order: told twice
+// reads once, because the message has a key; ended but untold would be silence.
+func (d *Dispatcher) end(ctx context.Context, j *job.Job, cmd chat.Command, closing chat.Message, err error) error {
+	if err != nil && fault.KindOf(err) == fault.Internal {
+		d.Log.Error("job failed inside", "job", j.ID, "step", j.Step, "error", err)
+	}
+	if closing.Title == "" {
+		closing = d.Explain(err)
+	}
+	closing.Final = true
+	if closing.By == "" {
+		closing.By = cmd.User
+	}
+	if err := d.Replier.Put(ctx, cmd.Thread, "job/"+string(j.ID)+"/closing", closing); err != nil {
+		return err
+	}
+	j.Outcome, j.Note, j.Updated = outcome(err), closing.Title, d.Now()
+	if err := d.Store.Save(ctx, j); err != nil {
+		return err
+	}
+	d.Log.Info("job ended", "job", j.ID, "outcome", j.Outcome, "note", j.Note)
+	if d.Ended != nil {
+		d.Ended(j)
+	}
+	return nil
+}
+
+// guarded turns a panic of one handler into that command's own failure.
+func guarded(fn func() (chat.Message, error)) (m chat.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = chat.Message{}, fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
+}
+
+func outcome(err error) job.Outcome {
+	switch fault.KindOf(err) {
+	case "":
+		return job.Done
+	case fault.Failed, fault.Internal:
+		return job.Failed
+	case fault.Superseded:
+		return job.Superseded
+	case fault.Expired:
+		return job.Expired
+	default:
+		return job.Refused
+	}
+}

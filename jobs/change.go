@@ -1,0 +1,190 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+)
+
+// The steps of a change. Before stepCommit nothing has happened; at stepCommit
+// a commit may exist and is looked for; from stepFollow on it does.
+const (
+	stepCommit job.Step = "committing"
+	stepFollow job.Step = "following"
+)
+
+// seen is the command of a record that tells what ran before a change.
+const seen = "seen"
+
+// changeRow is a change's part of its job's row.
+type changeRow struct {
+	Change deploy.Change `json:"change"`
+	Began  time.Time     `json:"began"`
+	Plan   deploy.Plan   `json:"plan,omitzero"`
+	Commit deploy.Commit `json:"commit,omitzero"`
+	// Followed is when the change began to be followed: the deadline counts
+	// from here.
+	Followed time.Time `json:"followed,omitzero"`
+}
+
+// changer carries a version to a target, for promote and rollback alike.
+type changer struct{ Options }
+
+// change is one run of a changer.
+type change struct {
+	changer
+	cmd  chat.Command
+	job  *job.Job
+	save func(context.Context) error
+	row  changeRow
+	view progress
+}
+
+// run does the change of a job, or goes on with it. choose is asked at the
+// first start alone what to change.
+func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error,
+	choose func(context.Context) (deploy.Change, error),
+) (chat.Message, error) {
+	r := &change{changer: c, cmd: cmd, job: j, save: save, view: progress{title: j.Title, by: cmd.User, job: j.ID}}
+	if len(j.Data) > 0 {
+		if err := json.Unmarshal(j.Data, &r.row); err != nil {
+			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
+		}
+	}
+	if j.Step == "" {
+		if err := r.begin(ctx, choose); err != nil {
+			return chat.Message{}, err
+		}
+	}
+	m, err := r.carry(ctx)
+	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
+		err = errors.Join(err, r.show(ctx, func(p *progress) { p.fail(err) }))
+	}
+	return m, err
+}
+
+// begin decides what to change and remembers what ran before.
+func (r *change) begin(ctx context.Context, choose func(context.Context) (deploy.Change, error)) error {
+	want, err := choose(ctx)
+	if err != nil {
+		return err
+	}
+	r.row = changeRow{Change: want, Began: r.Now()}
+	return nil
+}
+
+// remember records that what Git holds is what runs, and healthy, before it is
+// changed: it is the version to go back to.
+func (r *change) remember(ctx context.Context, p deploy.Plan) error {
+	t := p.Change.Target
+	now, err := find(r.Fleet, t.Cluster, t.App.String())
+	if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, p.Site.Field, p.From) {
+		return nil // nothing was proven healthy: there is nothing to remember
+	}
+	return r.History.Append(ctx, &deploy.Record{
+		Target: t, Version: p.From, Field: p.Site.Field, Job: string(r.job.ID),
+		Command: seen, By: string(r.cmd.User), At: r.row.Began, Healthy: true, Outcome: string(job.Done),
+	})
+}
+
+// carry takes the change from wherever its row says to its end.
+func (r *change) carry(ctx context.Context) (chat.Message, error) {
+	if r.job.Step == "" || r.job.Step == stepCommit {
+		if err := r.commit(ctx); err != nil {
+			return chat.Message{}, err
+		}
+		if r.row.Plan.Already && r.isThere() {
+			return chat.Message{}, r.already()
+		}
+		r.row.Followed = r.Now()
+		if err := r.step(ctx, stepFollow); err != nil {
+			return chat.Message{}, err
+		}
+	}
+	return r.follow(ctx)
+}
+
+// commit sees to it that the change is in Git: by an earlier run of this job,
+// by somebody else (then the plan says Already), or now.
+func (r *change) commit(ctx context.Context) error {
+	if r.job.Step == stepCommit {
+		found, ok, err := r.Delivery.Find(ctx, string(r.job.ID), r.job.Created)
+		if err != nil {
+			return err
+		}
+		if ok {
+			found.Site, r.row.Commit = r.row.Plan.Site, found
+			return r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.committed(found) })
+		}
+	}
+	if err := r.show(ctx, func(*progress) {}); err != nil {
+		return err
+	}
+	plan, commit, err := r.Delivery.Apply(ctx, r.row.Change, r.Fleet.Declared, r.authorship(ctx), func(p deploy.Plan) error {
+		r.row.Plan = p
+		if err := r.remember(ctx, p); err != nil {
+			return err
+		}
+		return r.step(ctx, stepCommit)
+	})
+	if err != nil {
+		return err
+	}
+	if plan.Already {
+		commit = deploy.Commit{SHA: plan.Base}
+	}
+	r.row.Plan, r.row.Commit = plan, commit
+	return r.show(ctx, func(p *progress) { p.planned(plan); p.committed(commit) })
+}
+
+// isThere reports whether the cluster already shows what Git holds.
+func (r *change) isThere() bool {
+	now, err := find(r.Fleet, r.row.Change.Target.Cluster, r.row.Change.Target.App.String())
+	return err == nil && runs(now, r.row.Plan.Site.Field, r.row.Change.Version) && now.Health == deploy.Healthy
+}
+
+func (r *change) already() error {
+	t := r.row.Change.Target
+	return fault.Newf(fault.Already, "%s is already at `%s` on %s", t.App.Name, r.row.Change.Version, t.Cluster).
+		WithHelp("nothing was changed: Git holds it and it is healthy there")
+}
+
+func (r *change) authorship(ctx context.Context) deploy.Authorship {
+	name, email := r.People.Author(ctx, r.cmd.User)
+	return deploy.Authorship{
+		Job: string(r.job.ID), Command: string(r.cmd.Verb), Requester: string(r.cmd.User), Name: name, Email: email,
+	}
+}
+
+// step saves the row at a step.
+func (r *change) step(ctx context.Context, s job.Step) error {
+	data, err := json.Marshal(r.row)
+	if err != nil {
+		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
+	}
+	r.job.Step, r.job.Data = s, data
+	return r.save(ctx)
+}
+
+// show edits the status message; equal states cost nothing.
+func (r *change) show(ctx context.Context, edit func(*progress)) error {
+	edit(&r.view)
+	return r.Replier.Put(ctx, r.cmd.Thread, "job/"+string(r.job.ID)+"/status", r.view.message())
+}
+
+// record remembers the outcome. Evidence is what proved it, if anything did.
+func (r *change) record(ctx context.Context, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
+	c := r.row.Change
+	return r.History.Append(ctx, &deploy.Record{
+		Target: c.Target, Version: c.Version, From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
+		Commit: r.row.Commit.SHA, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
+		At: r.Now(), Healthy: outcome == job.Done, Outcome: string(outcome), Reason: reason, Evidence: evidence,
+	})
+}

@@ -1,0 +1,60 @@
+package jobs
+
+import (
+	"context"
+	"strings"
+
+	"ferry/internal/chat"
+	"ferry/internal/fault"
+	"ferry/internal/near"
+)
+
+var helpSyntax = chat.Syntax{
+	Verb:     "help",
+	Form:     "[<topic>]",
+	Summary:  "show the commands, or explain one",
+	Examples: []string{"help", "help promote"},
+}
+
+// help explains the commands from their syntaxes.
+type help struct{ commands []chat.Syntax }
+
+// Answer implements Query.
+func (h *help) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) {
+	if cmd.Args.Topic != "" {
+		return h.one(chat.Verb(cmd.Args.Topic))
+	}
+	m := chat.Message{Tone: chat.Info, Title: "What you can ask ferry for"}
+	for _, c := range h.commands {
+		m.Lines = append(m.Lines, "`"+Usage(c)+"` "+c.Summary)
+	}
+	m.Footer = "help <command> explains one of them"
+	return m, nil
+}
+
+func (h *help) one(v chat.Verb) (chat.Message, error) {
+	var verbs []string
+	for _, c := range h.commands {
+		if c.Verb == v {
+			m := chat.Message{Tone: chat.Info, Title: "`" + Usage(c) + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
+			m.Lines = append(m.Lines, "For example: `"+strings.Join(c.Examples, "`, `")+"`")
+			return m, nil
+		}
+		verbs = append(verbs, string(c.Verb))
+	}
+	e := fault.Newf(fault.NotFound, "there is no command `%s`", v)
+	if similar := near.Names(string(v), verbs, 2); len(similar) > 0 {
+		return chat.Message{}, e.WithHelp("did you mean %s?", quoted(similar))
+	}
+	return chat.Message{}, e.WithHelp("there are %s", quoted(verbs))
+}
+
+// shown are the placeholders whose names in a form are not the best ones for
+// people.
+var shown = strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<", "", ">", "")
+
+// Usage writes a syntax as people read it: `promote app@version [chart|image]
+// to cluster`.
+func Usage(s chat.Syntax) string {
+	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
+}

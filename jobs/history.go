@@ -1,0 +1,88 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+)
+
+var historySyntax = chat.Syntax{
+	Verb:     "history",
+	Form:     "[<app>] [on <cluster>]",
+	Summary:  "show what was promoted and rolled back, by whom, and what came of it",
+	Details:  []string{"Versions marked as healthy are those that `rollback` can go back to."},
+	Examples: []string{"history", "history podinfo", "history podinfo on prod"},
+}
+
+// history shows records.
+type history struct{ Options }
+
+// Answer implements Query.
+func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, error) {
+	const most = 20
+	t := &chat.Table{Columns: []string{"When", "App", "Cluster", "Version", "By", "Outcome"}}
+	more := false
+	err := h.History.All(ctx, func(r deploy.Record) bool {
+		if r.Command == seen || !h.wanted(r, cmd.Args) {
+			return true
+		}
+		if len(t.Rows) == most {
+			more = true
+			return false
+		}
+		t.Rows = append(t.Rows, h.row(ctx, r))
+		return true
+	})
+	if err != nil {
+		return chat.Message{}, err
+	}
+	m := chat.Message{Tone: chat.Info, Title: "History" + ofWhat(cmd.Args)}
+	if len(t.Rows) == 0 {
+		m.Title = "No history" + ofWhat(cmd.Args) + " yet"
+		m.Lines = []string{"ferry records what is promoted or rolled back through it."}
+		return m, nil
+	}
+	if more {
+		m.Footer = fmt.Sprintf("the latest %d; name an app or a cluster to see further back", most)
+	}
+	m.Table = t
+	return m, nil
+}
+
+func (h history) wanted(r deploy.Record, a chat.Args) bool {
+	byApp := a.App == "" || string(a.App) == r.Target.App.Name || string(a.App) == r.Target.App.String()
+	return byApp && (a.Cluster == "" || string(a.Cluster) == string(r.Target.Cluster))
+}
+
+func (h history) row(ctx context.Context, r deploy.Record) []string {
+	version := string(r.Version)
+	if r.From != "" {
+		version = string(r.From) + " → " + version
+	}
+	by, _ := h.People.Author(ctx, chat.UserID(r.By))
+	if by == "" {
+		by = r.By
+	}
+	outcome := r.Outcome
+	if r.Healthy {
+		outcome = "healthy"
+	}
+	if r.Command == "rollback" {
+		outcome = "rollback, " + outcome
+	}
+	return []string{r.At.UTC().Format(time.DateTime), r.Target.App.String(), string(r.Target.Cluster), version, by, outcome}
+}
+
+func ofWhat(a chat.Args) string {
+	s := ""
+	if a.App != "" {
+		s += " of " + string(a.App)
+	}
+	if a.Cluster != "" {
+		s += " on " + string(a.Cluster)
+	}
+	return s
+}

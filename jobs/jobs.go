@@ -1,0 +1,159 @@
+// Package jobs holds what ferry can be asked for: one file per command. Each
+// declares how it is written (chat.Syntax, from which parser, help and
+// documentation are made) next to the code that answers it, and List names them
+// all, in one place.
+//
+// Queries (list, diff, status, history, help) read the fleet's cache and the
+// store. Promote and rollback are work: both make a change (change.go) and
+// differ only in where the version comes from. A change is planned and
+// committed by delivery, then followed on its cluster until judge, a pure
+// function of what the cluster shows, says that it has arrived, failed or been
+// replaced. Whatever has to survive a crash stands in the job's row before it
+// happens.
+//
+// The rooms behind this one are known by the small interfaces below.
+package jobs
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/job"
+)
+
+// Fleet is what is known of the clusters, from a cache: its methods neither
+// block nor fail. Lists are sorted by namespace and name.
+type Fleet interface {
+	Clusters() []deploy.ClusterState
+	Apps(deploy.Cluster) []deploy.AppState
+	Declared() []deploy.Declared
+}
+
+// Cluster follows and nudges one target.
+type Cluster interface {
+	// Observe calls fn with what the target shows now and after each change,
+	// one call at a time, until fn returns false (then it returns nil) or ctx
+	// ends.
+	Observe(ctx context.Context, t deploy.Target, o deploy.Owner, s deploy.Site, fn func(deploy.Observation) (more bool)) error
+	// Reconcile asks Flux to look at the owner's source at once. Repeating it
+	// does no harm.
+	Reconcile(ctx context.Context, c deploy.Cluster, o deploy.Owner, at time.Time) error
+}
+
+// Delivery changes the repository.
+type Delivery interface {
+	// Apply plans the change, hands the plan to onPlan, and commits it with a
+	// compare-and-swap; a moved branch is planned again. An error of onPlan
+	// ends it without a commit. With plan.Already there is no commit.
+	Apply(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
+		onPlan func(deploy.Plan) error) (deploy.Plan, deploy.Commit, error)
+	// Find looks for the commit that a job made since then.
+	Find(ctx context.Context, job string, since time.Time) (c deploy.Commit, ok bool, err error)
+	// Holding says whether a revision as Flux writes it still has what the
+	// commit brought.
+	Holding(ctx context.Context, p deploy.Plan, c deploy.Commit, revision string, declared []deploy.Declared) (deploy.Holding, error)
+}
+
+// History remembers what became of versions; both readers start with the newest
+// record and go on until fn returns false.
+type History interface {
+	Append(ctx context.Context, r *deploy.Record) error
+	Of(ctx context.Context, t deploy.Target, fn func(deploy.Record) (more bool)) error
+	All(ctx context.Context, fn func(deploy.Record) (more bool)) error
+}
+
+// Rows reads the jobs there are.
+type Rows interface {
+	Get(ctx context.Context, id job.ID) (*job.Job, error)
+	Recent(ctx context.Context, n int) ([]*job.Job, error)
+}
+
+// Executor runs a command line of a plugin and writes what it prints to out.
+type Executor interface {
+	Execute(ctx context.Context, plugin, line string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error)
+}
+
+// People tells who somebody is, for the record in Git.
+type People interface {
+	// Author returns a display name and an e-mail address; either may be empty.
+	Author(ctx context.Context, u chat.UserID) (name, email string)
+}
+
+// Options are what the commands need. Now, Log and the times have defaults.
+type Options struct {
+	Fleet    Fleet
+	Cluster  Cluster
+	Delivery Delivery
+	History  History
+	Rows     Rows
+	Executor Executor
+	People   People
+	Replier  chat.Replier
+	Streamer chat.Streamer
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Rollout is how long a change may take from its commit until it is healthy
+	// (default 10 min).
+	Rollout time.Duration
+	// Grace is how long a reported failure must last to be believed (default
+	// 15 s): a registry may stumble, a controller may try again.
+	Grace time.Duration
+}
+
+// Query and Work are what the dispatcher calls; see there.
+type (
+	Query interface {
+		Answer(ctx context.Context, cmd chat.Command) (chat.Message, error)
+	}
+	Work interface {
+		Admit(ctx context.Context, cmd chat.Command) (title string, targets []deploy.Target, err error)
+		Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error)
+	}
+)
+
+// Command is a syntax and what answers it: exactly one of Query and Work.
+type Command struct {
+	Syntax chat.Syntax
+	Query  Query
+	Work   Work
+}
+
+// List returns every command there is, in the order in which help shows them.
+func List(o Options) []Command {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rollout <= 0 {
+		o.Rollout = 10 * time.Minute
+	}
+	if o.Grace <= 0 {
+		o.Grace = 15 * time.Second
+	}
+	h := &help{}
+	commands := []Command{
+		{Syntax: listSyntax, Query: list{o}},
+		{Syntax: diffSyntax, Query: diff{o}},
+		{Syntax: promoteSyntax, Work: promote{changer{o}}},
+		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
+		{Syntax: statusSyntax, Query: status{o}},
+		{Syntax: historySyntax, Query: history{o}},
+		{Syntax: kubectlSyntax, Query: kubectl{o}},
+		{Syntax: helpSyntax, Query: h},
+	}
+	for _, c := range commands {
+		h.commands = append(h.commands, c.Syntax)
+	}
+	return commands
+}
+
+// Syntaxes returns how every command is written.
+func Syntaxes() []chat.Syntax {
+	return List(Options{})[7].Query.(*help).commands
+}

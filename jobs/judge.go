@@ -1,0 +1,229 @@
+package jobs
+
+import (
+	"fmt"
+	"strings"
+
+	"ferry/internal/deploy"
+)
+
+// verdict is what an observation says about a change.
+type verdict string
+
+const (
+	waiting  verdict = "waiting"  // nothing is proven yet
+	arrived  verdict = "arrived"  // the change is on the cluster and healthy
+	failing  verdict = "failing"  // a failure is reported; believed when it lasts
+	failed   verdict = "failed"   // a failure that will not pass
+	replaced verdict = "replaced" // somebody changed the value again
+)
+
+// judgement is a verdict with what there is to tell about it.
+type judgement struct {
+	verdict verdict
+	// reason is one or two sentences for a person; for waiting it says what is
+	// being waited for.
+	reason string
+	// stage is how far the change has come.
+	stage stage
+}
+
+// stage counts the points a change passes on its way to being healthy.
+type stage int
+
+const (
+	fetching    stage = iota // Flux has not applied a revision with the change
+	applying                 // it has; the owner does not show the value yet
+	releasing                // the owner shows it; Helm is not done
+	rollingOut               // workloads are not all on it
+	everywhere               // all is well
+)
+
+// helmDeployed is the status of a release record that Helm finished.
+const helmDeployed = "deployed"
+
+// judge decides what an observation proves about a change whose value must
+// stand at site. applied and attempted say what the Kustomization's two
+// revisions hold. It is pure: the same evidence gives the same verdict.
+//
+// Only a chain without a gap is success: a revision that holds the value was
+// applied, the owner's spec shows it and its controller has seen that, Helm
+// deployed just that, and every workload is rolled out completely. Anything
+// older, unobserved or stale proves nothing.
+func judge(o deploy.Observation, site deploy.Site, applied, attempted deploy.Holding) judgement {
+	if o.State.Stale {
+		return judgement{waiting, "the cluster does not answer: " + o.State.Reason, fetching}
+	}
+	if applied == deploy.Replaced {
+		return judgement{replaced, "the value was changed again in Git before it was seen healthy", fetching}
+	}
+	if applied != deploy.Holds {
+		return judgeUnapplied(o, site, attempted)
+	}
+	if !o.SiteFound {
+		return judgement{waiting, fmt.Sprintf("%s is not there yet", site.Object), applying}
+	}
+	if o.SiteValue != site.Value {
+		return judgement{waiting, fmt.Sprintf("%s still shows `%s`", site.Object, o.SiteValue), applying}
+	}
+	if o.Release != nil {
+		if j := judgeRelease(*o.Release, site); j.verdict != arrived {
+			return withProblems(j, o)
+		}
+	}
+	return judgeWorkloads(o)
+}
+
+// judgeUnapplied is for the time before the change was applied. A Kustomization
+// that waits for health (wait: true) stays here until its objects are healthy:
+// what it attempted, and what the workloads say, tell why it does not get on.
+func judgeUnapplied(o deploy.Observation, site deploy.Site, attempted deploy.Holding) judgement {
+	ready := o.Kustomization
+	switch {
+	case o.Suspended:
+		return judgement{waiting, "Flux is suspended there: resume its Kustomization and source, or nothing will happen", fetching}
+	case attempted == deploy.Replaced:
+		return judgement{replaced, "the value was changed again in Git before it was seen healthy", fetching}
+	case attempted == deploy.Holds:
+		return judgeAttempted(o, site)
+	case o.SourceReady.Status == "False" && o.SourceReady.Observed:
+		return judgement{waiting, "Flux cannot fetch the repository: " + words(o.SourceReady), fetching}
+	case ready.Status == "False" && ready.Observed:
+		return judgement{waiting, "the Kustomization is not ready: " + words(ready), fetching}
+	}
+	return judgement{waiting, "Flux has not applied the commit yet", fetching}
+}
+
+// judgeAttempted is for a revision that was attempted but not applied.
+func judgeAttempted(o deploy.Observation, site deploy.Site) judgement {
+	if o.SiteFound && o.SiteValue == site.Value {
+		if o.Release != nil {
+			if j := judgeRelease(*o.Release, site); j.verdict == failed || j.verdict == failing {
+				return withProblems(j, o)
+			}
+		}
+		if j := judgeWorkloads(o); j.verdict == failed || j.verdict == failing {
+			return j
+		}
+	}
+	ready := o.Kustomization
+	if ready.Status != "False" || !ready.Observed {
+		return withProblems(judgement{waiting, "Flux is applying the commit", applying}, o)
+	}
+	switch ready.Reason {
+	case "DependencyNotReady", "ArtifactFailed", "Progressing", "ProgressingWithRetry", "Suspended":
+		return judgement{waiting, "the Kustomization waits: " + words(ready), applying}
+	}
+	return withProblems(judgement{failing, "the Kustomization fails: " + words(ready), applying}, o)
+}
+
+// judgeRelease says arrived once Helm deployed the present spec.
+func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
+	switch {
+	case r.Suspended:
+		return judgement{waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing}
+	case r.Remediated != "":
+		return judgement{failed, "Helm went back to the old release by itself: " + clip(r.Remediated), releasing}
+	case r.Ready.Status == "False" && r.Ready.Observed:
+		return judgement{failing, fmt.Sprintf("%s fails: %s", r.Ref, words(r.Ready)), releasing}
+	case !r.Attempted || len(r.History) == 0:
+		return judgement{waiting, fmt.Sprintf("%s has not begun the upgrade", r.Ref), releasing}
+	}
+	newest := r.History[0]
+	switch {
+	case newest.Status != helmDeployed:
+		return judgement{waiting, fmt.Sprintf("%s is being upgraded (%s)", r.Ref, newest.Status), releasing}
+	case newest.ConfigDigest != r.AttemptedDigest:
+		return judgement{waiting, fmt.Sprintf("%s has not deployed these values yet", r.Ref), releasing}
+	case site.Field == deploy.FieldChart && newest.ChartVersion != chartVersion(site.Value):
+		return judgement{waiting, fmt.Sprintf("%s has deployed chart %s", r.Ref, newest.ChartVersion), releasing}
+	case r.Ready.Status != "True" || !r.Ready.Observed:
+		return judgement{waiting, fmt.Sprintf("%s is not ready yet", r.Ref), releasing}
+	}
+	return judgement{verdict: arrived}
+}
+
+// judgeWorkloads says arrived once every workload is rolled out completely.
+func judgeWorkloads(o deploy.Observation) judgement {
+	var behind *deploy.WorkloadState
+	var ready, desired int32
+	for i, w := range o.Workloads {
+		ready, desired = ready+min(w.Ready, w.Updated), desired+w.Desired
+		if w.Observed && w.Stuck != "" {
+			return withProblems(judgement{failed, fmt.Sprintf("%s gave up: %s", w.Ref, clip(w.Stuck)), rollingOut}, o)
+		}
+		if behind == nil && !rolledOut(w) {
+			behind = &o.Workloads[i]
+		}
+	}
+	if behind == nil {
+		return judgement{arrived, "", everywhere}
+	}
+	if behind.Paused {
+		return judgement{waiting, fmt.Sprintf("%s is paused: resume its rollout, or nothing will happen", behind.Ref), rollingOut}
+	}
+	return withProblems(judgement{waiting, fmt.Sprintf("%d of %d pods are ready", ready, desired), rollingOut}, o)
+}
+
+// rolledOut is `kubectl rollout status`' notion: the present template, all
+// replicas of it available, none of an older one left.
+func rolledOut(w deploy.WorkloadState) bool {
+	return w.Observed && w.Updated == w.Desired && w.Available == w.Desired && w.Total == w.Desired && w.Ready == w.Desired
+}
+
+// hopeless are the reasons of waiting containers that do not pass by waiting.
+// The first failed pull (ErrImagePull) may pass, its repetition rarely does.
+const hopeless = " ImagePullBackOff InvalidImageName CrashLoopBackOff CreateContainerConfigError CreateContainerError RunContainerError ErrImageNeverPull "
+
+// withProblems adds what the pods of the newest template say. A hopeless one
+// makes waiting failing.
+func withProblems(j judgement, o deploy.Observation) judgement {
+	for _, p := range o.Problems {
+		if !p.Current {
+			continue
+		}
+		j.reason += "; " + problem(p)
+		if j.verdict == waiting && strings.Contains(hopeless, " "+p.Reason+" ") {
+			j.verdict = failing
+		}
+		return j
+	}
+	return j
+}
+
+func problem(p deploy.Problem) string {
+	s := fmt.Sprintf("pod `%s`", p.Pod)
+	if p.Container != "" {
+		s += fmt.Sprintf(", container `%s`", p.Container)
+	}
+	s += ": *" + p.Reason + "*"
+	if p.Message != "" {
+		s += " " + clip(p.Message)
+	}
+	return s
+}
+
+// words are a condition's own: its message, else its reason.
+func words(c deploy.Condition) string {
+	if c.Message == "" {
+		return c.Reason
+	}
+	return clip(c.Message)
+}
+
+// clip keeps a controller's words to what fits into a sentence.
+func clip(s string) string {
+	const most = 300
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// chartVersion drops the build metadata that helm-controller adds for OCI
+// charts.
+func chartVersion(v string) string {
+	v, _, _ = strings.Cut(v, "+")
+	return v
+}

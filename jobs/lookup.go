@@ -1,0 +1,145 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/near"
+)
+
+// find returns the one app on a cluster that a name or namespace/name means.
+func find(f Fleet, c deploy.Cluster, name string) (deploy.AppState, error) {
+	apps := f.Apps(c)
+	var found []deploy.AppState
+	for _, a := range apps {
+		if a.App.Name == name || a.App.String() == name {
+			found = append(found, a)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return deploy.AppState{}, unknownApp(f, c, name, apps)
+	}
+	choices := make([]string, len(found))
+	for i, a := range found {
+		choices[i] = a.App.String()
+	}
+	return deploy.AppState{}, fault.Newf(fault.Ambiguous, "%s on %s is %d apps", name, c, len(found)).
+		WithHelp("name the namespace as well").WithChoices(choices...)
+}
+
+// unknownApp says where the app is, or which names are near.
+func unknownApp(f Fleet, c deploy.Cluster, name string, apps []deploy.AppState) error {
+	e := fault.Newf(fault.NotFound, "there is no app %s on %s", name, c)
+	for _, a := range apps {
+		for _, w := range a.Owner.Workloads {
+			if w.Name == name || w.Namespace+"/"+w.Name == name {
+				return e.WithHelp("the Deployment of that name belongs to `%s`: name that instead", a.App)
+			}
+		}
+	}
+	if similar := near.Names(name, names(apps, strings.Contains(name, "/")), 3); len(similar) > 0 {
+		return e.WithHelp("did you mean %s?", quoted(similar))
+	}
+	var elsewhere []string
+	for _, s := range f.Clusters() {
+		if s.Name != c && slices.ContainsFunc(f.Apps(s.Name), func(a deploy.AppState) bool { return a.App.Name == name || a.App.String() == name }) {
+			elsewhere = append(elsewhere, string(s.Name))
+		}
+	}
+	if len(elsewhere) > 0 {
+		return e.WithHelp("it runs on %s; `list on %s` shows what is there", quoted(elsewhere), c)
+	}
+	return e.WithHelp("`list on %s` shows what is there", c)
+}
+
+func names(apps []deploy.AppState, whole bool) []string {
+	out := make([]string, 0, len(apps))
+	for _, a := range apps {
+		if whole {
+			out = append(out, a.App.String())
+		} else {
+			out = append(out, a.App.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// fresh refuses a cluster whose state is not known for certain.
+func fresh(f Fleet, c deploy.Cluster) error {
+	for _, s := range f.Clusters() {
+		if s.Name != c {
+			continue
+		}
+		if s.Stale {
+			return fault.Newf(fault.Stale, "%s does not answer: %s", c, s.Reason).
+				WithHelp("nothing was changed; ferry goes on trying and `list on %s` tells when it is back", c)
+		}
+		return nil
+	}
+	return fault.Newf(fault.NotFound, "there is no cluster %s", c)
+}
+
+// commands turns an ambiguity's choices into what to write instead.
+func commands(err error, write func(app string) string) error {
+	e, ok := err.(*fault.Error)
+	if !ok || e.Kind != fault.Ambiguous {
+		return err
+	}
+	choices := make([]string, len(e.Choices))
+	for i, c := range e.Choices {
+		choices[i] = write(c)
+	}
+	return e.WithChoices(choices...)
+}
+
+// runs reports whether an app runs a version in the field of that kind.
+func runs(a deploy.AppState, f deploy.FieldKind, v deploy.Version) bool {
+	if f == deploy.FieldChart {
+		return a.Chart != "" && chartVersion(string(a.Version)) == chartVersion(string(v))
+	}
+	return slices.ContainsFunc(a.Images, func(i deploy.Image) bool { return imageHas(i, v) })
+}
+
+// imageHas reports whether an image is of a version: a tag, a digest, or both
+// joined by "@".
+func imageHas(i deploy.Image, v deploy.Version) bool {
+	switch string(v) {
+	case "":
+		return false
+	case i.Tag, i.Digest:
+		return true
+	}
+	return i.Tag != "" && i.Digest != "" && string(v) == i.Tag+"@"+i.Digest
+}
+
+// lastGood is the newest record of a version that was seen healthy on a target
+// and is another than the one that is there now.
+func lastGood(ctx context.Context, h History, t deploy.Target, now deploy.Version) (good deploy.Record, ok bool, err error) {
+	err = h.Of(ctx, t, func(r deploy.Record) bool {
+		if r.Healthy && r.Version != now {
+			good, ok = r, true
+		}
+		return !ok
+	})
+	return good, ok, err
+}
+
+// quoted lists names for a sentence: `a`, `b` or `c`.
+func quoted(names []string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "`" + names[0] + "`"
+	}
+	last := len(names) - 1
+	return fmt.Sprintf("`%s` or `%s`", strings.Join(names[:last], "`, `"), names[last])
+}

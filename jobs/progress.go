@@ -1,0 +1,111 @@
+package jobs
+
+import (
+	"fmt"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/job"
+)
+
+// progress is the status message of a change: four steps, of which the ones
+// that are behind say what happened and the present one what is awaited.
+type progress struct {
+	title string
+	by    chat.UserID
+	job   job.ID
+	steps [4]chat.Step
+	at    int
+	diff  string
+	done  bool
+	tone  chat.Tone
+	links []chat.Link
+}
+
+// The names of the steps before they say anything better.
+var stepNames = [4]string{"Find the version in Git and prove the edit", "Commit", "Flux applies it", "Workloads roll out"}
+
+func (p *progress) message() chat.Message {
+	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done, Links: p.links}
+	if p.tone != "" {
+		m.Tone = p.tone
+	}
+	for i, s := range p.steps {
+		if s.Text == "" {
+			s.Text = stepNames[i]
+		}
+		if s.State == "" {
+			s.State = chat.StepWaiting
+			if i == p.at && !p.done {
+				s.State = chat.StepRunning
+			}
+		}
+		m.Steps = append(m.Steps, s)
+	}
+	if p.diff != "" {
+		m.Code = &chat.Code{Lang: "diff", Text: p.diff}
+	}
+	return m
+}
+
+func (p *progress) set(i int, state chat.StepState, text string) {
+	p.steps[i] = chat.Step{State: state, Text: text}
+}
+
+func (p *progress) planned(plan deploy.Plan) {
+	if plan.Already {
+		p.set(0, chat.StepDone, fmt.Sprintf("Git holds `%s` already", plan.Change.Version))
+	}
+	for _, e := range plan.Edits {
+		p.set(0, chat.StepDone, fmt.Sprintf("`%s` line %d: `%s` → `%s`", e.File, e.Line, e.Before, e.After))
+	}
+	p.at = 1
+}
+
+func (p *progress) committed(c deploy.Commit) {
+	if p.steps[0].State == chat.StepDone && c.SHA != "" {
+		p.set(1, chat.StepDone, "Commit `"+short(c.SHA)+"`")
+	}
+	p.links = commitLink(c)
+	p.at = 2
+}
+
+// seen shows a judgement that is not final.
+func (p *progress) seen(j judgement, o deploy.Observation) {
+	text := sentence(j.reason)
+	if j.stage <= applying {
+		p.at = 2
+		p.set(2, chat.StepRunning, text)
+		p.set(3, "", "")
+		return
+	}
+	p.set(2, chat.StepDone, "Flux applied `"+revision(o.Applied)+"`")
+	p.at = 3
+	p.set(3, chat.StepRunning, text)
+}
+
+func (p *progress) arrived(o deploy.Observation) {
+	p.set(2, chat.StepDone, "Flux applied `"+revision(o.Applied)+"`")
+	var ready, desired int32
+	for _, w := range o.Workloads {
+		ready, desired = ready+w.Ready, desired+w.Desired
+	}
+	p.set(3, chat.StepDone, fmt.Sprintf("%d of %d pods are ready", ready, desired))
+	p.done, p.tone = true, chat.Done
+}
+
+// fail marks the present step as the one at which it ended; the closing
+// message says why.
+func (p *progress) fail(err error) {
+	if p.done {
+		return
+	}
+	p.done, p.tone = true, toneOf(err)
+	if p.steps[p.at].Text == "" {
+		p.steps[p.at].Text = stepNames[p.at]
+	}
+	p.steps[p.at].State = chat.StepFailed
+	for i := p.at + 1; i < len(p.steps); i++ {
+		p.set(i, chat.StepSkipped, "")
+	}
+}

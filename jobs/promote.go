@@ -1,0 +1,77 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/job"
+)
+
+var promoteSyntax = chat.Syntax{
+	Verb:    "promote",
+	Form:    "<app>@<version> [<field>] to <cluster>",
+	Summary: "commit a version of an app for one cluster and follow it until it is healthy there",
+	Details: []string{
+		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
+		"Where an app has both a chart version and an image tag in Git, say which is meant: `promote podinfo@6.5.4 image to prod`.",
+		"ferry changes that one value, proves by rendering that nothing else on any cluster changes, and refuses what it cannot prove.",
+	},
+	Examples: []string{"promote podinfo@6.5.4 to prod", "promote backend/worker@1.9.0 to stage", "promote podinfo@6.5.4 chart to prod"},
+	Changes:  true,
+}
+
+// promote brings a named version to a cluster.
+type promote struct{ changer }
+
+// Admit implements Work.
+func (p promote) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Target, error) {
+	app, err := p.look(cmd)
+	if err != nil {
+		return "", nil, err
+	}
+	title := fmt.Sprintf("Promote %s to `%s` on %s", app.App.Name, cmd.Args.Version, app.Cluster)
+	if runs(app, fieldOf(cmd, app), deploy.Version(cmd.Args.Version)) {
+		return title, []deploy.Target{app.Target}, nil
+	}
+	return fmt.Sprintf("Promote %s from `%s` to `%s` on %s", app.App.Name, app.Version, cmd.Args.Version, app.Cluster), []deploy.Target{app.Target}, nil
+}
+
+// Run implements Work.
+func (p promote) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
+	return p.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) {
+		app, err := p.look(cmd)
+		if err != nil {
+			return deploy.Change{}, err
+		}
+		return deploy.Change{
+			Target: app.Target, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
+		}, nil
+	})
+}
+
+// look finds the app on a cluster that is known for certain.
+func (c changer) look(cmd chat.Command) (deploy.AppState, error) {
+	cluster := deploy.Cluster(cmd.Args.Cluster)
+	if err := fresh(c.Fleet, cluster); err != nil {
+		return deploy.AppState{}, err
+	}
+	app, err := find(c.Fleet, cluster, string(cmd.Args.App))
+	return app, commands(err, func(app string) string {
+		return strings.Replace(cmd.Text, string(cmd.Args.App), app, 1)
+	})
+}
+
+// fieldOf is the field a command means, or the one that the fleet shows.
+func fieldOf(cmd chat.Command, a deploy.AppState) deploy.FieldKind {
+	switch {
+	case cmd.Args.Field != "":
+		return deploy.FieldKind(cmd.Args.Field)
+	case a.Chart != "":
+		return deploy.FieldChart
+	default:
+		return deploy.FieldImage
+	}
+}

@@ -1,0 +1,116 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+)
+
+var rollbackSyntax = chat.Syntax{
+	Verb:    "rollback",
+	Form:    "<app> on <cluster> [to <version>]",
+	Summary: "commit the last version that was seen healthy on a cluster, or a named one of them",
+	Details: []string{
+		"Only the version goes back: later changes to other things stay.",
+		"ferry remembers a version as healthy when it saw it healthy on that cluster, before or after a promotion.",
+	},
+	Examples: []string{"rollback podinfo on prod", "rollback podinfo on prod to 6.5.3"},
+	Changes:  true,
+}
+
+// rollback brings back a version that was seen healthy on the target.
+type rollback struct{ changer }
+
+// Admit implements Work.
+func (r rollback) Admit(ctx context.Context, cmd chat.Command) (string, []deploy.Target, error) {
+	app, good, err := r.choose(ctx, cmd)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("Roll back %s to `%s` on %s", app.App.Name, good.Version, app.Cluster), []deploy.Target{app.Target}, nil
+}
+
+// Run implements Work.
+func (r rollback) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
+	return r.run(ctx, cmd, j, save, func(ctx context.Context) (deploy.Change, error) {
+		app, good, err := r.choose(ctx, cmd)
+		if err != nil {
+			return deploy.Change{}, err
+		}
+		return deploy.Change{Target: app.Target, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
+	})
+}
+
+func (r rollback) choose(ctx context.Context, cmd chat.Command) (deploy.AppState, deploy.Record, error) {
+	app, err := r.look(cmd)
+	if err != nil {
+		return app, deploy.Record{}, err
+	}
+	records, err := r.known(ctx, app.Target)
+	if err != nil {
+		return app, deploy.Record{}, err
+	}
+	good, err := pick(app, records, deploy.Version(cmd.Args.Version))
+	return app, good, err
+}
+
+// known reads enough of a target's history to choose from.
+func (r rollback) known(ctx context.Context, t deploy.Target) ([]deploy.Record, error) {
+	const most = 200
+	var out []deploy.Record
+	err := r.History.Of(ctx, t, func(rec deploy.Record) bool {
+		out = append(out, rec)
+		return len(out) < most
+	})
+	return out, err
+}
+
+// pick chooses from a target's records, the newest first: the wanted version,
+// if one is named, else the newest healthy one that is not what Git holds. Git
+// holds the version of the newest change, unless that arrived healthy and
+// something else runs now: then somebody changed it since, and the newest
+// change itself is what to go back to.
+func pick(app deploy.AppState, records []deploy.Record, want deploy.Version) (deploy.Record, error) {
+	held := app.Version
+	changed := slices.IndexFunc(records, func(r deploy.Record) bool { return r.Command != seen })
+	if changed >= 0 {
+		newest := records[changed]
+		if !newest.Healthy || runs(app, newest.Field, newest.Version) {
+			held = newest.Version
+		}
+	}
+	var good []string
+	for _, r := range records {
+		switch {
+		case !r.Healthy:
+			continue
+		case want != "" && r.Version == want, want == "" && r.Version != held:
+			return r, nil
+		}
+		if !slices.Contains(good, string(r.Version)) {
+			good = append(good, string(r.Version))
+		}
+	}
+	return deploy.Record{}, nothingGood(app, good, want)
+}
+
+func nothingGood(app deploy.AppState, good []string, want deploy.Version) error {
+	name, cluster := app.App.Name, app.Cluster
+	if want != "" {
+		e := fault.Newf(fault.Refused, "%s `%s` was never seen healthy on %s", name, want, cluster)
+		if len(good) > 0 {
+			return e.WithHelp("seen healthy there: %s. `promote %s@%s to %s` brings another one", quoted(good), name, want, cluster)
+		}
+		return e.WithHelp("no version of it was; `promote %s@%s to %s` brings it all the same", name, want, cluster)
+	}
+	e := fault.Newf(fault.Refused, "there is nothing to roll %s back to on %s", name, cluster)
+	if len(good) > 0 {
+		return e.WithHelp("the only version ferry has seen healthy there is the present one, %s; `promote %s@<version> to %s` brings another", quoted(good), name, cluster)
+	}
+	return e.WithHelp("ferry has not seen any version of it healthy there yet; `promote %s@<version> to %s` brings one by name", name, cluster)
+}

@@ -1,0 +1,85 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/job"
+)
+
+var statusSyntax = chat.Syntax{
+	Verb:     "status",
+	Form:     "[<job>]",
+	Summary:  "show the jobs that run and the latest that ended, or one of them",
+	Details:  []string{"Without a job it also says which clusters do not answer."},
+	Examples: []string{"status", "status k3f9q"},
+}
+
+// status shows jobs.
+type status struct{ Options }
+
+// Answer implements Query.
+func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, error) {
+	if cmd.Args.Job != "" {
+		return s.one(ctx, job.ID(cmd.Args.Job))
+	}
+	const latest = 15
+	jobs, err := s.Rows.Recent(ctx, latest)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	now, running := s.Now(), 0
+	m := chat.Message{Tone: chat.Info}
+	for _, c := range s.Fleet.Clusters() {
+		m.Lines = append(m.Lines, staleness(c, now)...)
+	}
+	t := &chat.Table{Columns: []string{"Job", "What", "State", "Asked"}}
+	for _, j := range jobs {
+		if !j.Ended() {
+			running++
+		}
+		t.Rows = append(t.Rows, []string{string(j.ID), j.Title, stateOf(j), span(now.Sub(j.Created)) + " ago"})
+	}
+	m.Title = count(running, "job") + " under way"
+	if len(t.Rows) == 0 {
+		m.Lines = append(m.Lines, "Nothing has been asked for yet.")
+		return m, nil
+	}
+	m.Table = t
+	return m, nil
+}
+
+func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
+	j, err := s.Rows.Get(ctx, id)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	m := chat.Message{Tone: chat.Info, Title: fmt.Sprintf("%s: %s", j.Title, stateOf(j))}
+	if j.Note != "" {
+		m.Lines = []string{sentence(j.Note)}
+	}
+	m.Fields = []chat.Field{{Name: "Job", Value: string(j.ID)}, {Name: "Asked", Value: j.Created.UTC().Format(time.DateTime) + " UTC"}}
+	if j.Ended() {
+		m.Fields = append(m.Fields, chat.Field{Name: "Took", Value: span(j.Updated.Sub(j.Created))})
+	}
+	if j.Attempts > 1 {
+		m.Fields = append(m.Fields, chat.Field{Name: "Starts", Value: fmt.Sprint(j.Attempts)})
+	}
+	return m, nil
+}
+
+// stateOf words how far a job is.
+func stateOf(j *job.Job) string {
+	switch {
+	case j.Ended():
+		return string(j.Outcome)
+	case j.Step != "":
+		return string(j.Step)
+	case j.Attempts > 0:
+		return "planning"
+	default:
+		return "waiting for its turn"
+	}
+}
