@@ -1,0 +1,290 @@
+package yamledit
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Replace returns the file with a scalar's value replaced, and the edit. The
+// file itself is not changed. The value must be of one line where it differs
+// from the old one.
+func (f *File) Replace(s Scalar, value string) ([]byte, Edit, error) {
+	raw := f.src[s.start:s.end]
+	after, err := f.spell(s, value)
+	if err != nil {
+		return nil, Edit{}, fmt.Errorf("line %d: %w", s.Line, err)
+	}
+	out := slices.Concat(f.src[:s.start], after, f.src[s.end:])
+	if err := f.prove(out, s, value); err != nil {
+		return nil, Edit{}, fmt.Errorf("line %d: %w", s.Line, err)
+	}
+	return out, Edit{Line: s.Line, Column: s.Column, Before: string(raw), After: string(after)}, nil
+}
+
+// Inside parses the YAML text that a scalar holds.
+func (f *File) Inside(s Scalar) (*File, error) { return Parse([]byte(s.Value)) }
+
+// ReplaceInside is Replace for an inner scalar of sub, which is the text of the
+// outer scalar as Inside returned it. The edit names line and column in f.
+func (f *File) ReplaceInside(outer Scalar, sub *File, inner Scalar, value string) ([]byte, Edit, error) {
+	text, innerEdit, err := sub.Replace(inner, value)
+	if err != nil {
+		return nil, Edit{}, fmt.Errorf("in the text of line %d: %w", outer.Line, err)
+	}
+	out, edit, err := f.Replace(outer, string(text))
+	if err != nil {
+		return nil, Edit{}, err
+	}
+	pos, _ := f.positions(outer)
+	at := outer.start + pos[inner.start]
+	edit.Line = 1 + bytes.Count(f.src[:at], []byte("\n"))
+	edit.Column = at - bytes.LastIndexByte(f.src[:at], '\n')
+	edit.Before, edit.After = innerEdit.Before, innerEdit.After
+	return out, edit, nil
+}
+
+// spell returns the token for a new value.
+func (f *File) spell(s Scalar, value string) ([]byte, error) {
+	raw := f.src[s.start:s.end]
+	pos, err := f.positions(s)
+	if err != nil {
+		return nil, err
+	}
+	i, j, part := differing(s.Value, value)
+	if !spliceable(part) {
+		return nil, fmt.Errorf("%w: %q cannot be written there", ErrShape, part)
+	}
+	out := slices.Concat(raw[:pos[i]], []byte(part), raw[pos[j]:])
+	if !isPlain(s.node) || bareWord(s.node, value) {
+		return out, nil
+	}
+	quote := f.quote()
+	return slices.Concat([]byte(quote), out, []byte(quote)), nil
+}
+
+// differing returns the part of old that is replaced, and by what.
+func differing(old, value string) (i, j int, part string) {
+	for i < len(old) && i < len(value) && old[i] == value[i] {
+		i++
+	}
+	tail := 0
+	for tail < len(old)-i && tail < len(value)-i && old[len(old)-1-tail] == value[len(value)-1-tail] {
+		tail++
+	}
+	return i, len(old) - tail, value[i : len(value)-tail]
+}
+
+// spliceable reports whether text may be put into a token of any style without
+// escapes.
+func spliceable(text string) bool {
+	for _, c := range []byte(text) {
+		if c <= ' ' || c >= 0x7f || c == '"' || c == '\'' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func isPlain(n *yaml.Node) bool {
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	return n.Style&quoted == 0
+}
+
+// positions maps each byte of a scalar's value, and its end, to an offset in its
+// token.
+func (f *File) positions(s Scalar) ([]int, error) {
+	raw := f.src[s.start:s.end]
+	var pos []int
+	var read []byte
+	add := func(at int, c ...byte) {
+		for range c {
+			pos = append(pos, at)
+		}
+		read = append(read, c...)
+	}
+	end := len(raw)
+	switch {
+	case s.node.Style&yaml.SingleQuotedStyle != 0:
+		end--
+		for i := 1; i < end; i++ {
+			add(i, raw[i])
+			if raw[i] == '\'' {
+				i++
+			}
+		}
+	case s.node.Style&yaml.DoubleQuotedStyle != 0:
+		end--
+		if !doublePositions(raw, add) {
+			return nil, ErrShape
+		}
+	case s.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		blockPositions(raw, add)
+		// How the last line ends is the header's matter ("-", "+" or neither).
+		for len(read) < len(s.Value) && s.Value[len(read)] == '\n' {
+			add(end, '\n')
+		}
+		if len(read) > len(s.Value) {
+			read, pos = read[:len(s.Value)], pos[:len(s.Value)]
+		}
+	default:
+		for i := range raw {
+			add(i, raw[i])
+		}
+	}
+	if string(read) != s.Value {
+		return nil, ErrShape
+	}
+	return append(pos, end), nil
+}
+
+// doublePositions reads a double-quoted token; escapes of one byte only.
+func doublePositions(raw []byte, add func(int, ...byte)) bool {
+	simple := map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'n': '\n', 't': '\t', 'r': '\r', '0': 0, ' ': ' '}
+	for i := 1; i < len(raw)-1; i++ {
+		if raw[i] == '\n' || raw[i] == '\r' {
+			return false
+		}
+		if raw[i] != '\\' {
+			add(i, raw[i])
+			continue
+		}
+		c, ok := simple[raw[i+1]]
+		if !ok {
+			return false
+		}
+		add(i, c)
+		i++
+	}
+	return true
+}
+
+// blockPositions reads the lines of a block as a literal; a folded one reads
+// the same as long as it has one line.
+func blockPositions(raw []byte, add func(int, ...byte)) {
+	indent := -1
+	for next := lineEnd(raw, 0); next < len(raw); {
+		stop := lineEnd(raw, next)
+		line := bytes.TrimRight(raw[next:stop], "\r\n")
+		if indent < 0 && len(bytes.TrimLeft(line, " ")) > 0 {
+			indent = len(line) - len(bytes.TrimLeft(line, " "))
+		}
+		for i := max(indent, 0); i < len(line); i++ {
+			add(next+i, line[i])
+		}
+		if stop > next+len(line) {
+			add(next+len(line), '\n')
+		}
+		next = stop
+	}
+}
+
+// quote is the kind of quotes the file uses more.
+func (f *File) quote() string {
+	single, double := 0, 0
+	for _, s := range f.scalars {
+		switch {
+		case s.node.Style&yaml.SingleQuotedStyle != 0:
+			single++
+		case s.node.Style&yaml.DoubleQuotedStyle != 0:
+			double++
+		}
+	}
+	if single > double {
+		return "'"
+	}
+	return `"`
+}
+
+// bareWord reports whether a plain scalar may stay plain with a new value: the
+// value reads as a string by the rules of YAML 1.1 and 1.2 alike, or it is a
+// number that reads back digit by digit where a number stood before.
+func bareWord(n *yaml.Node, value string) bool {
+	switch n.ShortTag() {
+	case "!!int":
+		if _, err := strconv.ParseInt(value, 10, 64); err == nil && regexp.MustCompile(`^(0|[1-9][0-9]*)$`).MatchString(value) {
+			return true
+		}
+	case "!!float":
+		if x, err := strconv.ParseFloat(value, 64); err == nil && strconv.FormatFloat(x, 'f', -1, 64) == value && strings.Contains(value, ".") {
+			return true
+		}
+	}
+	return readsAsString(value)
+}
+
+// readsAsString is cautious: what any reader could take for something else is
+// not a string.
+func readsAsString(value string) bool {
+	if value == "" || strings.IndexByte("!&*-?|>%@`\"'#,[]{}:~=<", value[0]) >= 0 {
+		return false
+	}
+	if strings.Contains(value, ": ") || strings.Contains(value, " #") || strings.HasSuffix(value, ":") || strings.ContainsAny(value, "[]{},") {
+		return false
+	}
+	switch strings.ToLower(value) {
+	case "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", ".nan", ".inf", "+.inf":
+		return false
+	}
+	number := regexp.MustCompile(`^[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|([0-9][0-9_]*)?\.?[0-9_]*([eE][-+]?[0-9]+)?)$`)
+	date := regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
+	if number.MatchString(value) || date.MatchString(value) {
+		return false
+	}
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(value), &n); err != nil || len(n.Content) != 1 {
+		return false
+	}
+	return n.Content[0].Kind == yaml.ScalarNode && n.Content[0].ShortTag() == "!!str" && n.Content[0].Value == value
+}
+
+// prove parses the new bytes and compares them as data with the old ones.
+func (f *File) prove(out []byte, s Scalar, value string) error {
+	g, err := Parse(out)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrProof, err)
+	}
+	if len(g.docs) != len(f.docs) {
+		return fmt.Errorf("%w: the number of documents changed", ErrProof)
+	}
+	differ := 0
+	for i := range f.docs {
+		if err := compare(f.docs[i], g.docs[i], s.node, value, &differ); err != nil {
+			return fmt.Errorf("%w: %w", ErrProof, err)
+		}
+	}
+	if differ != 1 {
+		return fmt.Errorf("%w: %d values differ", ErrProof, differ)
+	}
+	return nil
+}
+
+// compare walks two readings; target is the only scalar that may differ.
+func compare(a, b, target *yaml.Node, value string, differ *int) error {
+	if a == target {
+		*differ++
+		if b.Kind != yaml.ScalarNode || b.Value != value || b.Anchor != a.Anchor {
+			return fmt.Errorf("the value reads %q", b.Value)
+		}
+		if tag := b.ShortTag(); tag != a.ShortTag() && tag != "!!str" {
+			return fmt.Errorf("the value reads as %s", tag)
+		}
+		return nil
+	}
+	// The tag of an alias is that of its anchor, which may be the target.
+	sameTag := a.Kind == yaml.AliasNode || a.ShortTag() == b.ShortTag()
+	if a.Kind != b.Kind || a.Value != b.Value || a.Anchor != b.Anchor || !sameTag || len(a.Content) != len(b.Content) {
+		return fmt.Errorf("line %d reads differently", a.Line)
+	}
+	for i := range a.Content {
+		if err := compare(a.Content[i], b.Content[i], target, value, differ); err != nil {
+			return err
+		}
+	}
+	return nil
+}
