@@ -67,12 +67,12 @@ func decide(r *Rules, user chat.UserID, verb chat.Verb, targets []deploy.Target)
 	if !slices.Contains(r.Changes, verb) || slices.Contains(r.Admins, user) {
 		return nil
 	}
-	if len(targets) == 0 {
+	if len(targets) == 0 && !slices.ContainsFunc(r.Roles, func(role Role) bool { return role.names(user, verb) }) {
 		return denied(r, verb, "")
 	}
 	for _, t := range targets {
 		allowed := slices.ContainsFunc(r.Roles, func(role Role) bool {
-			return slices.Contains(role.Users, user) && role.covers(verb, t)
+			return role.names(user, verb) && role.covers(t)
 		})
 		if !allowed {
 			return denied(r, verb, fmt.Sprintf(" %s on %s", t.App.Name, t.Cluster))
@@ -81,9 +81,14 @@ func decide(r *Rules, user chat.UserID, verb chat.Verb, targets []deploy.Target)
 	return nil
 }
 
-func (r Role) covers(verb chat.Verb, t deploy.Target) bool {
-	return len(r.Commands) > 0 && matches(r.Commands, string(verb)) &&
-		matches(r.Clusters, string(t.Cluster)) && matches(r.Apps, t.App.Name) && matches(r.Namespaces, t.App.Namespace)
+// names reports whether the role gives the user the verb, on some target.
+func (r Role) names(user chat.UserID, verb chat.Verb) bool {
+	return slices.Contains(r.Users, user) && len(r.Commands) > 0 && matches(r.Commands, string(verb))
+}
+
+// covers reports whether the role reaches a target.
+func (r Role) covers(t deploy.Target) bool {
+	return matches(r.Clusters, string(t.Cluster)) && matches(r.Apps, t.App.Name) && matches(r.Namespaces, t.App.Namespace)
 }
 
 func matches(patterns []string, name string) bool {

@@ -32,11 +32,11 @@ type judgement struct {
 type stage int
 
 const (
-	fetching    stage = iota // Flux has not applied a revision with the change
-	applying                 // it has; the owner does not show the value yet
-	releasing                // the owner shows it; Helm is not done
-	rollingOut               // workloads are not all on it
-	everywhere               // all is well
+	fetching   stage = iota // Flux has not applied a revision with the change
+	applying                // it has; the owner does not show the value yet
+	releasing               // the owner shows it; Helm is not done
+	rollingOut              // workloads are not all on it
+	everywhere              // all is well
 )
 
 // helmDeployed is the status of a release record that Helm finished.
