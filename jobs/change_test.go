@@ -1,0 +1,423 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+	"ferry/storage"
+	"ferry/storage/bolt"
+)
+
+// world stands in for the rooms behind the seams; its history is real.
+type world struct {
+	states []deploy.ClusterState
+	apps   map[deploy.Cluster][]deploy.AppState
+
+	// show is called with each observation's number; nil means that nothing
+	// more happens until ctx ends.
+	show func(n int) *deploy.Observation
+
+	plan    deploy.Plan
+	refuse  error
+	commits []deploy.Commit
+	holding deploy.Holding
+
+	put       map[string]chat.Message
+	statuses  []string
+	authorIDs []chat.UserID
+	nudges    int
+}
+
+func (w *world) Clusters() []deploy.ClusterState         { return w.states }
+func (w *world) Apps(c deploy.Cluster) []deploy.AppState { return w.apps[c] }
+func (w *world) Declared() []deploy.Declared             { return nil }
+func (w *world) Reconcile(context.Context, deploy.Cluster, deploy.Owner, time.Time) error {
+	w.nudges++
+	return fault.Newf(fault.Denied, "may not patch")
+}
+
+func (w *world) Observe(ctx context.Context, _ deploy.Target, _ deploy.Owner, _ deploy.Site, fn func(deploy.Observation) bool) error {
+	for n := 0; ; n++ {
+		o := w.show(n)
+		if o == nil {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		if !fn(*o) {
+			return nil
+		}
+	}
+}
+
+func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Declared, by deploy.Authorship, onPlan func(deploy.Plan) error) (deploy.Plan, deploy.Commit, error) {
+	if w.refuse != nil {
+		return deploy.Plan{}, deploy.Commit{}, w.refuse
+	}
+	p := w.plan
+	p.Change = c
+	if err := onPlan(p); err != nil {
+		return p, deploy.Commit{}, err
+	}
+	if p.Already {
+		return p, deploy.Commit{}, nil
+	}
+	commit := deploy.Commit{SHA: "c0ffee00112233", URL: "https://git.example/c0ffee", Site: p.Site}
+	w.commits = append(w.commits, commit)
+	w.authorIDs = append(w.authorIDs, chat.UserID(by.Requester))
+	return p, commit, nil
+}
+
+func (w *world) Find(context.Context, string, time.Time) (deploy.Commit, bool, error) {
+	if len(w.commits) == 0 {
+		return deploy.Commit{}, false, nil
+	}
+	return w.commits[0], true, nil
+}
+
+func (w *world) Holding(_ context.Context, _ deploy.Plan, _ deploy.Commit, revision string, _ []deploy.Declared) (deploy.Holding, error) {
+	if revision == "main@sha1:old" {
+		return deploy.NotYet, nil
+	}
+	return w.holding, nil
+}
+
+func (w *world) Put(_ context.Context, _ chat.Thread, key string, m chat.Message) error {
+	if w.put == nil {
+		w.put = map[string]chat.Message{}
+	}
+	w.put[key] = m
+	if strings.HasSuffix(key, "/status") {
+		w.statuses = append(w.statuses, string(m.Tone))
+	}
+	return nil
+}
+
+func (w *world) Author(context.Context, chat.UserID) (string, string) {
+	return "Ada", "ada@example.com"
+}
+
+func newWorld() *world {
+	podinfo := deploy.AppState{
+		Target:  deploy.Target{Cluster: "prod", App: deploy.App{Namespace: "apps", Name: "podinfo"}},
+		Version: "6.5.3", Images: []deploy.Image{{Container: "podinfo", Repository: "podinfo", Tag: "6.5.3"}},
+		Health: deploy.Healthy, Ready: 2, Desired: 2,
+	}
+	return &world{
+		states: []deploy.ClusterState{{Name: "prod", Synced: true}, {Name: "stage", Synced: true}},
+		apps:   map[deploy.Cluster][]deploy.AppState{"prod": {podinfo}},
+		plan: deploy.Plan{
+			Base: "ba5e", From: "6.5.3", Site: imageSite, Hash: "h",
+			Edits: []deploy.Edit{{File: "apps/prod/kustomization.yaml", Line: 7, Before: "6.5.3", After: "6.5.4"}},
+		},
+		holding: deploy.Holds,
+	}
+}
+
+// bench is one promotion in a world.
+type bench struct {
+	*world
+	t       *testing.T
+	options Options
+	history *storage.History
+	cmd     chat.Command
+	job     *job.Job
+}
+
+func newBench(t *testing.T, w *world) *bench {
+	t.Helper()
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := storage.NewHistory(db)
+	b := &bench{
+		world: w, t: t, history: h,
+		options: Options{Fleet: w, Cluster: w, Delivery: w, History: h, Rows: storage.NewJobs(db), People: w, Replier: w, Rollout: time.Minute, Grace: 10 * time.Second},
+		cmd: chat.Command{Key: "k", User: "U1", Verb: "promote", Text: "promote podinfo@6.5.4 to prod",
+			Args: chat.Args{App: "podinfo", Version: "6.5.4", Cluster: "prod"}},
+		job: &job.Job{ID: "j1", Title: "Promote podinfo"},
+	}
+	return b
+}
+
+func (b *bench) command(verb chat.Verb) Command {
+	for _, c := range List(b.options) {
+		if c.Syntax.Verb == verb {
+			return c
+		}
+	}
+	b.t.Fatalf("no command %s", verb)
+	return Command{}
+}
+
+func (b *bench) run() (chat.Message, error) {
+	return b.command(b.cmd.Verb).Work.Run(b.t.Context(), b.cmd, b.job, func(context.Context) error { return nil })
+}
+
+func (b *bench) records() (out []deploy.Record) {
+	b.t.Helper()
+	if err := b.history.All(b.t.Context(), func(r deploy.Record) bool { out = append(out, r); return true }); err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+func at(o deploy.Observation) *deploy.Observation { return &o }
+
+func TestPromotionFollowedHome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		old := arrivedImage()
+		old.Applied, old.Attempted, old.SiteValue = "main@sha1:old", "main@sha1:old", "podinfo:6.5.3"
+		w.show = func(n int) *deploy.Observation { return []*deploy.Observation{at(old), at(arrivedImage())}[n] }
+		b := newBench(t, w)
+		m, err := b.run()
+		if err != nil || m.Title != "podinfo `6.5.4` is healthy on prod" || len(m.Links) != 1 {
+			t.Fatalf("closing = %+v, %v", m, err)
+		}
+		if len(w.commits) != 1 || w.nudges != 1 || w.authorIDs[0] != "U1" {
+			t.Errorf("%d commits, %d nudges by %v", len(w.commits), w.nudges, w.authorIDs)
+		}
+		status := w.put["job/j1/status"]
+		for i, s := range status.Steps {
+			if s.State != chat.StepDone {
+				t.Errorf("step %d is %s: %s", i, s.State, s.Text)
+			}
+		}
+		if !status.Final || status.Tone != chat.Done {
+			t.Errorf("status ends as %+v", status)
+		}
+		records := b.records()
+		if len(records) != 2 || records[0].Version != "6.5.4" || !records[0].Healthy || records[0].Evidence == nil ||
+			records[1].Version != "6.5.3" || records[1].Command != seen {
+			t.Errorf("history is %+v", records)
+		}
+	})
+}
+
+func TestFailureIsBelievedAfterItsGraceAndOffersTheWayBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		bad := arrivedImage()
+		bad.Workloads[0].Ready = 1
+		bad.Problems = []deploy.Problem{{Pod: "podinfo-x", Container: "app", Reason: "ImagePullBackOff", Current: true}}
+		w.show = func(n int) *deploy.Observation {
+			if n > 0 {
+				return nil // no event tells that it goes on failing
+			}
+			return at(bad)
+		}
+		b := newBench(t, w)
+		began := time.Now()
+		m, err := b.run()
+		if !fault.Is(err, fault.Failed) || time.Since(began) != 10*time.Second {
+			t.Fatalf("ended with %v after %s, want a failure after the grace of 10 s", err, time.Since(began))
+		}
+		if m.Title != "podinfo `6.5.4` did not become healthy on prod" || !strings.Contains(m.Lines[0], "ImagePullBackOff") {
+			t.Errorf("closing = %+v", m)
+		}
+		if len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback apps/podinfo on prod to 6.5.3" {
+			t.Errorf("buttons = %+v", m.Buttons)
+		}
+		if r := b.records()[0]; r.Healthy || r.Outcome != string(job.Failed) {
+			t.Errorf("record = %+v", r)
+		}
+		if s := w.put["job/j1/status"]; s.Tone != chat.Failure || s.Steps[3].State != chat.StepFailed {
+			t.Errorf("status = %+v", s)
+		}
+	})
+}
+
+func TestAStumbleIsForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		bad := arrivedImage()
+		bad.Workloads[0].Ready = 1
+		bad.Problems = []deploy.Problem{{Pod: "podinfo-x", Reason: "CrashLoopBackOff", Current: true}}
+		calls := 0
+		w.show = func(int) *deploy.Observation {
+			if calls++; calls == 1 {
+				return at(bad)
+			}
+			time.Sleep(5 * time.Second) // the bubble's clock: half the grace
+			return at(arrivedImage())
+		}
+		if m, err := newBench(t, w).run(); err != nil || m.Tone != chat.Done {
+			t.Errorf("ended with %+v, %v", m, err)
+		}
+	})
+}
+
+func TestTheDeadlineEndsWhatNeverGetsHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		slow := arrivedImage()
+		slow.Workloads[0].Ready = 1
+		w.show = func(n int) *deploy.Observation {
+			if n > 0 {
+				return nil
+			}
+			return at(slow)
+		}
+		began := time.Now()
+		m, err := newBench(t, w).run()
+		if !fault.Is(err, fault.Expired) || time.Since(began) != time.Minute {
+			t.Errorf("ended with %v after %s", err, time.Since(began))
+		}
+		if !strings.Contains(m.Lines[0], "1 of 2 pods") {
+			t.Errorf("closing = %+v", m)
+		}
+	})
+}
+
+func TestReplacedInGitIsSuperseded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.holding = deploy.Replaced
+		w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+		b := newBench(t, w)
+		if _, err := b.run(); !fault.Is(err, fault.Superseded) {
+			t.Errorf("ended with %v", err)
+		}
+		if b.records()[0].Outcome != string(job.Superseded) {
+			t.Errorf("history = %+v", b.records())
+		}
+	})
+}
+
+// TestAResumedJobLooksForItsCommitFirst is the crash between the commit and the
+// row that says so.
+func TestAResumedJobLooksForItsCommitFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.commits = []deploy.Commit{{SHA: "abcdef0123"}}
+		w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+		b := newBench(t, w)
+		row, err := json.Marshal(changeRow{Change: deploy.Change{Target: w.apps["prod"][0].Target, Version: "6.5.4"}, Plan: w.plan})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.job.Step, b.job.Data = stepCommit, row
+		if _, err := b.run(); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.commits) != 1 {
+			t.Errorf("%d commits: it was repeated", len(w.commits))
+		}
+		if r := b.records()[0]; r.Commit != "abcdef0123" || r.Version != "6.5.4" {
+			t.Errorf("record = %+v", r)
+		}
+	})
+}
+
+func TestAResumedJobPastItsDeadlineStillLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+		b := newBench(t, w)
+		row, err := json.Marshal(changeRow{
+			Change: deploy.Change{Target: w.apps["prod"][0].Target, Version: "6.5.4"}, Plan: w.plan,
+			Commit: deploy.Commit{SHA: "abc"}, Followed: time.Now().Add(-time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.job.Step, b.job.Data = stepFollow, row
+		if m, err := b.run(); err != nil || m.Tone != chat.Done {
+			t.Errorf("ended with %+v, %v", m, err)
+		}
+	})
+}
+
+func TestAlreadyThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.plan.Already, w.plan.Edits = true, nil
+		w.apps["prod"][0].Images[0].Tag = "6.5.4"
+		b := newBench(t, w)
+		if _, err := b.run(); !fault.Is(err, fault.Already) || !strings.Contains(err.Error(), "already at `6.5.4` on prod") {
+			t.Errorf("ended with %v", err)
+		}
+		if len(w.commits) != 0 || len(b.records()) != 0 {
+			t.Errorf("%d commits, records %+v", len(w.commits), b.records())
+		}
+	})
+}
+
+func TestARefusedPlanChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refuse = fault.Newf(fault.Refused, "stage shares that file")
+		b := newBench(t, w)
+		m, err := b.run()
+		if !fault.Is(err, fault.Refused) || m.Title != "" {
+			t.Errorf("ended with %+v, %v", m, err)
+		}
+		if s := w.put["job/j1/status"]; s.Tone != chat.Refused || !s.Final || s.Steps[0].State != chat.StepFailed || s.Steps[1].State != chat.StepSkipped {
+			t.Errorf("status = %+v", s)
+		}
+		if len(b.records()) != 0 {
+			t.Errorf("history = %+v", b.records())
+		}
+	})
+}
+
+func TestAdmission(t *testing.T) {
+	w := newWorld()
+	two := w.apps["prod"][0]
+	two.App.Namespace, two.Owner.Workloads = "other", []deploy.Ref{{Kind: "Deployment", Namespace: "other", Name: "podinfo-web"}}
+	worker := two
+	worker.App = deploy.App{Namespace: "apps", Name: "worker"}
+	onStage := worker
+	onStage.Target = deploy.Target{Cluster: "stage", App: deploy.App{Namespace: "apps", Name: "metrics"}}
+	w.apps = map[deploy.Cluster][]deploy.AppState{"prod": {w.apps["prod"][0], worker, two}, "stage": {onStage}}
+	w.states = append(w.states, deploy.ClusterState{Name: "dev", Stale: true, Reason: "connection refused"})
+	b := newBench(t, w)
+	for _, c := range []struct {
+		app, cluster string
+		kind         fault.Kind
+		says         string
+	}{
+		{"worker", "prod", "", ""},
+		{"apps/podinfo", "prod", "", ""},
+		{"podinfo", "prod", fault.Ambiguous, "is 2 apps [promote apps/podinfo@6.5.4 to prod promote other/podinfo@6.5.4 to prod]"},
+		{"wroker", "prod", fault.NotFound, "did you mean `worker`?"},
+		{"podinfo-web", "prod", fault.NotFound, "belongs to `apps/worker`"},
+		{"metrics", "prod", fault.NotFound, "it runs on `stage`"},
+		{"worker", "dev", fault.Stale, "connection refused"},
+		{"worker", "nowhere", fault.NotFound, "no cluster nowhere"},
+	} {
+		cmd := b.cmd
+		cmd.Args.App, cmd.Args.Cluster = chat.Word(c.app), chat.Word(c.cluster)
+		cmd.Text = "promote " + c.app + "@6.5.4 to " + c.cluster
+		_, targets, err := b.command("promote").Work.Admit(t.Context(), cmd)
+		if fault.KindOf(err) != c.kind {
+			t.Errorf("%s: %v, want kind %q", cmd.Text, err, c.kind)
+			continue
+		}
+		if err == nil {
+			if len(targets) != 1 {
+				t.Errorf("%s: targets %v", cmd.Text, targets)
+			}
+			continue
+		}
+		e := err.(*fault.Error)
+		if all := e.Says + " " + e.Help + " [" + strings.Join(e.Choices, " ") + "]"; !strings.Contains(strings.ReplaceAll(all, "name the namespace as well ", ""), c.says) {
+			t.Errorf("%s: %q, want %q", cmd.Text, all, c.says)
+		}
+	}
+}
