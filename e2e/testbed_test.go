@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,6 +57,7 @@ func TestTestbed(t *testing.T) {
 	t.Run("a chart that Helm takes back", func(t *testing.T) { w.takeBack(t, prod) })
 	t.Run("an image that cannot be pulled", func(t *testing.T) { w.fail(t, prod, "9.9.9-broken", "ImagePullBackOff") })
 	t.Run("an image that crashes", func(t *testing.T) { w.fail(t, prod, "9.9.9-crash", "CrashLoopBackOff") })
+	t.Run("a Kustomization that waits", func(t *testing.T) { w.waits(t, prod) })
 	t.Run("stage was left alone", func(t *testing.T) {
 		have, err := w.clusters["stage"].DeploymentImage(t.Context(), "podinfo", "podinfo")
 		must(t, err)
@@ -91,7 +94,7 @@ func (w *world) measureFloor(t *testing.T, cluster *testbed.Cluster) {
 	for round := range 5 {
 		next := fmt.Sprintf("6.6.%d", round)
 		begin := time.Now()
-		_, err := w.repo.Commit(t.Context(), next, map[string]func([]byte) []byte{file: gitrepo.Replace(tag, next)})
+		commit, err := w.repo.Commit(t.Context(), next, map[string]func([]byte) []byte{file: gitrepo.Replace(tag, next)})
 		must(t, err)
 		pushed := time.Now()
 		must(t, cluster.Reconcile(t.Context(), testbed.GitRepository, "flux-system", "flux-system"))
@@ -102,7 +105,7 @@ func (w *world) measureFloor(t *testing.T, cluster *testbed.Cluster) {
 		seen = append(seen, changed.Sub(pushed))
 		rolled = append(rolled, time.Since(changed))
 		tag = next
-		must(t, cluster.WaitReady(t.Context(), testbed.Kustomization, "flux-system", "podinfo"))
+		must(t, cluster.WaitRevision(t.Context(), commit)) // the next round starts at rest
 	}
 	t.Logf("floor, median of %d: commit and push %v, new image in the Deployment %v later, rolled out %v after that",
 		len(pushes), median(pushes), median(seen), median(rolled))
@@ -124,6 +127,7 @@ func (w *world) takeBack(t *testing.T, cluster *testbed.Cluster) {
 	must(t, cluster.WaitImage(t.Context(), "podinfo", "gateway", podinfo+"6.5.4"))
 	must(t, cluster.WaitCondition(t.Context(), testbed.HelmRelease, "podinfo", "gateway", "False"))
 	t.Logf("taken back after %.1f s", time.Since(begin).Seconds())
+	logStatus(t, cluster, testbed.HelmRelease, "podinfo", "gateway")
 	w.edit(t, cluster, "apps/prod/releases/gateway.yaml", "6.5.5", "6.5.4")
 	must(t, cluster.WaitReady(t.Context(), testbed.HelmRelease, "podinfo", "gateway"))
 }
@@ -156,6 +160,46 @@ func (w *world) fail(t *testing.T, cluster *testbed.Cluster, tag, reason string)
 	must(t, cluster.WaitReady(t.Context(), testbed.Kustomization, "flux-system", "podinfo"))
 }
 
+// waits sees what a failing Kustomization with `wait: true` tells: attempted, not applied, and not Ready.
+func (w *world) waits(t *testing.T, cluster *testbed.Cluster) {
+	const file = "apps/prod/checkout/kustomization.yaml"
+	before, err := w.repo.Head(t.Context())
+	must(t, err)
+	must(t, cluster.WaitRevision(t.Context(), before))
+	begin := time.Now()
+	w.edit(t, cluster, file, "2.4.0", "2.4.1-broken")
+	must(t, cluster.WaitImage(t.Context(), "podinfo", "checkout", "ghcr.io/team/checkout:2.4.1-broken"))
+	must(t, cluster.WaitCondition(t.Context(), testbed.Kustomization, "flux-system", "checkout", "False"))
+	t.Logf("failed after %.1f s", time.Since(begin).Seconds())
+	logStatus(t, cluster, testbed.Kustomization, "flux-system", "checkout")
+	after, err := w.repo.Head(t.Context())
+	must(t, err)
+	obj, err := cluster.Get(t.Context(), testbed.Kustomization, "flux-system", "checkout")
+	must(t, err)
+	status, _ := obj.Object["status"].(map[string]any)
+	if want := "main@sha1:" + before; status["lastAppliedRevision"] != want {
+		t.Errorf("applied %v, want %v", status["lastAppliedRevision"], want)
+	}
+	if want := "main@sha1:" + after; status["lastAttemptedRevision"] != want {
+		t.Errorf("attempted %v, want %v", status["lastAttemptedRevision"], want)
+	}
+	begin = time.Now()
+	w.edit(t, cluster, file, "2.4.1-broken", "2.4.0")
+	must(t, cluster.WaitReady(t.Context(), testbed.Kustomization, "flux-system", "checkout"))
+	must(t, cluster.WaitRollout(t.Context(), "podinfo", "checkout"))
+	t.Logf("mended after %.1f s", time.Since(begin).Seconds())
+}
+
+// logStatus keeps in the log what Flux tells of an object, for those who write code against it.
+func logStatus(t *testing.T, cluster *testbed.Cluster, kind testbed.Resource, namespace, name string) {
+	t.Helper()
+	obj, err := cluster.Get(t.Context(), kind, namespace, name)
+	must(t, err)
+	status, err := json.MarshalIndent(obj.Object["status"], "", " ")
+	must(t, err)
+	t.Logf("%s %s", name, status)
+}
+
 func restricted(t *testing.T, cluster *testbed.Cluster) {
 	config, err := clientcmd.BuildConfigFromFlags("", cluster.FerryKubeconfig())
 	must(t, err)
@@ -173,6 +217,16 @@ func restricted(t *testing.T, cluster *testbed.Cluster) {
 }
 
 func (w *world) downAndUp(t *testing.T, cluster *testbed.Cluster) {
+	must(t, cluster.Freeze())
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := cluster.DeploymentImage(short, "podinfo", "podinfo"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a frozen API server answered: %v", err)
+	}
+	must(t, cluster.Thaw())
+	_, err := cluster.DeploymentImage(t.Context(), "podinfo", "podinfo")
+	must(t, err)
+
 	cluster.Down()
 	if _, err := cluster.DeploymentImage(t.Context(), "podinfo", "podinfo"); err == nil {
 		t.Fatal("the API server answers although it is down")

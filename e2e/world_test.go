@@ -48,7 +48,7 @@ func newWorld(t *testing.T, names ...string) *world {
 	var starts sync.WaitGroup
 	for _, name := range names {
 		starts.Go(func() {
-			cluster, err := testbed.Start(ctx, testbed.Options{Name: name, Progress: t.Output()})
+			cluster, err := testbed.Start(ctx, testbed.Options{Name: name, Dir: logDir(t, name), Progress: t.Output()})
 			if err != nil {
 				t.Error(err)
 				return
@@ -78,6 +78,19 @@ func newWorld(t *testing.T, names ...string) *world {
 	return w
 }
 
+// logDir is where a cluster's logs stay after the test: a new folder in $FERRY_E2E_LOGS, or "" for nowhere.
+func logDir(t *testing.T, cluster string) string {
+	keep := os.Getenv("FERRY_E2E_LOGS")
+	if keep == "" {
+		return ""
+	}
+	dir, err := os.MkdirTemp(keep, cluster+"-")
+	if err != nil {
+		t.Error(err)
+	}
+	return dir
+}
+
 // settled returns when everything that the fleet holds for the cluster runs there.
 func (w *world) settled(ctx context.Context, t *testing.T, cluster *testbed.Cluster) {
 	t.Helper()
@@ -92,17 +105,19 @@ func fleet() map[string]map[string]string {
 	const podinfo = "ghcr.io/stefanprodan/podinfo:"
 	prod := map[string]string{
 		"podinfo/podinfo": podinfo + "6.5.3", "podinfo/gateway": podinfo + "6.5.3", "podinfo/api": podinfo + "6.5.3",
-		"team/web":    "localhost:5000/team/web:1.2.3",
-		"team/pinned": "ghcr.io/team/pinned@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
-		"team/worker": "ghcr.io/team/worker:2.0.0", "batch/worker": "ghcr.io/team/worker:1.9.0",
+		"podinfo/checkout": "ghcr.io/team/checkout:2.4.0",
+		"team/web":         "localhost:5000/team/web:1.2.3",
+		"team/pinned":      "ghcr.io/team/pinned@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
+		"team/worker":      "ghcr.io/team/worker:2.0.0", "batch/worker": "ghcr.io/team/worker:1.9.0",
 		"team/legacy": "ghcr.io/team/legacy:7.0.0", "team/legacy-next": "ghcr.io/team/legacy-next:17.0.0",
 		"team/shared": "ghcr.io/team/shared:3.1.0",
 	}
 	stage := map[string]string{
 		"podinfo/podinfo": podinfo + "6.5.4", "podinfo/gateway": podinfo + "6.5.4", "podinfo/api": podinfo + "6.5.4",
-		"team/web":    "localhost:5000/team/web:1.3.0-rc.1",
-		"team/pinned": "ghcr.io/team/pinned@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-		"team/worker": "ghcr.io/team/worker:2.1.0", "batch/worker": "ghcr.io/team/worker:1.9.0",
+		"podinfo/checkout": "ghcr.io/team/checkout:2.5.0",
+		"team/web":         "localhost:5000/team/web:1.3.0-rc.1",
+		"team/pinned":      "ghcr.io/team/pinned@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		"team/worker":      "ghcr.io/team/worker:2.1.0", "batch/worker": "ghcr.io/team/worker:1.9.0",
 		"team/legacy": "ghcr.io/team/legacy:7.0.1", "team/legacy-next": "ghcr.io/team/legacy-next:17.0.0",
 		"team/shared": "ghcr.io/team/shared:3.1.0",
 	}

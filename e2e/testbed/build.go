@@ -3,6 +3,7 @@ package testbed
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,15 +54,15 @@ func Build(ctx context.Context, progress io.Writer) (*Binaries, error) {
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := lock(filepath.Join(cache, "lock"))
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
 	toolchain, err := goTool(ctx, cache, "env", "GOVERSION", "GOOS", "GOARCH")
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := lock(ctx, filepath.Join(cache, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	built := &Binaries{dirs: map[string]string{}}
 	for _, bin := range binaries() {
 		if built.dirs[bin.name], err = bin.ensure(ctx, cache, toolchain, progress); err != nil {
@@ -158,17 +159,26 @@ func cacheDir() (string, error) {
 	return filepath.Abs(dir)
 }
 
-// lock holds the file until unlock is called or the process dies.
-func lock(path string) (unlock func(), err error) {
+// lock waits for the file until ctx ends, and holds it until unlock is called or the process dies.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open build lock: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("take build lock %s: %w", path, err)
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = file.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("take build lock %s: %w", path, err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for another build to end: %w", ctx.Err()), file.Close())
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
-	return func() { _ = file.Close() }, nil
 }
 
 // tail is the last n lines of text.

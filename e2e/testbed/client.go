@@ -45,7 +45,7 @@ func (r Resource) gvr() schema.GroupVersionResource {
 
 const (
 	// pollEvery is short because what is polled is on this machine and its latency is measured.
-	pollEvery = 10 * time.Millisecond
+	pollEvery = 20 * time.Millisecond
 	// patience ends a wait whose context has no deadline.
 	patience = time.Minute
 )

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -207,12 +209,9 @@ func (c *Cluster) serves(ctx context.Context, command command, started *process)
 func (c *Cluster) Down() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, p := range c.processes {
-		if p.name == "kube-apiserver" {
-			p.kill()
-			c.processes = append(c.processes[:i], c.processes[i+1:]...)
-			return
-		}
+	if i := c.serverIndex(); i >= 0 {
+		c.processes[i].kill()
+		c.processes = slices.Delete(c.processes, i, i+1)
 	}
 }
 
@@ -223,6 +222,30 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return fmt.Errorf("bring cluster %s back: %w", c.Name, err)
 	}
 	return nil
+}
+
+// Freeze stops the API server where it stands: connections stay open, new ones are accepted, and nothing answers.
+func (c *Cluster) Freeze() error { return c.signalServer(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (c *Cluster) Thaw() error { return c.signalServer(syscall.SIGCONT) }
+
+func (c *Cluster) signalServer(signal syscall.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.serverIndex()
+	if i < 0 {
+		return fmt.Errorf("send %s to the API server of %s: it is down", signal, c.Name)
+	}
+	if err := syscall.Kill(-c.processes[i].pid, signal); err != nil {
+		return fmt.Errorf("send %s to the API server of %s: %w", signal, c.Name, err)
+	}
+	return nil
+}
+
+// serverIndex is where the API server stands in processes, -1 while it is down.
+func (c *Cluster) serverIndex() int {
+	return slices.IndexFunc(c.processes, func(p *process) bool { return p.name == "kube-apiserver" })
 }
 
 // Stop ends every process of the cluster and returns when they are gone. It may be called again.

@@ -131,3 +131,20 @@ spec: {interval: 1h, url: %q}
 	}
 	return c.WaitReady(ctx, Kustomization, fluxNamespace, "flux-system")
 }
+
+// WaitRevision waits until every Kustomization of the cluster has applied the commit: Flux is at rest then.
+func (c *Cluster) WaitRevision(ctx context.Context, commit string) error {
+	return c.WaitFor(ctx, c.Name+" to have applied "+commit+" everywhere", func(ctx context.Context) (bool, string, error) {
+		list, err := c.Dynamic.Resource(Kustomization.gvr()).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		for i := range list.Items {
+			applied, _, _ := unstructured.NestedString(list.Items[i].Object, "status", "lastAppliedRevision")
+			if !strings.HasSuffix(applied, commit) || condition(&list.Items[i], "Reconciling") == "True" {
+				return false, list.Items[i].GetName() + " is at " + applied, nil
+			}
+		}
+		return true, "", nil
+	})
+}

@@ -44,7 +44,8 @@ func (c command) start(dir string) (*process, error) {
 	cmd := exec.Command(c.path, c.args...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")}, c.env...)
+	// GOGC trades memory, of which there is enough, for processor time, of which there is not.
+	cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "GOGC=400"}, c.env...)
 	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
