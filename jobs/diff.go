@@ -40,8 +40,11 @@ func (d diff) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 	}
 	m := chat.Message{Tone: chat.Info, Lines: lines}
 	t := &chat.Table{Columns: []string{"App", "What", string(left), "", "Other"}}
+	mine, compared := selected(d.Fleet.Apps(left), match), 0
 	for _, right := range others {
-		for _, row := range compare(selected(d.Fleet.Apps(left), match), selected(d.Fleet.Apps(right), match)) {
+		theirs := selected(d.Fleet.Apps(right), match)
+		compared += len(mine) + len(theirs)
+		for _, row := range compare(mine, theirs) {
 			t.Rows = append(t.Rows, []string{row.app, row.what, row.left, row.sign, string(right) + ": " + row.right})
 		}
 	}
@@ -55,8 +58,12 @@ func (d diff) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 	for i, o := range others {
 		against[i] = string(o)
 	}
-	if len(t.Rows) == 0 {
-		m.Title = fmt.Sprintf("%s and %s run the same%s", left, strings.Join(against, ", "), about(cmd.Args))
+	switch {
+	case compared == 0:
+		m.Title = fmt.Sprintf("No app%s on %s, %s", about(cmd.Args), left, strings.Join(against, ", "))
+		return m, nil
+	case len(t.Rows) == 0:
+		m.Title = fmt.Sprintf("%s and %s run the same", left, strings.Join(against, ", "))
 		return m, nil
 	}
 	m.Title = fmt.Sprintf("%s between %s and %s", count(len(t.Rows), "difference"), left, strings.Join(against, ", "))
