@@ -1,0 +1,27 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+
+	"ferry/internal/chat"
+)
+
+// Person is somebody as the configuration names them: a user ID or a name.
+type Person string
+
+var userID = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+
+// ID returns the user ID if that is what was written. Slack's names have no
+// capital letters, so that the two cannot be confused.
+func (p Person) ID() (id chat.UserID, ok bool) {
+	return chat.UserID(p), userID.MatchString(string(p))
+}
+
+// Name returns the name that was written, without a leading @; "" for an ID.
+func (p Person) Name() string {
+	if _, ok := p.ID(); ok {
+		return ""
+	}
+	return strings.TrimPrefix(string(p), "@")
+}
