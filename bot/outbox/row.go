@@ -1,0 +1,95 @@
+package outbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"ferry/internal/chat"
+)
+
+// row is a message: what it is to say, and what is known of it in the chat.
+type row struct {
+	Key    string       `json:"key"`
+	Seq    int64        `json:"seq"` // orders first posts; from the time of the first Put
+	Thread chat.Thread  `json:"thread"`
+	Put    time.Time    `json:"put"` // the first one
+	Wish   chat.Message `json:"wish"`
+	Wished time.Time    `json:"wished"` // the last Put that changed it
+	// Posting is when a first post was begun whose outcome is not known.
+	Posting *time.Time `json:"posting,omitempty"`
+	// TS is the message's timestamp in the chat, "" until it is known.
+	TS string `json:"ts,omitempty"`
+	// Sent is the digest of what the chat shows, SentAt since when.
+	Sent   string    `json:"sent,omitempty"`
+	SentAt time.Time `json:"sent_at,omitzero"`
+	// Dead is why the wish was given up.
+	Dead string `json:"dead,omitempty"`
+	// Taken are the buttons that were pressed.
+	Taken []taken `json:"taken,omitempty"`
+}
+
+// taken is a button that was pressed.
+type taken struct {
+	Operation string `json:"operation"`
+	Click     string `json:"click"` // which press it was
+	Asked
+	// Settled is true once the command was accepted.
+	Settled bool `json:"settled,omitempty"`
+}
+
+// open reports whether the chat does not yet show what is wished.
+func (r *row) open() bool {
+	return r.Dead == "" && (r.TS == "" || r.Sent != r.digest())
+}
+
+// shown is the wish with its buttons made ready. Once a button was pressed and
+// its command accepted, a line stands where the buttons were.
+func (r *row) shown() Shown {
+	s := Shown{Message: r.Wish}
+	for i, b := range r.Wish.Buttons {
+		op := operation(r.Key, i, b.Command)
+		s.Operations = append(s.Operations, op)
+		for _, t := range r.Taken {
+			if t.Operation == op && t.Settled {
+				s.Asked = append(s.Asked, t.Asked)
+			}
+		}
+	}
+	if len(s.Asked) > 0 {
+		s.Buttons, s.Operations = nil, nil
+	}
+	return s
+}
+
+func (r *row) take(op string) *taken {
+	i := slices.IndexFunc(r.Taken, func(t taken) bool { return t.Operation == op })
+	if i < 0 {
+		return nil
+	}
+	return &r.Taken[i]
+}
+
+// digest covers everything that is seen.
+func (r *row) digest() string {
+	s := r.shown()
+	s.Final = false
+	return sum(s)
+}
+
+// digest covers everything of a wish that is seen.
+func digest(m chat.Message) string {
+	m.Final = false
+	return sum(m)
+}
+
+func sum(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic("outbox: a message has no JSON: " + err.Error()) // only strings and bools
+	}
+	h := sha256.Sum256(raw)
+	return hex.EncodeToString(h[:12])
+}
