@@ -1,0 +1,246 @@
+package flux
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/yaml"
+
+	"ferry/delivery/snapshot"
+)
+
+// generate returns the kustomization file that Flux writes into the folder of a
+// Kustomization before it builds, and its path.
+func generate(v *snapshot.View, k Kustomization) (file string, data []byte, err error) {
+	dir := k.Dir()
+	if v.Kind(dir) != "folder" {
+		return "", nil, fmt.Errorf("the folder %q of %s does not exist", dir, k.Ref)
+	}
+	kus := types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}}
+	file = kustomizationFile(v, dir)
+	if file == "" {
+		file = path.Join(dir, konfig.DefaultKustomizationFileName())
+		kus.Resources = manifests(v, dir, "")
+		if len(kus.Resources) == 0 {
+			kus.Namespace = "_placeholder" // kustomize builds nothing from an empty file
+		}
+	} else {
+		if data, err = v.File(file); err != nil {
+			return "", nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		if err := yaml.Unmarshal(data, &kus); err != nil {
+			return "", nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		if len(kus.Resources) == 0 {
+			kus.BuildMetadata = []string{types.OriginAnnotations}
+		}
+	}
+	if err := layOver(v, dir, k.Spec, &kus); err != nil {
+		return "", nil, err
+	}
+	if data, err = yaml.Marshal(kus); err != nil {
+		return "", nil, fmt.Errorf("write kustomization of %s: %w", k.Ref, err)
+	}
+	return file, data, nil
+}
+
+// kustomizationFile returns the kustomization file of a folder, or "".
+func kustomizationFile(v *snapshot.View, dir string) string {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if p := path.Join(dir, name); v.Kind(p) == "file" {
+			return p
+		}
+	}
+	return ""
+}
+
+// manifests lists what a generated kustomization takes in: every YAML file, and
+// every folder that has a kustomization of its own.
+func manifests(v *snapshot.View, dir, rel string) []string {
+	var out []string
+	for _, name := range v.List(path.Join(dir, rel)) {
+		p := path.Join(rel, name)
+		full := path.Join(dir, p)
+		switch {
+		case v.Kind(full) == "folder" && kustomizationFile(v, full) != "":
+			out = append(out, "./"+p)
+		case v.Kind(full) == "folder":
+			out = append(out, manifests(v, dir, p)...)
+		case strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"):
+			out = append(out, "./"+p)
+		}
+	}
+	return out
+}
+
+// layOver puts the fields of spec over a kustomization.
+func layOver(v *snapshot.View, dir string, spec Spec, kus *types.Kustomization) error {
+	if spec.TargetNamespace != "" {
+		kus.Namespace = spec.TargetNamespace
+	}
+	if spec.NamePrefix != "" {
+		kus.NamePrefix = spec.NamePrefix
+	}
+	if spec.NameSuffix != "" {
+		kus.NameSuffix = spec.NameSuffix
+	}
+	for _, p := range spec.Patches {
+		kus.Patches = append(kus.Patches, types.Patch{Patch: p.Patch, Target: p.Target})
+	}
+	for _, c := range spec.Components {
+		if remote(c) || strings.HasPrefix(c, "/") {
+			return fmt.Errorf("component %q is not a path in the repository", c)
+		}
+		if spec.IgnoreMissingComponents && v.Kind(path.Join(dir, c)) == "" {
+			continue
+		}
+		kus.Components = append(kus.Components, c)
+	}
+	for _, p := range spec.PatchesStrategicMerge {
+		kus.PatchesStrategicMerge = append(kus.PatchesStrategicMerge, types.PatchStrategicMerge(p)) //nolint:staticcheck // the old API has it
+	}
+	for _, p := range spec.PatchesJSON6902 {
+		kus.PatchesJson6902 = append(kus.PatchesJson6902, types.Patch{Patch: string(p.Patch), Target: p.Target}) //nolint:staticcheck // the old API has it
+	}
+	for _, i := range spec.Images {
+		mergeImage(kus, i)
+	}
+	if len(spec.BuildMetadata) > 0 {
+		kus.BuildMetadata = spec.BuildMetadata
+	}
+	return nil
+}
+
+// mergeImage lays an entry of spec.images over the one of the same name. Tag
+// and digest are one choice: either replaces both.
+func mergeImage(kus *types.Kustomization, i types.Image) {
+	for n := range kus.Images {
+		if kus.Images[n].Name != i.Name {
+			continue
+		}
+		if i.NewName != "" {
+			kus.Images[n].NewName = i.NewName
+		}
+		if i.NewTag != "" || i.Digest != "" {
+			kus.Images[n].NewTag, kus.Images[n].Digest = i.NewTag, i.Digest
+		}
+		return
+	}
+	kus.Images = append(kus.Images, types.Image{Name: i.Name, NewName: i.NewName, NewTag: i.NewTag, Digest: i.Digest})
+}
+
+// guarded is a view on which a kustomization that refers to something outside
+// of the repository cannot be read: kustomize would go and fetch it.
+// It also shows the generated kustomization file, which the view's notes must
+// not take for one of the repository.
+type guarded struct {
+	*snapshot.View
+	file string
+	data []byte
+}
+
+// ReadFile returns a file's contents.
+func (g guarded) ReadFile(p string) ([]byte, error) {
+	data, err := g.data, error(nil)
+	if inner, ok := snapshot.Inner(p); !ok || inner != g.file {
+		data, err = g.View.ReadFile(p)
+	}
+	if err != nil || !isKustomizationName(path.Base(p)) {
+		return data, err
+	}
+	dir, _ := snapshot.Inner(path.Dir(p))
+	if refs := references(data); refs != nil {
+		for _, r := range refs.all() {
+			if remote(r) {
+				return nil, remoteError{r}
+			}
+		}
+		for _, r := range refs.trees {
+			if !strings.ContainsAny(r, "\n") && g.Kind(path.Join(dir, r)) == "" {
+				return nil, fmt.Errorf("%s names %q, which is not in the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
+			}
+		}
+	}
+	return data, nil
+}
+
+type remoteError struct{ ref string }
+
+func (e remoteError) Error() string {
+	return fmt.Sprintf("%q is fetched from outside of the repository", e.ref)
+}
+
+func isKustomizationName(name string) bool {
+	for _, n := range konfig.RecognizedKustomizationFileNames() {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// refs are what a kustomization file names: trees may be folders or files,
+// files are files.
+type refs struct {
+	trees, files []string
+	plugins      bool // it names configurations that may name more files
+}
+
+func (r *refs) all() []string { return append(append([]string{}, r.trees...), r.files...) }
+
+// references reads a kustomization file; nil if it cannot be read.
+func references(data []byte) *refs {
+	var k struct {
+		Resources, Bases, Components, Transformers, Generators, Validators []string
+		Crds, Configurations                                               []string
+		PatchesStrategicMerge                                              []string
+		Patches, PatchesJSON6902, Replacements                             []struct{ Path string }
+		OpenAPI                                                            struct{ Path string }
+		ConfigMapGenerator, SecretGenerator                                []struct {
+			Files, Envs []string
+			Env         string
+		}
+		HelmCharts []json.RawMessage
+	}
+	if err := yaml.Unmarshal(data, &k); err != nil {
+		return nil
+	}
+	r := &refs{plugins: len(k.Transformers)+len(k.Generators)+len(k.Validators)+len(k.HelmCharts) > 0}
+	for _, l := range [][]string{k.Resources, k.Bases, k.Components, k.Transformers, k.Generators, k.Validators} {
+		r.trees = append(r.trees, l...)
+	}
+	for _, l := range [][]string{k.Crds, k.Configurations, k.PatchesStrategicMerge} {
+		r.files = append(r.files, l...)
+	}
+	for _, l := range [][]struct{ Path string }{k.Patches, k.PatchesJSON6902, k.Replacements} {
+		for _, p := range l {
+			r.files = append(r.files, p.Path)
+		}
+	}
+	r.files = append(r.files, k.OpenAPI.Path)
+	for _, g := range append(k.ConfigMapGenerator, k.SecretGenerator...) {
+		for _, f := range g.Files {
+			if _, after, ok := strings.Cut(f, "="); ok {
+				f = after
+			}
+			r.files = append(r.files, f)
+		}
+		r.files = append(append(r.files, g.Envs...), g.Env)
+	}
+	return r
+}
+
+// remote reports whether kustomize would take a reference for an address.
+func remote(ref string) bool {
+	l := strings.ToLower(ref)
+	for _, p := range []string{"http://", "https://", "ssh://", "git://", "file://", "git::", "gh:", "git@", "github.com:", "github.com/"} {
+		if strings.HasPrefix(l, p) {
+			return true
+		}
+	}
+	return !strings.ContainsAny(l, "\n ") && (strings.Contains(l, ".git//") || strings.HasSuffix(l, ".git") || strings.Contains(l, "?ref=") || strings.Contains(l, "?version="))
+}
