@@ -92,7 +92,7 @@ func checkReadable(p *problems, key, file string) {
 		p.at(key, key+": "+unreadable(err), help)
 		return
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	switch info, err := f.Stat(); {
 	case err != nil:
 		p.at(key, key+": "+unreadable(err), help)

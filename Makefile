@@ -1,0 +1,93 @@
+# ferry's tasks. `make` lists them. Nothing here needs more than Go, git and make,
+# but for the checks with Slack's and GitHub's own libraries, which need Node.
+
+GO       ?= go
+CHECKS   := playground/check
+NPM_CI   := { test -d node_modules || npm ci --no-audit --no-fund; }
+BIN      := bin
+FUZZTIME ?= 10s
+BENCH    ?= .
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+BUILD    := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
+VULN     := $(GO) tool -modfile=tools/go.mod govulncheck
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## build bin/ferry and bin/playground
+	@mkdir -p $(BIN)
+	$(BUILD) -o $(BIN)/ferry .
+	$(BUILD) -o $(BIN)/playground ./playground
+
+.PHONY: demo
+demo: build ## try ferry here: a local Slack, a local GitHub, three simulated clusters
+	@exec $(BIN)/playground -ferry $(BIN)/ferry
+
+.PHONY: test
+test: ## run the tests
+	$(GO) test ./...
+
+.PHONY: race
+race: ## run the tests with the race detector (needs a C compiler)
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: ## run the linters of .golangci.yml
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: ## format the code
+	$(LINT) fmt ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities; says so if the database cannot be reached
+	@tools/vuln.sh $(VULN) ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each fuzz test for FUZZTIME (10s)
+	@set -e; grep -rl --include='*_test.go' --exclude-dir=node_modules --exclude-dir=e2e '^func Fuzz' . | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "fuzz $$name in $$(dirname "$$file")"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks of the packages that match BENCH (all)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: e2e
+e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
+	cd e2e && $(GO) run ./testbed/cmd/testbed build
+	cd e2e && $(GO) test -count=1 -timeout 30m -v ./...
+
+.PHONY: check-slack
+check-slack: ## hold the local Slack against Slack's own SDK (needs Node 20)
+	cd $(CHECKS)/slack && $(NPM_CI) && ./run.sh
+
+.PHONY: check-github
+check-github: ## hold the local GitHub against Octokit and GitHub's own description (needs Node 20)
+	cd $(CHECKS)/github && $(NPM_CI) && ./run.sh
+
+.PHONY: browser
+browser: build ## try the playground's page in a real browser (needs Node 20 and Chromium)
+	cd $(CHECKS)/browser && $(NPM_CI) && ./run.sh
+
+.PHONY: screenshots
+screenshots: build ## make the pictures of the README in docs/images (needs Node 20 and Chromium)
+	cd $(CHECKS)/browser && $(NPM_CI) && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
+
+.PHONY: docs
+docs: ## write the generated parts of README and docs again
+	$(GO) test ./docs -run TestGenerated -update
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN) coverage.out
