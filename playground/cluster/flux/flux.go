@@ -113,6 +113,9 @@ func (c *Controller) changed(e apiserver.Event) {
 		if e.Type == watch.Deleted {
 			c.work.Add(item{"deleted " + kind, e.Object.Key})
 		}
+		if kind != "Kustomization" && kind != "HelmRelease" {
+			c.work.Add(item{kind: "sources"})
+		}
 		c.work.Add(item{kind: "waiting"})
 	case "Deployment", "StatefulSet", "DaemonSet":
 		c.work.Add(item{kind: "waiting"})
@@ -156,14 +159,26 @@ func (c *Controller) reconcile(ctx context.Context, i item) error {
 		return c.helmRelease(i.key, i.kind != "HelmRelease")
 	case "deleted HelmRelease":
 		return c.uninstall(i.key)
+	case "sources":
+		c.wakeAll()
 	case "waiting":
-		return c.wakeWaiting()
+		c.wakeWaiting()
 	}
 	return nil
 }
 
+// wakeAll looks again at whoever has a source, of which one changed.
+func (c *Controller) wakeAll() {
+	for _, ks := range c.ks.List("") {
+		c.work.Add(item{"Kustomization", key(ks)})
+	}
+	for _, hr := range c.hrs.List("") {
+		c.work.Add(item{"HelmRelease", key(hr)})
+	}
+}
+
 // wakeWaiting looks again at whoever waits for something else.
-func (c *Controller) wakeWaiting() error {
+func (c *Controller) wakeWaiting() {
 	for k, a := range c.applied {
 		if a.waiting {
 			c.work.Add(item{"Kustomization", k})
@@ -174,7 +189,6 @@ func (c *Controller) wakeWaiting() error {
 			c.work.Add(item{"HelmRelease", k})
 		}
 	}
-	return nil
 }
 
 func (c *Controller) timeout(wanted, fallback time.Duration) time.Duration {

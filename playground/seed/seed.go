@@ -1,0 +1,45 @@
+// Package seed is the Flux repository that the playground starts with: three
+// clusters, some ten apps, and the ways in which real repositories write their
+// versions.
+//
+//	podinfo    kustomize images, newTag per cluster; 6.5.5 is planted to fail
+//	redis      a HelmRelease's chart version, in a patch per cluster; 19.1.0 fails
+//	echo       an image tag in a HelmRelease's values, in a patch per cluster
+//	ledger     a registry with a port, newTag quoted, behind a health gate
+//	notifier   the whole image in a patch, quoted, with a comment
+//	imgproxy   an image by digest
+//	gateway    one name in the namespaces team-a and team-b
+//	backend    the version stands in the base that all clusters share
+package seed
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed all:fleet
+var fleet embed.FS
+
+// Files are the files of the repository by path.
+func Files() (map[string]string, error) {
+	files := map[string]string{}
+	err := fs.WalkDir(fleet, "fleet", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fleet.ReadFile(path)
+		files[strings.TrimPrefix(path, "fleet/")] = string(content)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the demo repository: %w", err)
+	}
+	return files, nil
+}
+
+// Namespaces are those of the apps.
+func Namespaces() []string {
+	return []string{"podinfo", "cache", "echo", "payments", "notify", "media", "team-a", "team-b", "backend"}
+}
