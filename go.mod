@@ -11,6 +11,7 @@ require (
 	github.com/fluxcd/source-controller/api v1.9.5
 	github.com/google/go-github/v50 v50.2.0
 	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674
+	github.com/graphql-go/graphql v0.8.1
 	github.com/hashicorp/go-plugin v1.8.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0
