@@ -1,0 +1,143 @@
+package slack
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// file is an upload: announced, then filled, then shared.
+type file struct {
+	id, name, title string
+	app             *app
+	body            []byte
+	filled, shared  bool
+}
+
+const maxUpload = 16 << 20
+
+func (s *Server) uploadURL(c *call) (map[string]any, error) {
+	if c.str("filename") == "" || c.int("length", 0) <= 0 {
+		return nil, slackError("invalid_arguments")
+	}
+	f := &file{id: s.nextID("F"), name: c.str("filename"), app: c.app}
+	s.files[f.id] = f
+	return map[string]any{"upload_url": s.baseURL + "/upload/v1/" + f.id, "file_id": f.id}, nil
+}
+
+// serveUpload takes the bytes, raw or as the form's first file.
+func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
+	body := io.Reader(http.MaxBytesReader(w, r.Body, maxUpload))
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		parts, err := r.MultipartReader()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		part, err := parts.NextPart()
+		for err == nil && part.FileName() == "" {
+			part, err = parts.NextPart()
+		}
+		if err != nil {
+			http.Error(w, "no file in the form", http.StatusBadRequest)
+			return
+		}
+		body = io.LimitReader(part, maxUpload)
+	}
+	content, err := io.ReadAll(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	f := s.files[r.PathValue("id")]
+	if f != nil {
+		f.body, f.filled = content, true
+	}
+	s.mu.Unlock()
+	if f == nil {
+		http.Error(w, "no such upload", http.StatusNotFound)
+		return
+	}
+	_, _ = io.WriteString(w, "OK - "+f.name) // the caller went away
+}
+
+func (s *Server) completeUpload(c *call) (map[string]any, error) {
+	var wanted []struct{ ID, Title string }
+	if err := json.Unmarshal(c.json("files"), &wanted); err != nil || len(wanted) == 0 {
+		return nil, slackError("invalid_arguments")
+	}
+	var infos []FileInfo
+	answer := []map[string]any{}
+	for _, want := range wanted {
+		f := s.files[want.ID]
+		if f == nil || f.app != c.app || !f.filled {
+			return nil, slackError("file_not_found")
+		}
+		if f.title = want.Title; f.title == "" {
+			f.title = f.name
+		}
+		f.shared = true
+		infos = append(infos, f.info())
+		answer = append(answer, map[string]any{"id": f.id, "title": f.title})
+	}
+	ref := c.str("channel_id")
+	if ref == "" {
+		ref, _, _ = strings.Cut(c.str("channels"), ",")
+	}
+	if ref != "" {
+		c.args["channel"] = mustJSON(ref)
+		ch, err := s.target(c)
+		if err != nil {
+			return nil, err
+		}
+		m := &Message{
+			User: c.app.BotUserID, BotID: c.app.BotID, AppID: c.app.ID,
+			Text: said(c.str("initial_comment")), ThreadTS: c.str("thread_ts"), Files: infos,
+		}
+		s.add(ch, m)
+		s.announce(ch, m)
+	}
+	return map[string]any{"files": answer}, nil
+}
+
+func (f *file) info() FileInfo {
+	out := FileInfo{ID: f.id, Name: f.name, Title: f.title, Size: len(f.body), URL: "/files/" + f.id + "/" + url.PathEscape(f.name)}
+	if utf8.Valid(f.body) {
+		out.Preview = cut(string(f.body), 2000)
+	}
+	return out
+}
+
+func (s *Server) wireFiles(files []FileInfo) []map[string]any {
+	out := []map[string]any{}
+	for _, f := range files {
+		out = append(out, map[string]any{
+			"id": f.ID, "name": f.Name, "title": f.Title, "size": f.Size, "mode": "hosted",
+			"url_private": s.baseURL + f.URL, "url_private_download": s.baseURL + f.URL,
+		})
+	}
+	return out
+}
+
+// serveFile gives a shared file, always as plain text: it may hold anything.
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	f := s.files[r.PathValue("id")]
+	var body []byte
+	if f != nil && f.shared {
+		body = f.body
+	}
+	s.mu.Unlock()
+	if body == nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(body)))
+}
