@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/graphql-go/graphql"
 	"github.com/graphql-go/graphql/gqlerrors"
@@ -37,8 +38,7 @@ func serveGraphQL(c *call, schema graphql.Schema) (reply, error) {
 	if in.Query == "" {
 		return reply{json: record{"errors": list{record{"message": "A query attribute must be specified and must be a string."}}}}, nil
 	}
-	res := graphql.Do(graphql.Params{Schema: schema, RequestString: in.Query, VariableValues: in.Variables, OperationName: in.OperationName,
-		Context: c.Context(), RootObject: map[string]any{callKey: c}})
+	res := c.srv.documents.execute(c, schema, in)
 	out := record{}
 	if res.Data != nil {
 		out["data"] = res.Data
@@ -51,6 +51,42 @@ func serveGraphQL(c *call, schema graphql.Schema) (reply, error) {
 		out["errors"] = errs
 	}
 	return reply{json: out}, nil
+}
+
+// documents keeps what was parsed and found valid: clients ask the same few things over and over, with other variables,
+// and validation costs more than the answer.
+type documents struct {
+	mu    sync.Mutex
+	valid map[string]*ast.Document
+}
+
+const keptDocuments = 64
+
+func (d *documents) execute(c *call, schema graphql.Schema, in query) *graphql.Result {
+	d.mu.Lock()
+	doc := d.valid[in.Query]
+	d.mu.Unlock()
+	if doc == nil {
+		var err error
+		if doc, err = parser.Parse(parser.ParseParams{Source: in.Query}); err != nil {
+			return &graphql.Result{Errors: gqlerrors.FormatErrors(err)}
+		}
+		if found := graphql.ValidateDocument(&schema, doc, nil); !found.IsValid {
+			return &graphql.Result{Errors: found.Errors}
+		}
+		d.keep(in.Query, doc)
+	}
+	return graphql.Execute(graphql.ExecuteParams{Schema: schema, AST: doc, OperationName: in.OperationName, Args: in.Variables,
+		Context: c.Context(), Root: map[string]any{callKey: c}})
+}
+
+func (d *documents) keep(text string, doc *ast.Document) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.valid) >= keptDocuments || d.valid == nil {
+		d.valid = map[string]*ast.Document{}
+	}
+	d.valid[text] = doc
 }
 
 func gqlRecord(e gqlerrors.FormattedError) record {

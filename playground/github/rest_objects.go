@@ -81,41 +81,53 @@ func getTree(c *call) (reply, error) {
 		}
 		id = x.Tree
 	}
-	args := []string{"ls-tree", "-z", "-l"}
-	if c.URL.Query().Has("recursive") {
-		args = append(args, "-r", "-t")
-	}
-	out, err := c.repo.run(c.Context(), nil, append(args, string(id))...)
+	entries, truncated, err := c.listTree(list{}, id, "", c.URL.Query().Has("recursive"))
 	if err != nil {
 		return reply{}, fmt.Errorf("list tree %s: %w", id, err)
-	}
-	entries := list{}
-	truncated := false
-	for line := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		head, path, ok := strings.Cut(line, "\t")
-		f := strings.Fields(head)
-		if !ok || len(f) != 4 {
-			continue
-		}
-		if truncated = len(entries) == c.srv.opts.TreeLimit; truncated {
-			break
-		}
-		entries = append(entries, c.treeEntry(f, path))
 	}
 	return reply{json: record{"sha": id, "url": c.url("git", "trees", string(id)), "tree": entries, "truncated": truncated}}, nil
 }
 
-// treeEntry has the fields of git ls-tree -l: mode, kind, ID, size.
-func (c *call) treeEntry(f []string, path string) record {
-	e := record{"path": path, "mode": f[0], "type": f[1], "sha": f[2]}
-	if kind(f[1]) != commitKind {
-		e["url"] = c.url("git", f[1]+"s", f[2])
+// listTree appends what is in a tree, each directory before what is in it, until the limit.
+func (c *call) listTree(out list, id OID, below string, recursive bool) (list, bool, error) {
+	entries, err := c.repo.tree(id)
+	if err != nil {
+		return nil, false, err
 	}
-	var size int
-	if _, err := fmt.Sscan(f[3], &size); err == nil {
-		e["size"] = size
+	for _, e := range entries {
+		if len(out) == c.srv.opts.TreeLimit {
+			return out, true, nil
+		}
+		x, err := c.treeEntry(e, below)
+		if err != nil {
+			return nil, false, err
+		}
+		out = append(out, x)
+		if !recursive || e.kind() != treeKind {
+			continue
+		}
+		var truncated bool
+		if out, truncated, err = c.listTree(out, e.id, below+e.name+"/", true); err != nil || truncated {
+			return out, truncated, err
+		}
 	}
-	return e
+	return out, false, nil
+}
+
+func (c *call) treeEntry(e entry, below string) (record, error) {
+	x := record{"path": below + e.name, "mode": e.sixMode(), "type": e.kind(), "sha": e.id}
+	switch e.kind() {
+	case commitKind:
+		return x, nil
+	case blobKind:
+		size, err := c.repo.size(e.id)
+		if err != nil {
+			return nil, err
+		}
+		x["size"] = size
+	}
+	x["url"] = c.url("git", string(e.kind())+"s", string(e.id))
+	return x, nil
 }
 
 type treeInput struct {
@@ -158,19 +170,11 @@ func createTree(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	entries, err := c.repo.tree(id)
+	out, truncated, err := c.listTree(list{}, id, "", false)
 	if err != nil {
 		return reply{}, err
 	}
-	out := list{}
-	for _, e := range entries {
-		size := "-"
-		if o, err := c.repo.read(e.id); err == nil && o.kind == blobKind {
-			size = fmt.Sprint(len(o.data))
-		}
-		out = append(out, c.treeEntry([]string{e.sixMode(), string(e.kind()), string(e.id), size}, e.name))
-	}
-	return reply{status: http.StatusCreated, json: record{"sha": id, "url": c.url("git", "trees", string(id)), "tree": out, "truncated": false}}, nil
+	return reply{status: http.StatusCreated, json: record{"sha": id, "url": c.url("git", "trees", string(id)), "tree": out, "truncated": truncated}}, nil
 }
 
 func (c *call) treeEdits(in treeInput) (map[string]edit, error) {

@@ -38,16 +38,17 @@ type Options struct {
 // Server is the local GitHub. It is an http.Handler for the whole of a port: /api/v3/, /api/graphql and
 // /<owner>/<repo>.git. Close it when nothing is served any more.
 type Server struct {
-	opts   Options
-	repos  map[string]*Repo
-	mux    *http.ServeMux
-	git    string
-	hooks  string
-	secret []byte
-	limits limits
-	counts counts
-	faults faults
-	undo   []func()
+	opts      Options
+	repos     map[string]*Repo
+	mux       *http.ServeMux
+	git       string
+	hooks     string
+	secret    []byte
+	limits    limits
+	counts    counts
+	faults    faults
+	documents documents
+	undo      []func()
 }
 
 // New opens the repositories, making and seeding those that do not exist. The git binary must be in PATH.

@@ -23,10 +23,11 @@ type store struct {
 	mu    sync.Mutex
 	cache map[OID]object
 	held  int
+	sizes map[OID]int // of blobs that were asked for; an entry outlives the cache
 }
 
 func newStore(dir string) *store {
-	s := &store{dir: dir, cache: map[OID]object{}}
+	s := &store{dir: dir, cache: map[OID]object{}, sizes: map[OID]int{}}
 	s.batch = &batch{start: func() *exec.Cmd { return s.git(context.Background(), "cat-file", "--batch") }}
 	return s
 }
@@ -117,6 +118,24 @@ func (s *store) tree(id OID) ([]entry, error) {
 		return nil, err
 	}
 	return parseTree(o.data)
+}
+
+// size of a blob in bytes.
+func (s *store) size(id OID) (int, error) {
+	s.mu.Lock()
+	n, ok := s.sizes[id]
+	s.mu.Unlock()
+	if ok {
+		return n, nil
+	}
+	o, err := s.want(id, blobKind)
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sizes[id] = len(o.data)
+	return len(o.data), nil
 }
 
 func (s *store) keep(o object) {
