@@ -43,3 +43,6 @@ func Files() (map[string]string, error) {
 func Namespaces() []string {
 	return []string{"podinfo", "cache", "echo", "payments", "notify", "media", "team-a", "team-b", "backend"}
 }
+
+// FS is the repository as a file system.
+func FS() (fs.FS, error) { return fs.Sub(fleet, "fleet") }

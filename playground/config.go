@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ferry/playground/seed"
+)
+
+// writeConfig writes the kubeconfigs and the configuration file, an ordinary
+// one, and returns its path.
+func (p *Playground) writeConfig() (string, error) {
+	var b strings.Builder
+	b.WriteString("clusters:\n")
+	for _, c := range p.clusters {
+		file := p.kubeconfig(c.Name())
+		if err := os.WriteFile(file, []byte(c.Kubeconfig()), 0o600); err != nil {
+			return "", fmt.Errorf("write the kubeconfig of %s: %w", c.Name(), err)
+		}
+		fmt.Fprintf(&b, "  %s: {file: %q}\n", c.Name(), file)
+	}
+	fmt.Fprintf(&b, "namespaces: [%s]\n", strings.Join(seed.Namespaces(), ", "))
+	fmt.Fprintf(&b, "repo: {owner: %s, name: %s, branch: %s}\n", repoOwner, repoName, branch)
+	fmt.Fprintf(&b, "bot: {admins: [%s]}\n", adminID)
+	fmt.Fprintf(&b, "slack: {base_url: %q}\n", p.slackURL())
+	fmt.Fprintf(&b, "github: {base_url: %q}\n", p.githubURL())
+	fmt.Fprintf(&b, "state: {file: %q}\n", filepath.Join(p.options.Dir, "ferry.db"))
+	b.WriteString("http: {address: 127.0.0.1:0}\n")
+	file := filepath.Join(p.options.Dir, "config.yaml")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		return "", fmt.Errorf("write the configuration: %w", err)
+	}
+	return file, nil
+}
+
+func (p *Playground) kubeconfig(cluster string) string {
+	return filepath.Join(p.options.Dir, cluster+".kubeconfig")
+}
+
+func (p *Playground) slackURL() string { return p.url + "/api/" }
+
+func (p *Playground) githubURL() string { return p.url + "/api/v3/" }

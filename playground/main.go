@@ -1,0 +1,56 @@
+// Command playground shows ferry at work without a cluster, a token or a
+// container: a local Slack with a page for the browser, a local GitHub over a
+// real Git repository, three simulated clusters that follow it, and the
+// unmodified ferry beside them, started as anybody would start it.
+//
+// Slack, GitHub and a small control interface share one port:
+//
+//	GET  /playground/state                        people, channels, clusters, addresses
+//	POST /playground/cluster/NAME {"state": "up|down|slow|hang"}
+//	POST /playground/ferry {"state": "start|kill|stop"}
+//
+// and what package slack adds: say, messages, click and more.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "playground:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("playground", flag.ContinueOnError)
+	o := Options{Addr: os.Getenv("PLAYGROUND_ADDR"), Out: os.Stdout, Err: os.Stderr}
+	flags.StringVar(&o.Ferry, "ferry", besides("ferry"), "the ferry `binary` to start; empty starts none")
+	flags.StringVar(&o.Dir, "dir", "", "`directory` for the repository, the configuration and ferry's state; empty makes one and removes it at the end")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	p, err := New(o)
+	if err != nil {
+		return err
+	}
+	return p.Run(ctx)
+}
+
+// besides is a file in the directory of this program.
+func besides(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}

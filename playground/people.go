@@ -1,0 +1,41 @@
+package main
+
+import "ferry/playground/slack"
+
+// The tokens of the playground, which are good for nothing else.
+const (
+	botToken    = "xoxb-playground-bot"
+	appToken    = "xapp-playground-app"
+	githubToken = "ghp_playground"
+	adminID     = "U0ADA"
+)
+
+// workspace is who sits in the local Slack, and where.
+func workspace(url string) slack.Options {
+	return slack.Options{BaseURL: url, TeamName: "Acme", Hints: hints(),
+		Users: []slack.User{
+			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Admin: true},
+			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer"},
+			{ID: "U0GUEST", Name: "gus", Real: "Gus Guest", Title: "Guest", Guest: true},
+		},
+		Channels: []slack.Channel{
+			{ID: "C0DEPLOY", Name: "deployments", Topic: "Who moves what where", Members: []string{adminID, "U0BOB", "U0FERRY"}},
+			{ID: "C0GENERAL", Name: "general", Topic: "Everything else"},
+		},
+		Apps: []slack.App{{ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
+			Scopes: []string{"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write",
+				"groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "mpim:read",
+				"reactions:write", "team:read", "usergroups:read", "users:read"},
+			Commands: []slack.Command{{Name: "/ferry", Description: "Promote versions across clusters", Usage: "list | diff | promote | help"}}}},
+	}
+}
+
+// hints are the things to try, and the one that is planted to fail.
+func hints() []slack.Hint {
+	return []slack.Hint{
+		{Title: "what runs where", Text: "@ferry list"},
+		{Title: "how two clusters differ", Text: "@ferry diff stage prod"},
+		{Title: "carry a version to prod", Text: "@ferry promote podinfo@6.5.4 to prod"},
+		{Title: "and one that never becomes ready", Text: "@ferry promote podinfo@6.5.5 to prod"},
+	}
+}
