@@ -41,7 +41,9 @@ func (o *Outbox) send(ctx context.Context, t *task) {
 		return changed, nil
 	})
 	if err == nil {
-		err = o.call(ctx, next, &r)
+		// A call that is cut off would have to be looked for: stopping waits for
+		// its answer, which the chat's own timeout bounds.
+		err = o.call(context.WithoutCancel(ctx), next, &r)
 	}
 	o.release(ctx, t, err)
 }
@@ -100,12 +102,11 @@ func (o *Outbox) call(ctx context.Context, next action, r *row) error {
 
 var errNotFound = errors.New("no such message was posted")
 
-// settle stores what a call has shown. Rows are settled even while ferry stops:
-// what is known now need not be looked for later.
+// settle stores what a call has shown.
 func (o *Outbox) settle(ctx context.Context, called *row, ts, shows string, err error) error {
 	wait, waits := errors.AsType[*Wait](err)
 	known := waits || errors.Is(err, ErrNotSent) || errors.Is(err, ErrGone) || errors.Is(err, errNotFound)
-	saveErr := o.change(context.WithoutCancel(ctx), called.Key, func(r *row, _ bool) (bool, error) {
+	saveErr := o.change(ctx, called.Key, func(r *row, _ bool) (bool, error) {
 		switch {
 		case err == nil:
 			r.TS, r.Sent, r.SentAt, r.Posting = ts, shows, time.Now(), nil

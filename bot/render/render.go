@@ -31,8 +31,8 @@ const (
 	maxField   = 1900 // of a section's field (2,000)
 	maxFields  = 10   // of a section
 	maxContext = 1200 // of a context's text
-	maxLabel   = 75 // of a button
-	maxButtons = 25 // of an actions block
+	maxLabel   = 75   // of a button
+	maxButtons = 25   // of an actions block
 	maxBlocks  = 12400
 	maxConfirm = 300
 )
