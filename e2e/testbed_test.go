@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"ferry/e2e/gitrepo"
 	"ferry/e2e/testbed"
 )
 
@@ -81,7 +80,7 @@ func TestTestbed(t *testing.T) {
 // edit pushes a change of one file and asks the cluster's Flux to look.
 func (w *world) edit(t *testing.T, cluster *testbed.Cluster, file, from, to string) {
 	t.Helper()
-	_, err := w.repo.Commit(t.Context(), to, map[string]func([]byte) []byte{file: gitrepo.Replace(from, to)})
+	_, err := w.repo.edit(file, from, to)
 	must(t, err)
 	must(t, cluster.Reconcile(t.Context(), testbed.GitRepository, "flux-system", "flux-system"))
 }
@@ -94,7 +93,7 @@ func (w *world) measureFloor(t *testing.T, cluster *testbed.Cluster) {
 	for round := range 5 {
 		next := fmt.Sprintf("6.6.%d", round)
 		begin := time.Now()
-		commit, err := w.repo.Commit(t.Context(), next, map[string]func([]byte) []byte{file: gitrepo.Replace(tag, next)})
+		commit, err := w.repo.edit(file, tag, next)
 		must(t, err)
 		pushed := time.Now()
 		must(t, cluster.Reconcile(t.Context(), testbed.GitRepository, "flux-system", "flux-system"))
@@ -163,24 +162,24 @@ func (w *world) fail(t *testing.T, cluster *testbed.Cluster, tag, reason string)
 // waits sees what a failing Kustomization with `wait: true` tells: attempted, not applied, and not Ready.
 func (w *world) waits(t *testing.T, cluster *testbed.Cluster) {
 	const file = "apps/prod/checkout/kustomization.yaml"
-	before, err := w.repo.Head(t.Context())
+	before, err := w.repo.Head(branch)
 	must(t, err)
-	must(t, cluster.WaitRevision(t.Context(), before))
+	must(t, cluster.WaitRevision(t.Context(), string(before)))
 	begin := time.Now()
 	w.edit(t, cluster, file, "2.4.0", "2.4.1-broken")
 	must(t, cluster.WaitImage(t.Context(), "podinfo", "checkout", "ghcr.io/team/checkout:2.4.1-broken"))
 	must(t, cluster.WaitCondition(t.Context(), testbed.Kustomization, "flux-system", "checkout", "False"))
 	t.Logf("failed after %.1f s", time.Since(begin).Seconds())
 	logStatus(t, cluster, testbed.Kustomization, "flux-system", "checkout")
-	after, err := w.repo.Head(t.Context())
+	after, err := w.repo.Head(branch)
 	must(t, err)
 	obj, err := cluster.Get(t.Context(), testbed.Kustomization, "flux-system", "checkout")
 	must(t, err)
 	status, _ := obj.Object["status"].(map[string]any)
-	if want := "main@sha1:" + before; status["lastAppliedRevision"] != want {
+	if want := "main@sha1:" + string(before); status["lastAppliedRevision"] != want {
 		t.Errorf("applied %v, want %v", status["lastAppliedRevision"], want)
 	}
-	if want := "main@sha1:" + after; status["lastAttemptedRevision"] != want {
+	if want := "main@sha1:" + string(after); status["lastAttemptedRevision"] != want {
 		t.Errorf("attempted %v, want %v", status["lastAttemptedRevision"], want)
 	}
 	begin = time.Now()

@@ -2,23 +2,42 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"ferry/e2e/charts"
-	"ferry/e2e/gitrepo"
 	"ferry/e2e/testbed"
+	"ferry/playground/github"
 )
 
-// world is what stands around ferry: a repository, a Helm repository, and clusters that follow them.
+const (
+	owner    = "acme"
+	repoName = "fleet"
+	branch   = "main"
+	// githubToken is ferry's: it may write. Everybody may read.
+	githubToken = "e2e-token"
+	ferryLogin  = "ferry-bot"
+)
+
+// world is what stands around ferry: a local GitHub, a Helm repository, and clusters that follow the fleet in it.
 type world struct {
-	repo     *gitrepo.Repo
+	repo *repo
+	// github is the API in front of the repository; meddle stands before it.
+	github *github.Server
+	meddle *meddler
+	url    string // of GitHub and of the charts
+
+	mu       sync.Mutex
 	clusters map[string]*testbed.Cluster
 }
 
@@ -28,54 +47,87 @@ func newWorld(t *testing.T, names ...string) *world {
 	if testing.Short() {
 		t.Skip("real clusters take more than -short allows")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	repo, err := gitrepo.New(ctx, t.TempDir(), os.DirFS("testdata/repo"))
+	served, err := github.New(github.Options{
+		Dir:           t.TempDir(),
+		Repositories:  []github.Repository{{Owner: owner, Name: repoName, Seed: os.DirFS("testdata/repo")}},
+		Tokens:        map[string]github.Token{githubToken: {Login: ferryLogin, Access: github.WriteAccess}},
+		AnonymousRead: true,
+		HourlyLimit:   1 << 20,
+	})
 	must(t, err)
-	git, err := repo.Handler(ctx)
-	must(t, err)
+	t.Cleanup(func() { must(t, served.Close()) })
 	helm, err := charts.Handler(charts.Podinfo())
 	must(t, err)
+	w := &world{
+		repo: &repo{Repo: served.Repo(owner + "/" + repoName)}, github: served, meddle: &meddler{next: served},
+		clusters: map[string]*testbed.Cluster{},
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/fleet.git/", git)
+	mux.Handle("/", w.meddle)
 	mux.Handle("/charts/", http.StripPrefix("/charts", helm))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
+	w.url = server.URL
 
-	w := &world{repo: repo, clusters: map[string]*testbed.Cluster{}}
 	begin := time.Now()
-	var mu sync.Mutex
 	var starts sync.WaitGroup
 	for _, name := range names {
 		starts.Go(func() {
-			cluster, err := testbed.Start(ctx, testbed.Options{Name: name, Dir: logDir(t, name), Progress: t.Output()})
-			if err != nil {
+			if _, err := w.start(t, name); err != nil {
 				t.Error(err)
-				return
 			}
-			t.Cleanup(func() {
-				if err := cluster.Stop(); err != nil {
-					t.Error(err)
-				}
-			})
-			if err := cluster.Bootstrap(ctx, testbed.Sync{GitURL: server.URL + "/fleet.git", Charts: server.URL + "/charts"}); err != nil {
-				t.Error(err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			w.clusters[name] = cluster
 		})
 	}
 	starts.Wait()
 	if t.Failed() {
 		t.FailNow()
 	}
-	for _, cluster := range w.clusters {
-		w.settled(ctx, t, cluster)
-	}
 	t.Logf("%d clusters follow the fleet after %.1f s", len(names), time.Since(begin).Seconds())
 	return w
+}
+
+// start brings up one more cluster and returns when it runs the fleet. It stops with the test, or by drop.
+func (w *world) start(t *testing.T, name string) (*testbed.Cluster, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cluster, err := testbed.Start(ctx, testbed.Options{Name: name, Dir: logDir(t, name), Progress: t.Output()})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := cluster.Bootstrap(ctx, testbed.Sync{GitURL: w.repo.CloneURL(w.url), Charts: w.url + "/charts"}); err != nil {
+		return nil, err
+	}
+	if err := settled(ctx, cluster); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clusters[name] = cluster
+	return cluster, nil
+}
+
+// drop stops a cluster before its test ends.
+func (w *world) drop(name string) error {
+	w.mu.Lock()
+	cluster := w.clusters[name]
+	delete(w.clusters, name)
+	w.mu.Unlock()
+	if cluster == nil {
+		return nil
+	}
+	return cluster.Stop()
+}
+
+// running are the clusters that are there now.
+func (w *world) running() map[string]*testbed.Cluster {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.clusters)
 }
 
 // logDir is where a cluster's logs stay after the test: a new folder in $FERRY_E2E_LOGS, or "" for nowhere.
@@ -91,13 +143,114 @@ func logDir(t *testing.T, cluster string) string {
 	return dir
 }
 
-// settled returns when everything that the fleet holds for the cluster runs there.
-func (w *world) settled(ctx context.Context, t *testing.T, cluster *testbed.Cluster) {
-	t.Helper()
-	for app := range fleet()[cluster.Name] {
+// settled returns when everything that the fixture holds for the cluster runs there and is healthy.
+func settled(ctx context.Context, cluster *testbed.Cluster) error {
+	for app, image := range fleet()[cluster.Name] {
 		namespace, name, _ := strings.Cut(app, "/")
-		must(t, cluster.WaitRollout(ctx, namespace, name))
+		if err := cluster.WaitImage(ctx, namespace, name, image); err != nil {
+			return err
+		}
+		if err := cluster.WaitRollout(ctx, namespace, name); err != nil {
+			return err
+		}
 	}
+	for _, release := range []string{"gateway", "api"} {
+		if err := cluster.WaitReady(ctx, testbed.HelmRelease, "podinfo", release); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore brings repository and clusters back to the fixture, for the next scenario. What differs costs a commit, what
+// does not costs nothing.
+func (w *world) restore(ctx context.Context) error {
+	changed, err := w.repo.reset(os.DirFS("testdata/repo"))
+	if err != nil || !changed {
+		return err
+	}
+	head, err := w.repo.Head(branch)
+	if err != nil {
+		return fmt.Errorf("read head to go back to: %w", err)
+	}
+	for _, cluster := range w.running() {
+		if err := cluster.Reconcile(ctx, testbed.GitRepository, "flux-system", "flux-system"); err != nil {
+			return err
+		}
+	}
+	for _, cluster := range w.running() {
+		if err := cluster.WaitRevision(ctx, string(head)); err != nil {
+			return err
+		}
+		if err := settled(ctx, cluster); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repo is the fleet's repository from the side: what somebody else pushes, and what is there.
+type repo struct{ *github.Repo }
+
+// edit pushes a change of one file as somebody else.
+func (r *repo) edit(file, from, to string) (commit string, err error) {
+	text, err := r.ReadFile(branch, file)
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(text, from) {
+		return "", fmt.Errorf("edit %s: it does not hold %q", file, from)
+	}
+	id, err := r.Commit(branch, file+": "+to, map[string]string{file: strings.ReplaceAll(text, from, to)})
+	return string(id), err
+}
+
+// reset commits what it takes to make the branch hold the files again, and reports whether that was anything.
+func (r *repo) reset(files fs.FS) (changed bool, err error) {
+	want := map[string]string{}
+	err = fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		want[path] = string(text)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("read fixture: %w", err)
+	}
+	have, err := r.git("ls-tree", "-r", "--name-only", branch)
+	if err != nil {
+		return false, err
+	}
+	write, remove := map[string]string{}, []string(nil)
+	for _, path := range strings.Fields(have) {
+		text, kept := want[path]
+		if !kept {
+			remove = append(remove, path)
+			continue
+		}
+		is, err := r.ReadFile(branch, path)
+		if err != nil {
+			return false, err
+		}
+		if is != text {
+			write[path] = text
+		}
+		delete(want, path)
+	}
+	maps.Copy(write, want)
+	if len(remove) > 0 {
+		if _, err := r.Delete(branch, "Take away what a test left", remove...); err != nil {
+			return false, err
+		}
+	}
+	if len(write) > 0 {
+		if _, err := r.Commit(branch, "Back to the fixture", write); err != nil {
+			return false, err
+		}
+	}
+	return len(write)+len(remove) > 0, nil
 }
 
 // fleet is which images run where, as testdata/repo says: cluster → namespace/name → image.
@@ -150,3 +303,6 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// names are the keys, sorted.
+func names[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -122,6 +123,11 @@ func (c *Cluster) Get(ctx context.Context, kind Resource, namespace, name string
 	return c.Dynamic.Resource(kind.gvr()).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
+// Watch follows one object; events carry *unstructured.Unstructured.
+func (c *Cluster) Watch(ctx context.Context, kind Resource, namespace, name string) (watch.Interface, error) {
+	return c.Dynamic.Resource(kind.gvr()).Namespace(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+}
+
 // DeploymentImage is the image of the Deployment's first container.
 func (c *Cluster) DeploymentImage(ctx context.Context, namespace, name string) (string, error) {
 	deployment, err := c.Typed.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -204,11 +210,25 @@ func (c *Cluster) WaitRollout(ctx context.Context, namespace, name string) error
 		if err != nil {
 			return false, err.Error(), nil
 		}
-		return rolledOut(deployment), fmt.Sprintf("%+v", deployment.Status), nil
+		return Complete(deployment), fmt.Sprintf("%+v", deployment.Status), nil
 	})
 }
 
-func rolledOut(d *appsv1.Deployment) bool {
+// RolledOut returns an error unless that is so now.
+func (c *Cluster) RolledOut(ctx context.Context, namespace, name string) error {
+	deployment, err := c.Typed.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("read deployment %s/%s of %s: %w", namespace, name, c.Name, err)
+	}
+	if !Complete(deployment) {
+		return fmt.Errorf("deployment %s/%s in %s is not rolled out: %+v", namespace, name, c.Name, deployment.Status)
+	}
+	return nil
+}
+
+// Complete tells whether a Deployment is rolled out: every replica runs the newest template and is available, and no
+// other is left.
+func Complete(d *appsv1.Deployment) bool {
 	want := int32(1)
 	if d.Spec.Replicas != nil {
 		want = *d.Spec.Replicas

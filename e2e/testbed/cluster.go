@@ -300,3 +300,10 @@ func (c *Cluster) TotalMemory() int64 {
 	}
 	return sum
 }
+
+// Serving tells whether the API server has been started and not taken down.
+func (c *Cluster) Serving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.serverIndex() >= 0
+}

@@ -46,7 +46,7 @@ func (c command) start(dir string) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	// GOGC trades memory, of which there is enough, for processor time, of which there is not.
 	cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "GOGC=400"}, c.env...)
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = OwnGroup()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
