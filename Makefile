@@ -3,7 +3,6 @@
 
 GO       ?= go
 CHECKS   := playground/check
-NPM_CI   := { test -d node_modules || npm ci --no-audit --no-fund; }
 BIN      := bin
 FUZZTIME ?= 10s
 BENCH    ?= .
@@ -65,24 +64,23 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 
 .PHONY: e2e
 e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
-	cd e2e && $(GO) run ./testbed/cmd/testbed build
-	cd e2e && $(GO) test -count=1 -timeout 30m -v ./...
+	@GO=$(GO) tools/e2e.sh
 
 .PHONY: check-slack
 check-slack: ## hold the local Slack against Slack's own SDK (needs Node 20)
-	cd $(CHECKS)/slack && $(NPM_CI) && ./run.sh
+	cd $(CHECKS)/slack && ./run.sh
 
 .PHONY: check-github
 check-github: ## hold the local GitHub against Octokit and GitHub's own description (needs Node 20)
-	cd $(CHECKS)/github && $(NPM_CI) && ./run.sh
+	cd $(CHECKS)/github && ./run.sh
 
 .PHONY: browser
 browser: build ## try the playground's page in a real browser (needs Node 20 and Chromium)
-	cd $(CHECKS)/browser && $(NPM_CI) && ./run.sh
+	cd $(CHECKS)/browser && ./run.sh
 
 .PHONY: screenshots
 screenshots: build ## make the pictures of the README in docs/images (needs Node 20 and Chromium)
-	cd $(CHECKS)/browser && $(NPM_CI) && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
+	cd $(CHECKS)/browser && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
 
 .PHONY: docs
 docs: ## write the generated parts of README and docs again

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -148,15 +149,32 @@ func call(method, url string, in, out any) error {
 func stop(group int, ended <-chan error) error {
 	defer syscall.Kill(-group, syscall.SIGKILL)
 	_ = syscall.Kill(-group, syscall.SIGINT)
-	deadline := time.Now().Add(stopLimit)
-	for time.Now().Before(deadline) {
+	began := time.Now()
+	for time.Since(began) < stopLimit {
 		select {
 		case <-ended:
 		case <-time.After(100 * time.Millisecond):
 		}
-		if syscall.Kill(-group, 0) == syscall.ESRCH {
+		if syscall.Kill(-group, 0) == syscall.ESRCH && len(left()) == 0 {
+			fmt.Printf("smoke: all of it ended %.1f s after Ctrl-C\n", time.Since(began).Seconds())
 			return nil
 		}
 	}
-	return fmt.Errorf("something is left %s after Ctrl-C", stopLimit)
+	return fmt.Errorf("%s after Ctrl-C something is left: %v", stopLimit, left())
+}
+
+// left are the processes that run a program from ./bin, whatever their group.
+func left() []string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if exe, err := os.Readlink(link); err == nil && strings.HasPrefix(exe, filepath.Join(dir, "bin")+"/") {
+			out = append(out, exe)
+		}
+	}
+	return out
 }
