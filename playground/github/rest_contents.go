@@ -142,11 +142,8 @@ func putContents(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if said, ruleset := c.repo.violation(in.Branch); said != "" {
-		if !ruleset {
-			said = "Could not update file: " + said
-		}
-		return reply{}, fail(http.StatusConflict, "%s", said)
+	if err := c.contentsProtected(in.Branch); err != nil {
+		return reply{}, err
 	}
 	blob, err := c.repo.write(blobKind, data)
 	if err != nil {
@@ -176,6 +173,18 @@ func putContents(c *call) (reply, error) {
 		status = http.StatusCreated
 	}
 	return reply{status: status, json: record{"content": out, "commit": c.gitCommit(x)}}, nil
+}
+
+// contentsProtected is a 409 where other ways in say 422.
+func (c *call) contentsProtected(branch string) error {
+	said, ruleset := c.repo.violation(branch)
+	if said == "" {
+		return nil
+	}
+	if !ruleset {
+		said = "Could not update file: " + said
+	}
+	return fail(http.StatusConflict, "%s", said)
 }
 
 // contentsHead is where the branch is; the default branch of an empty repository is at nothing.

@@ -23,6 +23,7 @@ type store struct {
 	mu    sync.Mutex
 	cache map[OID]object
 	held  int
+	pack  sync.Pool   // of *zlib.Writer, which are dear to make
 	sizes map[OID]int // of blobs that were asked for; an entry outlives the cache
 }
 
@@ -173,7 +174,12 @@ func (s *store) write(k kind, data []byte) (OID, error) {
 	if err != nil {
 		return "", fmt.Errorf("write %s: %w", o.id, err)
 	}
-	z, _ := zlib.NewWriterLevel(tmp, zlib.BestSpeed)
+	z, _ := s.pack.Get().(*zlib.Writer)
+	if z == nil {
+		z, _ = zlib.NewWriterLevel(nil, zlib.BestSpeed)
+	}
+	defer s.pack.Put(z)
+	z.Reset(tmp)
 	_, err = fmt.Fprintf(z, "%s %d\x00", k, len(data))
 	if err == nil {
 		_, err = z.Write(data)
