@@ -1,0 +1,140 @@
+// Package delivery turns a Change into a Plan, and a Plan into a Commit.
+//
+// The way of a change, each step in its own file:
+//
+//	snapshot  the branch's head, its listing, the files somebody reads   (snapshot, forge)
+//	render    what every cluster would apply from it                     (flux)
+//	fields    where the app's version shows in what is rendered          (fields.go)
+//	locate    which scalar in which file moves it: candidates are tried  (locate.go)
+//	edit      the bytes of that scalar, and no others                    (yamledit)
+//	prove     everything rendered again: only the target may differ      (proof.go)
+//	commit    compare-and-swap on the head the plan was made on          (apply.go)
+//
+// Nothing is looked up by pattern. A place in Git is the version's place
+// because changing it there, in memory, changed exactly the version that the
+// cluster is to show; and the change is right because the rendering of
+// everything else, on every cluster, stayed as it was. What cannot be rendered
+// and may read an edited file is a reason to refuse, and so is a cluster of
+// which nothing is known.
+//
+// A Plan is a value; nothing is written before Apply commits it. Plans are
+// cheap to make again: renderings are kept with notes of what they read.
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"ferry/delivery/flux"
+	"ferry/delivery/forge"
+	"ferry/delivery/snapshot"
+	"ferry/internal/deploy"
+)
+
+// Options say which repository is delivered to, and where clusters stand in it.
+type Options struct {
+	Repository forge.Options
+	// URLs are further addresses under which clusters read the same repository.
+	URLs []string
+	// Paths are the folders that hold the Flux Kustomizations of a cluster, for
+	// when the cluster cannot be asked; without one it is clusters/NAME or NAME.
+	Paths map[deploy.Cluster]string
+	// CacheBytes bounds the contents kept in memory; 0 is 64 MiB.
+	CacheBytes int
+	// Renderer is shared by all of a process; nil makes one.
+	Renderer *flux.Renderer
+	// Log is nil for none.
+	Log *slog.Logger
+}
+
+// Delivery delivers to one branch of one repository. It is safe for concurrent
+// use.
+type Delivery struct {
+	o     Options
+	repo  *forge.Repository
+	blobs *snapshot.Blobs
+	flux  *flux.Renderer
+	log   *slog.Logger
+	// turn is held from reading the head to committing on it: changes of one
+	// process do not race each other for the branch.
+	turn chan struct{}
+
+	mu    sync.Mutex
+	trees []keptTree // the latest used first
+	held  map[holdKey]deploy.Holding
+}
+
+type keptTree struct {
+	sha  string
+	tree *snapshot.Tree
+}
+
+const keepTrees = 8
+
+// New checks the options. It sends nothing.
+func New(o Options) (*Delivery, error) {
+	repo, err := forge.New(o.Repository)
+	if err != nil {
+		return nil, err
+	}
+	d := &Delivery{
+		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), flux: o.Renderer, log: o.Log,
+		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
+	}
+	if d.flux == nil {
+		d.flux = flux.NewRenderer()
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	return d, nil
+}
+
+// Check tries what a promotion needs of the repository, without writing.
+func (d *Delivery) Check(ctx context.Context) []forge.Row { return d.repo.Check(ctx) }
+
+// files returns the files of a commit.
+func (d *Delivery) files(ctx context.Context, h forge.Head) (flux.Files, error) {
+	d.mu.Lock()
+	for i, k := range d.trees {
+		if k.sha == h.Tree {
+			copy(d.trees[1:i+1], d.trees[:i])
+			d.trees[0] = k
+			d.mu.Unlock()
+			return flux.Files{Tree: k.tree, Blobs: d.blobs}, nil
+		}
+	}
+	d.mu.Unlock()
+	entries, err := d.repo.Entries(ctx, h.Tree)
+	if err != nil {
+		return flux.Files{}, fmt.Errorf("read %s: %w", h.SHA, err)
+	}
+	tree := snapshot.NewTree(h.SHA, entries)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trees = append([]keptTree{{h.Tree, tree}}, d.trees...)
+	d.trees = d.trees[:min(len(d.trees), keepTrees)]
+	return flux.Files{Tree: tree, Blobs: d.blobs}, nil
+}
+
+// ours reports whether a source is this repository's branch.
+func (d *Delivery) ours(s deploy.Source) bool {
+	if s.Branch != d.repo.Branch() {
+		return false
+	}
+	return d.sameRepository(s)
+}
+
+func (d *Delivery) sameRepository(s deploy.Source) bool {
+	if flux.SameRepository(s.URL, "https://"+d.repo.WebHost()+"/"+d.repo.Full()) {
+		return true
+	}
+	for _, u := range d.o.URLs {
+		if flux.SameRepository(s.URL, u) {
+			return true
+		}
+	}
+	return false
+}
