@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ferry/bot/grammar"
 	"ferry/bot/inbox"
 	"ferry/bot/outbox"
 	"ferry/bot/say"
@@ -47,17 +48,18 @@ func (b *Bot) decide(ctx context.Context, e inbox.Envelope) error {
 	if thread.Root == "" {
 		return nil // a channel in which ferry may not speak; the person was told
 	}
-	err = b.attempt(ctx, &e, &r, me, thread)
+	err = b.attempt(ctx, &e, &r, me, &thread)
 	return b.conclude(ctx, &e, &r, thread, err)
 }
 
-// attempt is everything that can fail with something to tell.
-func (b *Bot) attempt(ctx context.Context, e *inbox.Envelope, r *slack.Request, me slack.Identity, thread chat.Thread) error {
+// attempt is everything that can fail with something to tell. For a button,
+// thread becomes that of the message which has it, as ferry knows it.
+func (b *Bot) attempt(ctx context.Context, e *inbox.Envelope, r *slack.Request, me slack.Identity, thread *chat.Thread) error {
 	if err := b.admit(ctx, e, r, me); err != nil {
 		return err
 	}
 	if r.Kind == slack.Press {
-		return b.pressed(ctx, e, r)
+		return b.pressed(ctx, e, r, thread)
 	}
 	typed := r.Text
 	if r.Kind != slack.Slash {
@@ -66,7 +68,7 @@ func (b *Bot) attempt(ctx context.Context, e *inbox.Envelope, r *slack.Request, 
 			return fault.New(fault.Invalid, "a command begins with the mention of ferry", "nothing was done; write the command after `@ferry`, at the start of a message")
 		}
 	}
-	return b.handle(ctx, chat.Command{Key: e.Key, User: r.User, Thread: thread, At: e.At}, typed)
+	return b.handle(ctx, chat.Command{Key: e.Key, User: r.User, Thread: *thread, At: e.At}, typed)
 }
 
 // handle parses what was typed and gives it to the handler.
@@ -86,11 +88,12 @@ func (b *Bot) handle(ctx context.Context, cmd chat.Command, typed string) (err e
 
 // pressed handles the command behind a button. The button is reserved first, so
 // that of two people who press it one is heard.
-func (b *Bot) pressed(ctx context.Context, e *inbox.Envelope, r *slack.Request) error {
+func (b *Bot) pressed(ctx context.Context, e *inbox.Envelope, r *slack.Request, thread *chat.Thread) error {
 	p, err := b.outbox.Take(ctx, r.Click)
 	if err != nil {
 		return err
 	}
+	*thread = p.Thread
 	cmd := chat.Command{Key: "click/" + r.Click.Operation, User: r.User, Thread: p.Thread, At: e.At}
 	err = b.handle(ctx, cmd, p.Command)
 	switch {
@@ -187,7 +190,11 @@ func (b *Bot) thread(ctx context.Context, r *slack.Request) (chat.Thread, error)
 		return t, nil
 	}
 	key := r.Key + "/root"
-	typed := strings.ReplaceAll(strings.Join(strings.Fields(r.Text), " "), "`", "'")
+	typed, err := grammar.Clean(r.Text)
+	if err != nil {
+		typed = strings.Join(strings.Fields(r.Text), " ") // the answer will say what is wrong with it
+	}
+	typed = strings.ReplaceAll(typed, "`", "'")
 	if err := b.outbox.Put(ctx, t, key, chat.Message{Title: "`/ferry " + typed + "`", By: r.User, Final: true}); err != nil {
 		return t, err
 	}

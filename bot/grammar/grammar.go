@@ -15,6 +15,7 @@ package grammar
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,6 +37,7 @@ type command struct {
 	form   []node
 	// reserved are the literals of the form: no placeholder takes them.
 	reserved map[string]bool
+	literals []string // the same, in order
 }
 
 // New compiles commands for a fleet of clusters. It refuses forms that do not
@@ -61,6 +63,7 @@ func New(commands []chat.Syntax, clusters []string) (*Grammar, error) {
 				g.literals = append(g.literals, word)
 			}
 		}
+		c.literals = slices.Sorted(maps.Keys(c.reserved))
 		g.commands, g.verbs = append(g.commands, c), append(g.verbs, string(s.Verb))
 	}
 	slices.Sort(g.literals)

@@ -107,11 +107,22 @@ func (g *Grammar) neighbours(c candidate, spellings map[spelling][]string) []can
 		}
 	}
 	for i := 1; i <= len(w); i++ {
-		for _, literal := range g.literals {
+		for _, literal := range g.literalsAfter(w[0]) {
 			add(costInsert, w[:i], []string{literal}, w[i:])
 		}
 	}
 	return out
+}
+
+// literalsAfter are the literals of a verb's form, or all of them while it is
+// not known which verb is meant.
+func (g *Grammar) literalsAfter(verb string) []string {
+	for _, c := range g.commands {
+		if string(c.syntax.Verb) == verb {
+			return c.literals
+		}
+	}
+	return g.literals
 }
 
 // spelling is a word at a place: 0 the verb's, 1 the one after it, 2 any other.

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -155,6 +156,9 @@ func decodePress(e envelope) (Request, string, error) {
 			Channel chat.ChannelID `json:"channel_id"`
 			Root    string         `json:"thread_ts"`
 		} `json:"container"`
+		Message struct {
+			Root string `json:"thread_ts"`
+		} `json:"message"`
 		Actions []struct {
 			ID    string `json:"action_id"`
 			Value string `json:"value"`
@@ -171,18 +175,9 @@ func decodePress(e envelope) (Request, string, error) {
 	if a.Value == "" || len(a.Value) > maxOperation || p.User.ID == "" {
 		return Request{}, "", fmt.Errorf("a button without operation or user")
 	}
-	channel := p.Channel.ID
-	if channel == "" {
-		channel = p.Container.Channel
-	}
-	press := string(p.User.ID) + "/" + a.TS
-	if a.TS == "" {
-		press = string(p.User.ID) + "/" + e.ID
-	}
-	root := p.Container.Root
-	if root == "" {
-		root = p.Container.TS
-	}
+	channel := cmp.Or(p.Channel.ID, p.Container.Channel)
+	press := string(p.User.ID) + "/" + cmp.Or(a.TS, e.ID)
+	root := cmp.Or(p.Container.Root, p.Message.Root, p.Container.TS)
 	return Request{
 		Kind: Press, Key: "click/" + a.Value + "/" + press, Team: p.Team.ID, App: p.AppID, User: p.User.ID, Channel: channel, Root: root,
 		Click: outbox.Click{Operation: a.Value, Channel: channel, TS: p.Container.TS, Press: press, By: p.User.ID},
