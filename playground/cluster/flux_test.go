@@ -39,7 +39,7 @@ type repository struct {
 func newRepository(t testing.TB, files map[string]string) *repository {
 	t.Helper()
 	r := &repository{t, t.TempDir()}
-	r.git("init", "-q", "-b", "main")
+	_ = r.git("init", "-q", "-b", "main")
 	r.commit(files)
 	return r
 }

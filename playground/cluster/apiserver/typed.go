@@ -64,32 +64,20 @@ func (t Table[T]) Create(object *T) (*T, error) {
 	return t.decode(o), nil
 }
 
-// Change modifies an object in one step, and returns it as stored. One that is
-// gone is left alone: nil, nil.
-func (t Table[T]) Change(key Key, part Part, change func(*T)) (*T, error) {
-	o, err := t.store.Modify(t.Resource, key, part, func(content map[string]any) (map[string]any, error) {
-		raw, err := seal(t.Resource, content, 0)
-		if err != nil {
-			return nil, err
-		}
+// Change modifies an object in one step. One that is gone is left alone.
+func (t Table[T]) Change(key Key, part Part, change func(*T)) error {
+	_, err := t.store.modify(t.Resource, key, part, func(old *Object) (map[string]any, error) {
 		typed := new(T)
-		if err := raw.Into(typed); err != nil {
+		if err := old.Into(typed); err != nil {
 			return nil, err
 		}
 		change(typed)
-		after, err := toContent(typed)
-		if err == nil {
-			delete(child(after, "metadata"), "resourceVersion")
-		}
-		return after, err
+		return toContent(typed)
 	})
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return t.decode(o), nil
+	return err
 }
 
 // Delete removes an object and what it controls; it may be gone already.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -103,6 +104,16 @@ const (
 // step. A change to nothing writes nothing. change gets a copy that it may keep
 // or return; a resourceVersion in what it returns must be the current one.
 func (s *Store) Modify(r *Resource, key Key, part Part, change func(map[string]any) (map[string]any, error)) (*Object, error) {
+	return s.modify(r, key, part, func(old *Object) (map[string]any, error) {
+		content, err := old.Content()
+		if err != nil {
+			return nil, err
+		}
+		return change(content)
+	})
+}
+
+func (s *Store) modify(r *Resource, key Key, part Part, change func(*Object) (map[string]any, error)) (*Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tables[r.GroupResource()]
@@ -110,15 +121,11 @@ func (s *Store) Modify(r *Resource, key Key, part Part, change func(map[string]a
 	if old == nil {
 		return nil, apierrors.NewNotFound(r.GroupResource(), key.Name)
 	}
+	after, err := change(old)
+	if err != nil {
+		return nil, err
+	}
 	before, err := old.Content()
-	if err != nil {
-		return nil, err
-	}
-	copied, err := old.Content()
-	if err != nil {
-		return nil, err
-	}
-	after, err := change(copied)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +169,8 @@ func (s *Store) replace(t *table, old *Object, before, after map[string]any, par
 		generation, _ := past["generation"].(float64)
 		meta["generation"] = int64(generation) + 1
 	}
-	if same(before, after) {
-		return old, nil
+	if raw, err := json.Marshal(after); err != nil || bytes.Equal(raw, old.Raw) {
+		return old, err
 	}
 	s.version++
 	object, err := seal(r, after, s.version)
@@ -186,7 +193,10 @@ func spec(content map[string]any) map[string]any {
 	return counted
 }
 
-func same(a, b any) bool {
+func same(a, b map[string]any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
 	left, err := json.Marshal(a)
 	right, err2 := json.Marshal(b)
 	return err == nil && err2 == nil && bytes.Equal(left, right)

@@ -190,7 +190,8 @@ func (c *Controller) chartFromTemplate(hr *helmv2.HelmRelease) (want desired, re
 		chart, err = c.charts.Create(&sourcev1.HelmChart{ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Name,
 			Labels: map[string]string{"helm.toolkit.fluxcd.io/name": hr.Name, "helm.toolkit.fluxcd.io/namespace": hr.Namespace}}, Spec: spec})
 	} else if !equality.Semantic.DeepEqual(chart.Spec, spec) {
-		chart, err = c.charts.Change(at, apiserver.Spec, func(h *sourcev1.HelmChart) { h.Spec = spec })
+		err = c.charts.Change(at, apiserver.Spec, func(h *sourcev1.HelmChart) { h.Spec = spec })
+		chart = c.charts.Get(at)
 	}
 	if err != nil {
 		return want, "SourceNotReady", err
@@ -224,7 +225,7 @@ func (c *Controller) writeRelease(hr *helmv2.HelmRelease, change func(*helmv2.He
 	status := *hr.Status.DeepCopy()
 	change(&status, conditions{&status.Conditions, hr.Generation})
 	hr.Status = status
-	_, err := c.hrs.Change(key(hr), apiserver.Status, func(h *helmv2.HelmRelease) { h.Status = status })
+	err := c.hrs.Change(key(hr), apiserver.Status, func(h *helmv2.HelmRelease) { h.Status = status })
 	return err
 }
 

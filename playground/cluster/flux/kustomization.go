@@ -278,7 +278,7 @@ func (c *Controller) writeKustomization(ks *kustomizev1.Kustomization, change fu
 		return nil
 	}
 	ks.Status = status
-	_, err := c.ks.Change(key(ks), apiserver.Status, func(k *kustomizev1.Kustomization) { k.Status = status })
+	err := c.ks.Change(key(ks), apiserver.Status, func(k *kustomizev1.Kustomization) { k.Status = status })
 	return err
 }
 

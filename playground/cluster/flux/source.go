@@ -60,7 +60,7 @@ func (c *Controller) git(ctx context.Context, k apiserver.Key, fetch bool) error
 	if equality.Semantic.DeepEqual(status, g.Status) {
 		return nil
 	}
-	_, err := c.gits.Change(k, apiserver.Status, func(g *sourcev1.GitRepository) { g.Status = status })
+	err := c.gits.Change(k, apiserver.Status, func(g *sourcev1.GitRepository) { g.Status = status })
 	return err
 }
 
@@ -108,7 +108,7 @@ func (c *Controller) helmRepository(k apiserver.Key) error {
 	if r == nil || r.Spec.Suspend || r.Status.ObservedGeneration == r.Generation && r.Status.LastHandledReconcileAt == requested(r) {
 		return nil
 	}
-	_, err := c.repos.Change(k, apiserver.Status, func(r *sourcev1.HelmRepository) {
+	err := c.repos.Change(k, apiserver.Status, func(r *sourcev1.HelmRepository) {
 		r.Status.ObservedGeneration, r.Status.LastHandledReconcileAt = r.Generation, requested(r)
 		if r.Spec.Type == "oci" {
 			return // has no status in Flux either
@@ -139,7 +139,7 @@ func (c *Controller) oci(k apiserver.Key) error {
 		pinned = ref.Digest
 	}
 	chart, err := c.options.Charts.Find(path.Base(strings.TrimSuffix(r.Spec.URL, "/")), wanted)
-	_, err2 := c.ocis.Change(k, apiserver.Status, func(r *sourcev1.OCIRepository) {
+	err2 := c.ocis.Change(k, apiserver.Status, func(r *sourcev1.OCIRepository) {
 		r.Status.LastHandledReconcileAt = requested(r)
 		state := conditions{&r.Status.Conditions, r.Generation}
 		if err != nil {
@@ -169,7 +169,7 @@ func (c *Controller) chart(k apiserver.Key) error {
 		return nil
 	}
 	chart, err := c.options.Charts.Find(path.Base(h.Spec.Chart), h.Spec.Version)
-	_, err2 := c.charts.Change(k, apiserver.Status, func(h *sourcev1.HelmChart) {
+	err2 := c.charts.Change(k, apiserver.Status, func(h *sourcev1.HelmChart) {
 		h.Status.LastHandledReconcileAt = requested(h)
 		state := conditions{&h.Status.Conditions, h.Generation}
 		if err != nil {

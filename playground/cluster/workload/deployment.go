@@ -110,18 +110,18 @@ func (c *Controller) ensure(r *rollout, hash string) error {
 	if revision(r.d) == revision(r.current) {
 		return nil
 	}
-	d, err := c.deployments.Change(key(r.d), apiserver.Whole, func(d *appsv1.Deployment) {
+	err := c.deployments.Change(key(r.d), apiserver.Whole, func(d *appsv1.Deployment) {
 		d.Annotations = orEmpty(d.Annotations)
 		d.Annotations[revisionAnnotation] = strconv.Itoa(revision(r.current))
 	})
-	if d != nil {
+	if d := c.deployments.Get(key(r.d)); d != nil {
 		r.d = d
 	}
 	return err
 }
 
 func (c *Controller) annotate(rs *appsv1.ReplicaSet, n int) error {
-	_, err := c.replicaSets.Change(key(rs), apiserver.Whole, func(rs *appsv1.ReplicaSet) {
+	err := c.replicaSets.Change(key(rs), apiserver.Whole, func(rs *appsv1.ReplicaSet) {
 		rs.Annotations = orEmpty(rs.Annotations)
 		rs.Annotations[revisionAnnotation] = strconv.Itoa(n)
 	})
@@ -228,11 +228,8 @@ func (c *Controller) scaleTo(rs *appsv1.ReplicaSet, n int32) error {
 	if desired(rs.Spec.Replicas) == n {
 		return nil
 	}
-	after, err := c.replicaSets.Change(key(rs), apiserver.Spec, func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = &n })
-	if after != nil {
-		*rs = *after
-	}
-	return err
+	rs.Spec.Replicas = &n
+	return c.replicaSets.Change(key(rs), apiserver.Spec, func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = &n })
 }
 
 // cleanUp removes the oldest empty sets beyond the history limit.

@@ -97,7 +97,7 @@ func (c *Controller) pod(k apiserver.Key) error {
 	}
 	delete(c.progress, this)
 	status := c.started(pod)
-	if _, err := c.pods.Change(k, apiserver.Status, func(p *corev1.Pod) { p.Status = status }); err != nil {
+	if err := c.pods.Change(k, apiserver.Status, func(p *corev1.Pod) { p.Status = status }); err != nil {
 		return err
 	}
 	return c.complain(pod, status)

@@ -40,7 +40,7 @@ func (c *Controller) replicaSet(k apiserver.Key) error {
 	if equality.Semantic.DeepEqual(status, rs.Status) {
 		return nil
 	}
-	_, err := c.replicaSets.Change(k, apiserver.Status, func(rs *appsv1.ReplicaSet) { rs.Status = status })
+	err := c.replicaSets.Change(k, apiserver.Status, func(rs *appsv1.ReplicaSet) { rs.Status = status })
 	return err
 }
 
@@ -81,7 +81,7 @@ func (c *Controller) statefulSet(k apiserver.Key) error {
 	if equality.Semantic.DeepEqual(status, set.Status) {
 		return nil
 	}
-	_, err = c.statefulSets.Change(k, apiserver.Status, func(s *appsv1.StatefulSet) { s.Status = status })
+	err = c.statefulSets.Change(k, apiserver.Status, func(s *appsv1.StatefulSet) { s.Status = status })
 	return err
 }
 
@@ -156,7 +156,7 @@ func (c *Controller) daemonSet(k apiserver.Key) error {
 	if equality.Semantic.DeepEqual(status, set.Status) {
 		return nil
 	}
-	_, err := c.daemonSets.Change(k, apiserver.Status, func(s *appsv1.DaemonSet) { s.Status = status })
+	err := c.daemonSets.Change(k, apiserver.Status, func(s *appsv1.DaemonSet) { s.Status = status })
 	return err
 }
 

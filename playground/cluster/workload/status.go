@@ -33,7 +33,7 @@ func (c *Controller) deploymentStatus(r *rollout) error {
 	if equality.Semantic.DeepEqual(old, status) {
 		return nil
 	}
-	_, err := c.deployments.Change(key(r.d), apiserver.Status, func(d *appsv1.Deployment) { d.Status = status })
+	err := c.deployments.Change(key(r.d), apiserver.Status, func(d *appsv1.Deployment) { d.Status = status })
 	return err
 }
 
