@@ -156,9 +156,6 @@ func style(f file) []string {
 			add(fn.Pos(), "init runs where nobody called it: make it a function and call it")
 		}
 	}
-	if f.main() || f.test() {
-		return out
-	}
 	imported := map[string]string{} // name in this file → path
 	for _, spec := range f.tree.Imports {
 		p := strings.Trim(spec.Path.Value, `"`)
@@ -168,20 +165,42 @@ func style(f file) []string {
 		}
 		imported[name] = p
 	}
-	ast.Inspect(f.tree, func(n ast.Node) bool {
+	_, bubble := imported["synctest"]
+	uses(f.tree, imported, func(p, name string, pos token.Pos, loop bool) {
+		switch {
+		case (p == "os" && name == "Exit" || p == "log" && strings.HasPrefix(name, "Fatal")) && !f.main() && !f.test():
+			add(pos, "%s.%s outside of main: return an error, so that what was started is stopped", p, name)
+		case p == "time" && name == "Sleep" && f.test() && !bubble && !loop:
+			add(pos, "time.Sleep in a test, outside of a loop that looks for something: it waits for luck")
+		}
+	})
+	return out
+}
+
+// uses calls fn with every name of another package that a file uses, and
+// whether that happens within a loop.
+func uses(tree *ast.File, imported map[string]string, fn func(path, name string, pos token.Pos, loop bool)) {
+	var above []ast.Node
+	ast.Inspect(tree, func(n ast.Node) bool {
+		if n == nil {
+			above = above[:len(above)-1]
+			return true
+		}
+		above = append(above, n)
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
 		}
-		if x, ok := sel.X.(*ast.Ident); ok {
-			p := imported[x.Name]
-			if p == "os" && sel.Sel.Name == "Exit" || p == "log" && strings.HasPrefix(sel.Sel.Name, "Fatal") {
-				add(sel.Pos(), "%s.%s outside of main: return an error, so that what was started is stopped", p, sel.Sel.Name)
-			}
+		if x, ok := sel.X.(*ast.Ident); ok && imported[x.Name] != "" {
+			loop := slices.ContainsFunc(above, func(n ast.Node) bool {
+				_, plain := n.(*ast.ForStmt)
+				_, ranges := n.(*ast.RangeStmt)
+				return plain || ranges
+			})
+			fn(imported[x.Name], sel.Sel.Name, sel.Pos(), loop)
 		}
 		return true
 	})
-	return out
 }
 
 func known(room string) bool {
