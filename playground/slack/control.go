@@ -79,6 +79,14 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("GET /playground/messages", s.serveMessages)
 	mux.HandleFunc("GET /playground/live", s.serveLive)
+	mux.HandleFunc("GET /playground/slack/view", func(w http.ResponseWriter, r *http.Request) {
+		v, err := s.View(r.URL.Query().Get("user"))
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, map[string]any{"ok": true, "view": v})
+	})
 	get := func(path string, read func() any) {
 		mux.HandleFunc("GET /playground/"+path, func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, http.StatusOK, read())

@@ -34,6 +34,8 @@ func (f *Fault) label() string {
 		return "lost"
 	case f.Error != "":
 		return f.Error
+	case f.Status == http.StatusTooManyRequests:
+		return "ratelimited"
 	default:
 		return "http_" + strconv.Itoa(f.Status)
 	}
