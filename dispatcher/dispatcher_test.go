@@ -84,8 +84,10 @@ func build(t *testing.T, path string, routes ...Route) house {
 	h := house{replies: &replies{}, jobs: storage.NewJobs(db), ended: make(chan *job.Job, 100)}
 	h.Dispatcher = New(Options{
 		Routes: routes, Store: h.jobs, Replier: h.replies, Policy: NewPolicy(Rules{}),
-		Explain: func(err error) chat.Message { return chat.Message{Tone: chat.Failure, Title: "explained: " + err.Error()} },
-		Pause:   time.Millisecond, Drain: time.Millisecond, Ended: func(j *job.Job) { h.ended <- j },
+		Explain: func(err error) chat.Message {
+			return chat.Message{Tone: chat.Failure, Title: "explained: " + err.Error()}
+		},
+		Pause: time.Millisecond, Drain: time.Millisecond, Ended: func(j *job.Job) { h.ended <- j },
 	})
 	return h
 }

@@ -75,15 +75,16 @@ func TestDenialNamesWhoMay(t *testing.T) {
 	}
 }
 
-func TestAdminsAreAddedToWhatIsThere(t *testing.T) {
-	p := NewPolicy(Rules{Admins: []chat.UserID{"U1"}, Changes: []chat.Verb{"promote"}})
-	p.AddAdmins("U2", "U3")
-	for _, u := range []chat.UserID{"U1", "U2", "U3"} {
-		if err := p.Allow(u, "promote", nil); err != nil {
-			t.Errorf("%s: %v", u, err)
-		}
+func TestRulesAreReplaced(t *testing.T) {
+	p := NewPolicy(Rules{Changes: []chat.Verb{"promote"}})
+	if p.Allow("U1", "promote", nil) == nil {
+		t.Error("U1 may without a rule")
 	}
-	if p.Allow("U4", "promote", nil) == nil {
-		t.Error("U4 is an admin")
+	p.Set(Rules{Admins: []chat.UserID{"U1"}, Changes: []chat.Verb{"promote"}})
+	if err := p.Allow("U1", "promote", nil); err != nil {
+		t.Errorf("U1: %v", err)
+	}
+	if p.Allow("U2", "promote", nil) == nil {
+		t.Error("U2 is an admin")
 	}
 }

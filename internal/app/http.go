@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,8 @@ type metrics struct {
 	jobs     *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	requests *prometheus.CounterVec
+	chats    *prometheus.CounterVec
+	calls    *prometheus.HistogramVec
 }
 
 func newMetrics(clusters func() []deploy.ClusterState) *metrics {
@@ -39,8 +42,15 @@ func newMetrics(clusters func() []deploy.ClusterState) *metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ferry_github_requests_total", Help: "Requests to GitHub, by status; 304 is free.",
 		}, []string{"status"}),
+		chats: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ferry_slack_total", Help: "What happened between Slack and ferry, by kind and success.",
+		}, []string{"what", "ok"}),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ferry_slack_duration_seconds", Help: "How long it took, by kind.",
+			Buckets: []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
+		}, []string{"what"}),
 	}
-	m.registry.MustRegister(m.jobs, m.duration, m.requests, fleetCollector{clusters}, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.jobs, m.duration, m.requests, m.chats, m.calls, fleetCollector{clusters}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -48,6 +58,12 @@ func newMetrics(clusters func() []deploy.ClusterState) *metrics {
 func (m *metrics) ended(j *job.Job) {
 	m.jobs.WithLabelValues(j.Verb, string(j.Outcome)).Inc()
 	m.duration.WithLabelValues(j.Verb).Observe(j.Updated.Sub(j.Created).Seconds())
+}
+
+// slack counts what the bot tells of itself.
+func (m *metrics) slack(what string, took time.Duration, err error) {
+	m.chats.WithLabelValues(what, strconv.FormatBool(err == nil)).Inc()
+	m.calls.WithLabelValues(what).Observe(took.Seconds())
 }
 
 // fleetCollector reads the fleet when it is asked, so that nothing has to be

@@ -1,0 +1,185 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"ferry/bot"
+	"ferry/bot/say"
+	"ferry/delivery"
+	"ferry/delivery/forge"
+	"ferry/dispatcher"
+	"ferry/internal/config"
+	"ferry/internal/fault"
+	"ferry/jobs"
+	"ferry/k8s"
+	"ferry/plugins"
+	"ferry/storage"
+	"ferry/storage/bolt"
+)
+
+// bot runs ferry until ctx ends.
+func (p Process) bot(ctx context.Context, file string) int {
+	c, ok := p.load(file)
+	if !ok {
+		return exitUsage
+	}
+	log := p.logger(c.Log)
+	fleet, err := newFleet(c, log)
+	if err != nil {
+		p.complain(located(c, err))
+		return exitUsage
+	}
+	if err := fleet.CheckDistinct(ctx); err != nil {
+		if ctx.Err() != nil {
+			return exitOK
+		}
+		p.complain(err)
+		return exitUsage
+	}
+	db, err := bolt.Open(c.State.File)
+	if err != nil {
+		p.complain(err)
+		return exitUsage
+	}
+	log.Info("ferry starts", "version", p.version(), "config", c.File)
+	err = p.assemble(ctx, c, log, fleet, db)
+	err = errors.Join(err, db.Close())
+	if err != nil {
+		p.complain(err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// assemble makes the rooms, hands them to each other, and serves.
+func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logger, fleet *k8s.Fleet, db *bolt.DB) error {
+	numbers := newMetrics(fleet.Clusters)
+	deliveries, err := newDelivery(c, log, numbers)
+	if err != nil {
+		return err
+	}
+	slack := slackOptions(c, log)
+	slack.Journal, slack.Outbox = storage.NewJournal(db, time.Now), storage.NewOutbox(db, time.Now)
+	slack.Observe = numbers.slack
+	b, err := bot.New(slack)
+	if err != nil {
+		return err
+	}
+	rows := storage.NewJobs(db)
+	policy := dispatcher.NewPolicy(rules(c, nil))
+	commands := jobs.List(jobs.Options{
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: deliveries, History: storage.NewHistory(db), Rows: rows,
+		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace,
+	})
+	work := dispatcher.New(dispatcher.Options{
+		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
+		Drain: c.Timeouts.Drain, Ended: numbers.ended,
+	})
+	b.Serve(work)
+
+	services := []service{
+		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
+		{name: "names", run: namesOf(c, slack, policy, log).run},
+		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
+		{name: "slack", run: b.Run},
+	}
+	if c.HTTP.Address != "" {
+		w, err := listen(ctx, c.HTTP.Address, numbers, []probe{{"slack", b.Ready}}, fleet.Clusters, log)
+		if err != nil {
+			return err
+		}
+		log.Info("metrics and health are served", "address", w.listener.Addr().String())
+		services = append([]service{{name: "web", run: w.run}}, services...)
+	}
+	return serve(ctx, log, services)
+}
+
+// firstLook is how long the start waits for clusters. Those that have not
+// answered by then are stale, and followed as soon as they do.
+const firstLook = 10 * time.Second
+
+// patiently waits for something no longer than d; that it is not there by then
+// is no error.
+func patiently(d time.Duration, wait func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		timed, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		if err := wait(timed); err != nil && timed.Err() == nil {
+			return err
+		}
+		return ctx.Err()
+	}
+}
+
+func newFleet(c *config.Config, log *slog.Logger) (*k8s.Fleet, error) {
+	o := k8s.Options{AllowSame: c.AllowSharedAPIServer, Log: log}
+	if !c.AllNamespaces() {
+		o.Namespaces = c.Namespaces
+	}
+	for _, m := range c.Clusters {
+		o.Clusters = append(o.Clusters, k8s.Member{Name: m.Name, Kubeconfig: m.File, Context: m.Context})
+	}
+	return k8s.New(o)
+}
+
+// located adds to an error about clusters where the configuration names them.
+func located(c *config.Config, err error) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	located := *e
+	located.Says = c.At("clusters") + ": " + e.Says
+	return &located
+}
+
+func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Delivery, error) {
+	token := c.GitHub.Token.Reveal()
+	o := delivery.Options{
+		Log: log,
+		Repository: forge.Options{
+			Owner: c.Repo.Owner, Name: c.Repo.Name, Branch: c.Repo.Branch, BaseURL: c.GitHub.BaseURL,
+			Token: func(context.Context) (string, error) { return token, nil },
+		},
+	}
+	if m != nil {
+		o.Repository.OnRequest = func(r forge.Request) { m.requests.WithLabelValues(strconv.Itoa(r.Status)).Inc() }
+	}
+	for _, m := range c.Clusters {
+		if m.Path != "" {
+			if o.Paths == nil {
+				o.Paths = folders{}
+			}
+			o.Paths[m.Name] = m.Path
+		}
+	}
+	d, err := delivery.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("make delivery: %w", err)
+	}
+	return d, nil
+}
+
+func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
+	o := bot.Options{
+		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
+		Commands: jobs.Syntaxes(), Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
+	}
+	for _, m := range c.Clusters {
+		o.Clusters = append(o.Clusters, string(m.Name))
+	}
+	return o
+}
+
+func routes(commands []jobs.Command) []dispatcher.Route {
+	out := make([]dispatcher.Route, len(commands))
+	for i, c := range commands {
+		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work}
+	}
+	return out
+}

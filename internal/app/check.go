@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ferry/bot"
+	"ferry/internal/config"
+)
+
+// finding is one row of `ferry check`.
+type finding struct {
+	where, what string
+	ok          bool
+	// spare is true for what ferry can do without.
+	spare        bool
+	detail, help string
+}
+
+// check tries everything that the configuration names and prints a table.
+func (p Process) check(ctx context.Context, file string) int {
+	c, ok := p.load(file)
+	if !ok {
+		return exitUsage
+	}
+	const patience = time.Minute
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := try(ctx, c, p)
+	if err != nil {
+		p.complain(located(c, err))
+		return exitUsage
+	}
+	fmt.Fprintf(p.Out, "%s is well-formed; this is what it names:\n\n", c.File)
+	if failed := table(p.Out, rows); failed > 0 {
+		fmt.Fprintf(p.Out, "\n%d of %d do not work\n", failed, len(rows))
+		return exitFailed
+	}
+	fmt.Fprintf(p.Out, "\nall %d work\n", len(rows))
+	return exitOK
+}
+
+// try asks Slack, the clusters and GitHub at the same time.
+func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
+	log := p.logger(config.Log{Level: "error"})
+	fleet, err := newFleet(c, log)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := newDelivery(c, log, nil)
+	if err != nil {
+		return nil, err
+	}
+	var slack, clusters, github []finding
+	var all errgroup.Group
+	all.Go(func() error {
+		for _, f := range bot.Check(ctx, slackOptions(c, log)) {
+			slack = append(slack, finding{where: "slack", what: f.What, ok: f.OK, detail: f.Detail, help: f.Help})
+		}
+		return nil
+	})
+	all.Go(func() error {
+		for _, f := range fleet.Check(ctx) {
+			clusters = append(clusters, finding{string(f.Cluster), f.What, f.OK, !f.Needed, f.Detail, f.Help})
+		}
+		return nil
+	})
+	all.Go(func() error {
+		for _, f := range deliveries.Check(ctx) {
+			github = append(github, finding{where: "github", what: f.What, ok: f.OK, detail: f.Detail, help: f.Help})
+		}
+		return nil
+	})
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	return append(append(slack, clusters...), github...), nil
+}
+
+// table prints findings and returns how many that are needed failed.
+func table(out io.Writer, rows []finding) (failed int) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tWHERE\tWHAT\tFOUND")
+	for _, r := range rows {
+		sign := "ok"
+		switch {
+		case !r.ok && r.spare:
+			sign = "--"
+		case !r.ok:
+			sign, failed = "NO", failed+1
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", sign, r.where, r.what, oneLine(r.detail))
+		if !r.ok && r.help != "" {
+			fmt.Fprintf(w, "\t\t\t%s\n", oneLine(r.help))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return len(rows) // nobody read it
+	}
+	return failed
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ferry/bot"
+	"ferry/dispatcher"
+	"ferry/internal/chat"
+	"ferry/internal/config"
+	"ferry/internal/deploy"
+	"ferry/k8s"
+)
+
+// folders are where clusters stand in the repository.
+type folders = map[deploy.Cluster]string
+
+// bounded is a fleet whose requests to Flux have a deadline.
+type bounded struct {
+	*k8s.Fleet
+	within time.Duration
+}
+
+// Reconcile implements jobs.Cluster.
+func (b bounded) Reconcile(ctx context.Context, c deploy.Cluster, o deploy.Owner, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, b.within)
+	defer cancel()
+	return b.Fleet.Reconcile(ctx, c, o, at)
+}
+
+// rules makes the policy's rules of the configuration. Names that are not among
+// the known ones give nobody a right.
+func rules(c *config.Config, known map[string]chat.UserID) dispatcher.Rules {
+	r := dispatcher.Rules{Admins: identified(c.Bot.Admins, known), Changes: changing()}
+	for _, role := range c.Roles {
+		r.Roles = append(r.Roles, dispatcher.Role{
+			Name: role.Name, Users: identified(role.Users, known), Commands: role.Commands,
+			Clusters: role.Clusters, Apps: role.Apps, Namespaces: role.Namespaces,
+		})
+	}
+	return r
+}
+
+func identified(people []config.Person, known map[string]chat.UserID) []chat.UserID {
+	var out []chat.UserID
+	for _, p := range people {
+		if id, ok := p.ID(); ok {
+			out = append(out, id)
+		} else if id, ok := known[p.Name()]; ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// names looks the people up that the configuration calls by name, once.
+type names struct {
+	config *config.Config
+	slack  bot.Options
+	policy *dispatcher.Policy
+	log    *slog.Logger
+	wanted []string
+}
+
+func namesOf(c *config.Config, slack bot.Options, policy *dispatcher.Policy, log *slog.Logger) names {
+	n := names{config: c, slack: slack, policy: policy, log: log}
+	add := func(people []config.Person) {
+		for _, p := range people {
+			if name := p.Name(); name != "" {
+				n.wanted = append(n.wanted, name)
+			}
+		}
+	}
+	add(c.Bot.Admins)
+	for _, r := range c.Roles {
+		add(r.Users)
+	}
+	return n
+}
+
+// run asks Slack until it answers, then gives the people found their rights.
+func (n names) run(ctx context.Context) error {
+	for pause := time.Second; len(n.wanted) > 0; pause = min(2*pause, time.Minute) {
+		found, missing, err := bot.ResolveNames(ctx, n.slack, n.wanted)
+		if err == nil {
+			n.policy.Set(rules(n.config, found))
+			for name, id := range found {
+				n.log.Warn("a person is configured by name; names can be changed: write the ID instead", "name", name, "id", id)
+			}
+			for _, name := range missing {
+				n.log.Warn("nobody, or more than one, goes by a configured name: it gives no rights", "name", name)
+			}
+			break
+		}
+		if ctx.Err() == nil {
+			n.log.Warn("configured names cannot be looked up yet: they give no rights", "error", err, "pause", pause)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
