@@ -124,7 +124,7 @@ func New(o Options) (*Bot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the bot: %w", err)
 	}
-	b := &Bot{o: o, slack: client, grammar: g, identity: errors.New("Slack was not asked yet who ferry is")} //nolint:staticcheck // a name
+	b := &Bot{o: o, slack: client, grammar: g, identity: errors.New("not known to Slack yet")}
 	b.outbox = outbox.New(outbox.Options{Store: o.Outbox, Chat: client, Pace: o.Pace, Log: o.Log, Sent: o.Observe})
 	b.inbox = inbox.New(inbox.Options{Journal: o.Journal, Decide: b.decide, Log: o.Log, Workers: o.Workers, Pause: o.Pause})
 	return b, nil

@@ -59,7 +59,7 @@ type Options struct {
 	Connections int
 	// Timeout bounds each call of the Web API (default 10 s).
 	Timeout time.Duration
-	// PostsPerSecond bounds new messages per channel (default 1, in bursts of 3).
+	// PostsPerSecond bounds new messages per channel (default 1, in bursts of 5).
 	PostsPerSecond float64
 	Log            *slog.Logger
 }
@@ -94,7 +94,7 @@ func New(o Options) (*Client, error) {
 		o.BaseURL += "/"
 	}
 	if u, err := url.Parse(o.BaseURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("Slack's address %q is no http or https URL", o.BaseURL) //nolint:staticcheck // a name
+		return nil, fmt.Errorf("the address %q is no http or https URL", o.BaseURL)
 	}
 	if o.BotToken == "" || o.AppToken == "" {
 		return nil, errors.New("both a bot token and an app-level token are needed")

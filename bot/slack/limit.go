@@ -15,31 +15,28 @@ import (
 //
 // It knows two limits. A 429 closes its method for as long as Retry-After says
 // (it is for that method and workspace only). New messages are bounded per
-// channel, in bursts of three. The budget for edits stands with the outbox,
+// channel: Slack wants one a second and lets a short burst through, so no five
+// seconds see more than five of them. The budget for edits stands with the outbox,
 // which decides what is worth an edit.
 type limiter struct {
 	perSecond float64
 
 	mu       sync.Mutex
-	closed   map[string]time.Time // until when, by method
-	channels map[string]bucket    // of chat.postMessage
-}
-
-type bucket struct {
-	tokens float64
-	at     time.Time
+	closed   map[string]time.Time   // until when, by method
+	channels map[string][]time.Time // the latest posts of each, at most postBurst
 }
 
 const (
-	postBurst       = 3
-	maxBuckets      = 1000
+	postBurst       = 5
+	travelTime      = 50 * time.Millisecond // by which a burst may be closer together when it arrives
+	maxChannels     = 1000
 	defaultRetry    = 30 * time.Second // after a 429 that does not say
 	maxRetry        = 10 * time.Minute
 	methodOfPosting = "chat.postMessage"
 )
 
 func newLimiter(perSecond float64) *limiter {
-	return &limiter{perSecond: perSecond, closed: map[string]time.Time{}, channels: map[string]bucket{}}
+	return &limiter{perSecond: perSecond, closed: map[string]time.Time{}, channels: map[string][]time.Time{}}
 }
 
 // allow returns *outbox.Wait if a call must wait.
@@ -56,29 +53,27 @@ func (l *limiter) allow(method, channel string) error {
 	if method != methodOfPosting {
 		return nil
 	}
-	b, ok := l.channels[channel]
-	if !ok {
-		b = bucket{postBurst, now}
-		l.sweep(now)
+	posts, window := l.channels[channel], time.Duration(postBurst/l.perSecond*float64(time.Second))+travelTime
+	if len(posts) == postBurst {
+		if wait := posts[0].Add(window).Sub(now); wait > 0 {
+			return &outbox.Wait{For: wait}
+		}
+		posts = posts[1:]
 	}
-	b.tokens = min(postBurst, b.tokens+l.perSecond*now.Sub(b.at).Seconds())
-	b.at = now
-	if b.tokens < 1 {
-		l.channels[channel] = b
-		return &outbox.Wait{For: time.Duration((1-b.tokens)/l.perSecond*float64(time.Second)) + time.Millisecond}
+	if posts == nil {
+		l.sweep(now.Add(-window))
 	}
-	b.tokens--
-	l.channels[channel] = b
+	l.channels[channel] = append(posts, now)
 	return nil
 }
 
-// sweep forgets the channels that have their whole burst again.
-func (l *limiter) sweep(now time.Time) {
-	if len(l.channels) < maxBuckets {
+// sweep forgets the channels in which nothing was posted lately.
+func (l *limiter) sweep(lately time.Time) {
+	if len(l.channels) < maxChannels {
 		return
 	}
-	for name, b := range l.channels {
-		if b.tokens+l.perSecond*now.Sub(b.at).Seconds() >= postBurst {
+	for name, posts := range l.channels {
+		if posts[len(posts)-1].Before(lately) {
 			delete(l.channels, name)
 		}
 	}
