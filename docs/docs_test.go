@@ -4,6 +4,7 @@ package docs
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -16,8 +17,9 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"ferry/bot/slack"
+	"ferry/internal/app"
 	"ferry/internal/config"
-	"ferry/jobs"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the papers again")
@@ -82,16 +84,10 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
+// commands is what `ferry help-markdown` prints.
 func commands() string {
 	b := new(strings.Builder)
-	fmt.Fprint(b, "| command | what it does | for instance |\n|---|---|---|\n")
-	for _, s := range jobs.Syntaxes() {
-		example := ""
-		if len(s.Examples) > 0 {
-			example = "`" + s.Examples[len(s.Examples)-1] + "`"
-		}
-		fmt.Fprintf(b, "| `%s` | %s | %s |\n", cell(jobs.Usage(s)), cell(s.Summary), cell(example))
-	}
+	app.Main(context.Background(), app.Process{Args: []string{"help-markdown"}, Getenv: func(string) string { return "" }, Out: b, Err: b})
 	return b.String()
 }
 
@@ -183,6 +179,11 @@ func TestManifestParses(t *testing.T) {
 	}
 	if len(m.Features.Commands) != 1 || m.Features.Commands[0].Command != config.Defaults().Slack.Command || !m.Features.Commands[0].Escape {
 		t.Errorf("slash command: %+v", m.Features.Commands)
+	}
+	for scope, why := range slack.Scopes() {
+		if !slices.Contains(m.OAuth.Scopes.Bot, scope) {
+			t.Errorf("the scope %s is not there, which ferry needs %s", scope, why)
+		}
 	}
 	for event, scope := range map[string]string{"app_mention": "app_mentions:read", "message.im": "im:history"} {
 		if !slices.Contains(m.Settings.Events.Bot, event) || !slices.Contains(m.OAuth.Scopes.Bot, scope) {
