@@ -17,9 +17,8 @@ import (
 // one about blocks, scopes and who may post where.
 func emulator(t *testing.T) (*house, *slack.Server) {
 	t.Helper()
-	var scopes []string
-	for _, row := range []string{"app_mentions:read", "channels:history", "chat:write", "commands", "groups:history", "im:history", "users:read"} {
-		scopes = append(scopes, row) // what ferry needs, and nothing more
+	scopes := []string{ // what ferry needs, and nothing more
+		"app_mentions:read", "channels:history", "chat:write", "commands", "groups:history", "im:history", "users:read",
 	}
 	s, err := slack.New(slack.Options{
 		Users:    []slack.User{{ID: "U01ALICE", Name: "alice"}, {ID: "U03GUEST", Name: "gus", Guest: true}},
@@ -39,7 +38,9 @@ func emulator(t *testing.T) (*house, *slack.Server) {
 	go func() { ended <- s.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 		web.Close()
 	})
 	h := newHouse(t)

@@ -25,8 +25,11 @@ func examples() map[string]Input {
 		"progress": {Message: chat.Message{
 			Tone: chat.Progress, Title: "Promote `podinfo` 6.5.4 to *prod*", By: "U024BE7LH",
 			Steps: []chat.Step{
-				{State: chat.StepDone, Text: "planned"}, {State: chat.StepRunning, Text: "committing"},
-				{State: chat.StepWaiting, Text: "rollout"}, {State: chat.StepSkipped, Text: "approval"}, {State: chat.StepFailed, Text: "x"},
+				{State: chat.StepDone, Text: "planned"},
+				{State: chat.StepRunning, Text: "committing"},
+				{State: chat.StepWaiting, Text: "rollout"},
+				{State: chat.StepSkipped, Text: "approval"},
+				{State: chat.StepFailed, Text: "x"},
 			},
 			Fields: []chat.Field{{Name: "From", Value: "6.5.3"}, {Name: "Commit", Value: "`1a2b3c4`"}},
 			Links:  []chat.Link{{Text: "commit", URL: "https://github.com/o/r/commit/1a2b?a=1&b=2"}, {Text: "bad", URL: "javascript:alert(1)"}},

@@ -28,11 +28,14 @@ func TestDecode(t *testing.T) {
 		why string
 	}{
 		event(`{"type":"app_mention","user":"U1","text":"<@B> list","ts":"1.2","channel":"C1"}`): {
-			r: Request{Kind: Mention, Key: "message/T1/C1/1.2", Team: "T1", App: "A1", User: "U1", Channel: "C1", Root: "1.2", Text: "<@B> list"}},
+			r: Request{Kind: Mention, Key: "message/T1/C1/1.2", Team: "T1", App: "A1", User: "U1", Channel: "C1", Root: "1.2", Text: "<@B> list"},
+		},
 		event(`{"type":"app_mention","user":"U1","text":"x","ts":"1.3","thread_ts":"1.2","channel":"C1"}`): {
-			r: Request{Kind: Mention, Key: "message/T1/C1/1.3", Team: "T1", App: "A1", User: "U1", Channel: "C1", Root: "1.2", Text: "x"}},
+			r: Request{Kind: Mention, Key: "message/T1/C1/1.3", Team: "T1", App: "A1", User: "U1", Channel: "C1", Root: "1.2", Text: "x"},
+		},
 		event(`{"type":"message","channel_type":"im","user":"U1","text":"list","ts":"1.2","channel":"D1"}`): {
-			r: Request{Kind: Direct, Key: "message/T1/D1/1.2", Team: "T1", App: "A1", User: "U1", Channel: "D1", Root: "1.2", Text: "list"}},
+			r: Request{Kind: Direct, Key: "message/T1/D1/1.2", Team: "T1", App: "A1", User: "U1", Channel: "D1", Root: "1.2", Text: "list"},
+		},
 		event(`{"type":"message","channel_type":"channel","user":"U1","text":"list","ts":"1.2","channel":"C1"}`):                 {why: "type message"},
 		event(`{"type":"app_mention","user":"U1","bot_id":"B1","ts":"1.2","channel":"C1"}`):                                      {why: "of a bot"},
 		event(`{"type":"app_mention","user":"U1","subtype":"file_share","ts":"1.2","channel":"C1"}`):                             {why: "subtype file_share"},
@@ -171,8 +174,10 @@ func TestAMessageIsFoundAmongOthers(t *testing.T) {
 			}
 			answer["response_metadata"] = map[string]any{"next_cursor": "more"}
 		default:
-			answer["messages"] = []any{map[string]any{"ts": "1.4", "bot_id": "B1",
-				"metadata": map[string]any{"event_type": "ferry_message", "event_payload": map[string]any{"key": "k"}}}}
+			answer["messages"] = []any{map[string]any{
+				"ts": "1.4", "bot_id": "B1",
+				"metadata": map[string]any{"event_type": "ferry_message", "event_payload": map[string]any{"key": "k"}},
+			}}
 		}
 		_ = json.NewEncoder(w).Encode(answer)
 	}))

@@ -146,11 +146,18 @@ func (c *Client) session(ctx context.Context, i int, socket *socketmode.Client, 
 		case e := <-socket.Events:
 			if err := c.event(i, socket, e, queue); err != nil {
 				cancel()
-				<-ended
-				return err
+				return errors.Join(err, notCancelled(<-ended))
 			}
 		}
 	}
+}
+
+// notCancelled drops the error of a session that was ended from here.
+func notCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // event sorts what slack-go tells; an error ends the session.
