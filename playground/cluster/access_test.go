@@ -9,7 +9,10 @@ import (
 	authz "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
 	"ferry/playground/cluster"
@@ -86,5 +89,48 @@ func mustSet(t *testing.T, c *cluster.Cluster, s cluster.State) {
 	t.Helper()
 	if err := c.SetState(s); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestDefinitionsAreServed(t *testing.T) {
+	c := start(t, cluster.Options{Users: []apiserver.User{{Name: "ferry"}}})
+	d, err := dynamic.NewForConfig(config(t, c, "ferry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	widgets := d.Resource(schema.GroupVersionResource{Group: "acme.example", Version: "v1", Resource: "widgets"}).Namespace("default")
+	if _, err := widgets.List(ctx, metav1.ListOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("a kind that nobody defined: %v", err)
+	}
+	crds := d.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	definition := map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": "widgets.acme.example"}, "spec": map[string]any{"group": "acme.example", "scope": "Namespaced",
+			"names":    map[string]any{"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+			"versions": []any{map[string]any{"name": "v1", "served": true, "storage": true}}}}
+	if _, err := crds.Create(ctx, &unstructured.Unstructured{Object: definition}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	one := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "acme.example/v1", "kind": "Widget", "metadata": map[string]any{"name": "one"}}}
+	if _, err := widgets.Create(ctx, one, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.Deny("ferry", apiserver.Rule{Resources: []string{"widgets.acme.example"}})
+	if _, err := widgets.List(ctx, metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("denied meanwhile: %v", err)
+	}
+	c.Deny("ferry")
+	w, err := widgets.Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	if err := crds.Delete(ctx, "widgets.acme.example", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for range w.ResultChan() { // it ends with the definition
+	}
+	if _, err := widgets.List(ctx, metav1.ListOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the definition is gone: %v", err)
 	}
 }

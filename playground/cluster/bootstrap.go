@@ -14,10 +14,10 @@ import (
 
 type object = map[string]any
 
-// bootstrap makes what a fresh cluster has, and what `flux bootstrap` leaves.
+// bootstrap makes what a fresh cluster has.
 func (c *Cluster) bootstrap() error {
 	namespaces := []string{"default", "kube-system", "kube-public"}
-	if c.flux != nil {
+	if c.options.Repository != nil {
 		namespaces = append(namespaces, "flux-system")
 	}
 	for _, name := range append(namespaces, c.options.Namespaces...) {
@@ -29,20 +29,19 @@ func (c *Cluster) bootstrap() error {
 			return err
 		}
 	}
-	if err := c.make("", "nodes", object{"metadata": object{"name": workload.Node,
+	return c.make("", "nodes", object{"metadata": object{"name": workload.Node,
 		"labels": object{"kubernetes.io/hostname": workload.Node, "kubernetes.io/os": "linux"}},
-		"spec": object{}, "status": nodeStatus()}); err != nil {
-		return err
-	}
-	if c.flux == nil {
-		return nil
-	}
+		"spec": object{}, "status": nodeStatus()})
+}
+
+// defineFlux has Flux's kinds served.
+func (c *Cluster) defineFlux() error {
 	for _, r := range apiserver.Flux() {
 		if err := c.make("apiextensions.k8s.io", "customresourcedefinitions", definition(r)); err != nil {
 			return err
 		}
 	}
-	return c.bootstrapFlux()
+	return nil
 }
 
 func (c *Cluster) make(group, resource string, o object) error {
@@ -53,6 +52,7 @@ func (c *Cluster) make(group, resource string, o object) error {
 	return nil
 }
 
+// bootstrapFlux makes the two objects that `flux bootstrap` leaves.
 func (c *Cluster) bootstrapFlux() error {
 	labels := object{"kustomize.toolkit.fluxcd.io/name": "flux-system", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
 	meta := func() object { return object{"name": "flux-system", "namespace": "flux-system", "labels": labels} }
@@ -75,10 +75,6 @@ func nodeStatus() object {
 
 // definition is the CustomResourceDefinition of a resource, without its schema.
 func definition(r *apiserver.Resource) object {
-	now := time.Now().UTC().Format(time.RFC3339)
-	condition := func(kind, reason string) object {
-		return object{"type": kind, "status": "True", "reason": reason, "message": "", "lastTransitionTime": now}
-	}
 	short := make([]any, 0, len(r.Short))
 	for _, s := range slices.Sorted(slices.Values(r.Short)) {
 		short = append(short, s)
@@ -88,7 +84,5 @@ func definition(r *apiserver.Resource) object {
 		"labels": object{"app.kubernetes.io/part-of": "flux", "app.kubernetes.io/component": strings.Split(r.Group, ".")[0] + "-controller"}},
 		"spec": object{"group": r.Group, "scope": "Namespaced", "names": names, "versions": []any{object{
 			"name": r.Version, "served": true, "storage": true, "subresources": object{"status": object{}},
-			"schema": object{"openAPIV3Schema": object{"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}},
-		"status": object{"acceptedNames": names, "storedVersions": []any{r.Version},
-			"conditions": []any{condition("NamesAccepted", "NoConflicts"), condition("Established", "InitialNamesAccepted")}}}
+			"schema": object{"openAPIV3Schema": object{"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}}}
 }

@@ -63,6 +63,7 @@ type Cluster struct {
 	workload *workload.Controller
 	flux     *flux.Controller // or nil
 	gate     *gate
+	api      *apiserver.Server
 	server   *http.Server
 	identity identity
 	users    []apiserver.User // the first may do everything
@@ -72,24 +73,14 @@ type Cluster struct {
 // calls New calls Run, or Close.
 func New(o Options) (*Cluster, error) {
 	o = o.withDefaults()
-	resources := apiserver.Builtin()
-	if o.Repository != nil {
-		resources = append(resources, apiserver.Flux()...)
-	}
-	c := &Cluster{options: o, store: apiserver.NewStore(o.History, resources...)}
+	c := &Cluster{options: o, store: apiserver.NewStore(o.History, apiserver.Builtin()...)}
 	c.users = append([]apiserver.User{{Name: "admin", Token: token(o.Name, "admin")}}, o.Users...)
 	for i, u := range c.users {
 		if u.Token == "" {
 			c.users[i].Token = token(o.Name, u.Name)
 		}
 	}
-	c.workload = workload.New(c.store, workload.Options{Start: o.PodStart, ProgressDeadline: o.ProgressDeadline,
-		Judge: o.Judge, Log: o.Log})
-	if o.Repository != nil {
-		c.flux = flux.New(c.store, flux.Options{Repository: o.Repository, Charts: o.Charts, Timeout: o.FluxTimeout,
-			Retry: o.FluxRetry, Log: o.Log})
-	}
-	if err := c.bootstrap(); err != nil {
+	if err := c.populate(); err != nil {
 		return nil, fmt.Errorf("bootstrap cluster %s: %w", o.Name, err)
 	}
 	listener, err := net.Listen("tcp", o.Addr)
@@ -99,10 +90,31 @@ func New(o Options) (*Cluster, error) {
 	if c.identity, err = newIdentity(o.Name); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	c.api = apiserver.NewServer(c.store, c.users...)
 	c.gate = newGate(listener, o.Slow)
-	c.server = &http.Server{Handler: c.gate.handler(apiserver.NewServer(c.store, c.users...)),
+	c.server = &http.Server{Handler: c.gate.handler(c.api),
 		TLSConfig: c.identity.config(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
 	return c, nil
+}
+
+// populate makes what a cluster has from the start, and the controllers that see
+// to it.
+func (c *Cluster) populate() error {
+	if err := c.bootstrap(); err != nil {
+		return err
+	}
+	o := c.options
+	c.workload = workload.New(c.store, workload.Options{Start: o.PodStart, ProgressDeadline: o.ProgressDeadline,
+		Judge: o.Judge, Log: o.Log})
+	if o.Repository == nil {
+		return nil
+	}
+	if err := c.defineFlux(); err != nil {
+		return err
+	}
+	c.flux = flux.New(c.store, flux.Options{Repository: o.Repository, Charts: o.Charts, Timeout: o.FluxTimeout,
+		Retry: o.FluxRetry, Log: o.Log})
+	return c.bootstrapFlux()
 }
 
 func (o Options) withDefaults() Options {
@@ -173,6 +185,10 @@ func (c *Cluster) URL() string { return "https://" + c.gate.Addr().String() }
 
 // Store is the content of the cluster, for tests that look or load behind the API.
 func (c *Cluster) Store() *apiserver.Store { return c.store }
+
+// Deny replaces what a user may not do from the next request on; watches that
+// are open stay, as on a real server.
+func (c *Cluster) Deny(user string, rules ...apiserver.Rule) { c.api.Deny(user, rules...) }
 
 // Pushed tells the cluster's Flux that the repository moved, as a webhook would.
 func (c *Cluster) Pushed() {

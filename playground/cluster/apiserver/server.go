@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,6 +30,8 @@ type Rule struct {
 // Server serves a Store as an API server does.
 type Server struct {
 	store *Store
+
+	mu    sync.Mutex
 	users map[string]User // by token
 }
 
@@ -39,6 +42,26 @@ func NewServer(store *Store, users ...User) *Server {
 		s.users[u.Token] = u
 	}
 	return s
+}
+
+// Deny replaces what a user may not do.
+func (s *Server) Deny(name string, rules ...Rule) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for token, u := range s.users {
+		if u.Name == name {
+			u.Deny = rules
+			s.users[token] = u
+		}
+	}
+}
+
+func (s *Server) user(r *http.Request) (User, bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, known := s.users[strings.TrimSpace(token)]
+	return u, known && strings.EqualFold(scheme, "Bearer")
 }
 
 // request is one parsed API request.
@@ -64,9 +87,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			GitTreeState: "clean", GoVersion: "go1.24.11", Compiler: "gc", Platform: "linux/amd64"})
 		return
 	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	user, known := s.users[strings.TrimSpace(token)]
-	if !known || !strings.EqualFold(scheme, "Bearer") {
+	user, known := s.user(r)
+	if !known {
 		writeError(w, apierrors.NewUnauthorized("Unauthorized"))
 		return
 	}

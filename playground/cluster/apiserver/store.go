@@ -25,6 +25,7 @@ type Store struct {
 	history   int
 	tables    map[schema.GroupResource]*table
 	owned     map[string]map[*Object]struct{} // by the owner's UID
+	alive     map[string]struct{}             // UIDs
 	listeners []func(Event)
 }
 
@@ -44,12 +45,16 @@ func NewStore(history int, resources ...*Resource) *Store {
 		history = 1000
 	}
 	s := &Store{version: 1, history: history, tables: map[schema.GroupResource]*table{},
-		owned: map[string]map[*Object]struct{}{}}
+		owned: map[string]map[*Object]struct{}{},
+		alive: map[string]struct{}{}}
 	for _, r := range resources {
-		s.tables[r.GroupResource()] = &table{resource: r, objects: map[Key]*Object{},
-			watchers: map[*Watcher]struct{}{}, compacted: 1}
+		s.tables[r.GroupResource()] = s.newTable(r)
 	}
 	return s
+}
+
+func (s *Store) newTable(r *Resource) *table {
+	return &table{resource: r, objects: map[Key]*Object{}, watchers: map[*Watcher]struct{}{}, compacted: s.version}
 }
 
 // OnChange has f called after each write, in order, by the writing goroutine and
@@ -97,7 +102,10 @@ func (s *Store) ResourceFor(gvk schema.GroupVersionKind) *Resource {
 func (s *Store) Get(r *Resource, key Key) *Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tables[r.GroupResource()].objects[key]
+	if t := s.tables[r.GroupResource()]; t != nil {
+		return t.objects[key]
+	}
+	return nil
 }
 
 // List returns the objects of a namespace ("" for all), ordered by namespace and
@@ -105,7 +113,10 @@ func (s *Store) Get(r *Resource, key Key) *Object {
 func (s *Store) List(r *Resource, namespace string) ([]*Object, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list(s.tables[r.GroupResource()], namespace), s.version
+	if t := s.tables[r.GroupResource()]; t != nil {
+		return s.list(t, namespace), s.version
+	}
+	return nil, s.version
 }
 
 func (s *Store) list(t *table, namespace string) []*Object {
@@ -147,7 +158,8 @@ func (s *Store) Compact() {
 func (s *Store) expired(r *Resource, version uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return version < s.tables[r.GroupResource()].compacted
+	t := s.tables[r.GroupResource()]
+	return t == nil || version < t.compacted
 }
 
 // Version is the newest resource version.
@@ -167,8 +179,10 @@ func (s *Store) record(t *table, e Event) {
 	}
 	if e.Type == watch.Deleted {
 		delete(t.objects, e.Object.Key)
+		delete(s.alive, e.Object.UID)
 	} else {
 		t.objects[e.Object.Key] = e.Object
+		s.alive[e.Object.UID] = struct{}{}
 		if owner := e.Object.Owner; owner != "" {
 			if s.owned[owner] == nil {
 				s.owned[owner] = map[*Object]struct{}{}

@@ -33,7 +33,10 @@ type watchFrom struct {
 func (s *Store) watch(r *Resource, namespace string, match func(*Object) bool, from watchFrom) (w *Watcher, initial int, version uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.tables[r.GroupResource()]
+	t, err := s.served(r)
+	if err != nil {
+		return nil, 0, 0, err
+	}
 	w = &Watcher{store: s, table: t, namespace: namespace, match: match, wake: make(chan struct{}, 1)}
 	switch {
 	case from.existing:
@@ -77,10 +80,20 @@ func (w *Watcher) offer(e Event) {
 		return
 	}
 	if len(w.waiting) >= maxBehind {
-		w.cut, w.waiting = true, nil
-	} else {
-		w.waiting = append(w.waiting, e)
+		w.end()
+		return
 	}
+	w.waiting = append(w.waiting, e)
+	w.signal()
+}
+
+// end cuts the watcher off. The store's lock is held.
+func (w *Watcher) end() {
+	w.cut, w.waiting = true, nil
+	w.signal()
+}
+
+func (w *Watcher) signal() {
 	select {
 	case w.wake <- struct{}{}:
 	default:

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
-	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -27,7 +27,10 @@ func (s *Store) Create(r *Resource, object any) (*Object, error) {
 }
 
 func (s *Store) create(r *Resource, content map[string]any) (*Object, error) {
-	t := s.tables[r.GroupResource()]
+	t, err := s.served(r)
+	if err != nil {
+		return nil, err
+	}
 	meta := child(content, "metadata")
 	key, err := s.name(r, meta)
 	if err != nil {
@@ -49,13 +52,27 @@ func (s *Store) create(r *Resource, content map[string]any) (*Object, error) {
 		meta["generation"] = int64(1)
 	}
 	setDefaults(r, content)
+	if r.Name == definitions {
+		s.serveCustom(content)
+	}
 	s.version++
 	object, err := seal(r, content, s.version)
 	if err != nil {
 		return nil, err
 	}
 	s.record(t, Event{Type: watch.Added, Object: object})
+	if _, lives := s.alive[object.Owner]; object.Owner != "" && !lives {
+		s.collect(object) // as the garbage collector does, only sooner
+	}
 	return object, nil
+}
+
+// served is the table of a resource whose definition may be gone.
+func (s *Store) served(r *Resource) (*table, error) {
+	if t := s.tables[r.GroupResource()]; t != nil {
+		return t, nil
+	}
+	return nil, apierrors.NewGenericServerResponse(http.StatusNotFound, "", r.GroupResource(), "", "404 page not found", 0, true)
 }
 
 func (s *Store) name(r *Resource, meta map[string]any) (Key, error) {
@@ -116,7 +133,10 @@ func (s *Store) Modify(r *Resource, key Key, part Part, change func(map[string]a
 func (s *Store) modify(r *Resource, key Key, part Part, change func(*Object) (map[string]any, error)) (*Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.tables[r.GroupResource()]
+	t, err := s.served(r)
+	if err != nil {
+		return nil, err
+	}
 	old := t.objects[key]
 	if old == nil {
 		return nil, apierrors.NewNotFound(r.GroupResource(), key.Name)
@@ -211,7 +231,10 @@ func conflict(r *Resource, name, why string) error {
 func (s *Store) Delete(r *Resource, key Key, uid string, orphan bool) (*Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.tables[r.GroupResource()]
+	t, err := s.served(r)
+	if err != nil {
+		return nil, err
+	}
 	old := t.objects[key]
 	if old == nil {
 		return nil, apierrors.NewNotFound(r.GroupResource(), key.Name)
@@ -249,6 +272,9 @@ func (s *Store) Delete(r *Resource, key Key, uid string, orphan bool) (*Object, 
 // drop removes an object and what depends on it. The lock is held.
 func (s *Store) drop(t *table, old, last *Object) {
 	s.record(t, Event{Type: watch.Deleted, Object: last, Old: old})
+	if t.resource.Name == definitions {
+		s.dropCustom(old)
+	}
 	var dependents []*Object
 	for o := range s.owned[old.UID] {
 		dependents = append(dependents, o)
@@ -261,18 +287,23 @@ func (s *Store) drop(t *table, old, last *Object) {
 		}
 	}
 	for _, o := range dependents {
-		table := s.tables[o.Resource.GroupResource()]
-		if table.objects[o.Key] != o {
-			continue // gone with its own owner already
-		}
-		content, err := o.Content()
-		if err != nil {
-			continue
-		}
-		s.version++
-		child(content, "metadata")["resourceVersion"] = strconv.FormatUint(s.version, 10)
-		if last, err := seal(o.Resource, content, s.version); err == nil {
-			s.drop(table, o, last)
-		}
+		s.collect(o)
+	}
+}
+
+// collect removes an object that has lost its owner, or its namespace. The lock
+// is held.
+func (s *Store) collect(o *Object) {
+	t := s.tables[o.Resource.GroupResource()]
+	if t == nil || t.objects[o.Key] != o {
+		return // gone already
+	}
+	content, err := o.Content()
+	if err != nil {
+		return
+	}
+	s.version++
+	if last, err := seal(o.Resource, content, s.version); err == nil {
+		s.drop(t, o, last)
 	}
 }
