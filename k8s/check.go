@@ -144,4 +144,3 @@ func (c *controller) allowed(ctx context.Context, r resource, verb, namespace st
 	}
 	return answer.Status.Allowed, nil
 }
-

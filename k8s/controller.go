@@ -30,6 +30,9 @@ type controller struct {
 
 	mu    sync.RWMutex
 	state deploy.ClusterState
+	// looked is closed once the first session succeeded or failed.
+	looked     chan struct{}
+	lookedOnce sync.Once
 }
 
 func newController(m Member, o Options, words *interner, same *identities) (*controller, error) {
@@ -43,8 +46,9 @@ func newController(m Member, o Options, words *interner, same *identities) (*con
 	}
 	return &controller{
 		name: m.Name, context: a.context, options: o, client: cl, store: newStore(), words: words, same: same,
-		log:   o.Log.With("cluster", m.Name),
-		state: deploy.ClusterState{Name: m.Name, Stale: true, Since: o.Now(), Reason: "it has not been listed yet"},
+		log:    o.Log.With("cluster", m.Name),
+		state:  deploy.ClusterState{Name: m.Name, Stale: true, Since: o.Now(), Reason: "it has not been listed yet"},
+		looked: make(chan struct{}),
 	}, nil
 }
 
@@ -93,6 +97,7 @@ func (c *controller) lost(err error) {
 	}
 	c.state.Stale, c.state.Reason = true, reason
 	c.mu.Unlock()
+	c.lookedOnce.Do(func() { close(c.looked) })
 	if !before.Stale || before.Reason != reason {
 		c.log.Warn("cluster is stale", "reason", reason, "error", err)
 		c.store.change(func() {})
@@ -108,6 +113,7 @@ func (c *controller) fresh(version, reason string) {
 	}
 	c.state.Synced, c.state.Stale, c.state.Version, c.state.Reason = true, false, version, reason
 	c.mu.Unlock()
+	c.lookedOnce.Do(func() { close(c.looked) })
 	if before.Stale || before.Reason != reason {
 		c.log.Info("cluster is followed", "version", version, "limits", reason)
 		c.store.change(func() {})

@@ -179,4 +179,3 @@ func newSubstitute(kind string, o *values) *substitute {
 	}
 	return out
 }
-

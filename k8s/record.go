@@ -51,9 +51,9 @@ type workload struct {
 	paused               bool
 	// complete is true once the present template was rolled out wholly, which
 	// makes missing replicas a failure and no progress.
-	complete                                 bool
+	complete                                  bool
 	desired, updated, ready, available, total int32
-	stuck                                    string
+	stuck                                     string
 }
 
 func (w *workload) ref() deploy.Ref {

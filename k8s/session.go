@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 )
 
 // session is one connection to a cluster, from the first answer to the first
@@ -249,4 +248,3 @@ func keeper[T any, R any, P interface {
 	f.drop = func(k key) { s.store.change(func() { delete(table, k) }) }
 	return hidden{runner: f, resource: r, forget: func() { replaceRows(table, namespace, nil) }}
 }
-

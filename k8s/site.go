@@ -143,4 +143,3 @@ func (o *observer) siteValue(seen records) (string, bool) {
 	}
 	return "", false
 }
-

@@ -1,0 +1,170 @@
+package k8s
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"ferry/internal/deploy"
+)
+
+func TestImages(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0f", 32)
+	for ref, want := range map[string]deploy.Image{
+		"web":                               {Repository: "web"},
+		"web:17.0.0":                        {Repository: "web", Tag: "17.0.0"},
+		"localhost:5000/team/web":           {Repository: "localhost:5000/team/web"},
+		"localhost:5000/team/web:1.2.3":     {Repository: "localhost:5000/team/web", Tag: "1.2.3"},
+		"web@" + digest:                     {Repository: "web", Digest: digest},
+		"localhost:5000/web:1.0@" + digest:  {Repository: "localhost:5000/web", Tag: "1.0", Digest: digest},
+		"localhost:5000/web@" + digest:      {Repository: "localhost:5000/web", Digest: digest},
+		"registry.example.com/a/b/c:latest": {Repository: "registry.example.com/a/b/c", Tag: "latest"},
+		"":                                  {},
+	} {
+		want.Container = "c"
+		if got := parseImage("c", ref); got != want {
+			t.Errorf("%s is %+v, want %+v", ref, got, want)
+		}
+	}
+}
+
+func TestImagesComeBackAsTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ref := rapid.StringMatching(`([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9/_-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{8})?`).Draw(t, "ref")
+		if got := imageRef(parseImage("c", ref)); got != ref {
+			t.Fatalf("%s became %s", ref, got)
+		}
+	})
+}
+
+func TestWorkloadHealth(t *testing.T) {
+	good := workload{kind: "Deployment", key: key{"a", "web"}, generation: 2, observed: 2, desired: 2, updated: 2, ready: 2, available: 2, total: 2, complete: true}
+	for name, c := range map[string]struct {
+		change func(*workload)
+		want   deploy.Health
+		says   string
+	}{
+		"all there":              {func(*workload) {}, deploy.Healthy, ""},
+		"scaled to zero":         {func(w *workload) { w.desired, w.updated, w.ready, w.available, w.total = 0, 0, 0, 0, 0 }, deploy.Healthy, ""},
+		"nobody reported":        {func(w *workload) { w.observed = 0 }, deploy.Unknown, "no controller"},
+		"status of older spec":   {func(w *workload) { w.generation = 3 }, deploy.Progressing, "not seen"},
+		"old replica left":       {func(w *workload) { w.total, w.complete = 3, false }, deploy.Progressing, "2 of 2"},
+		"under way":              {func(w *workload) { w.updated, w.complete = 1, false }, deploy.Progressing, "1 of 2"},
+		"fell over after":        {func(w *workload) { w.ready, w.available = 1, 1 }, deploy.Degraded, "1 of 2"},
+		"ready, not yet long so": {func(w *workload) { w.available, w.complete = 1, false }, deploy.Progressing, ""},
+		"gave up":                {func(w *workload) { w.stuck = "ProgressDeadlineExceeded: x" }, deploy.Degraded, "ProgressDeadlineExceeded"},
+		"paused":                 {func(w *workload) { w.updated, w.paused = 0, true }, deploy.Suspended, "paused"},
+	} {
+		w := good
+		c.change(&w)
+		if got := workloadHealth(&w); got.health != c.want || !strings.Contains(got.reason, c.says) {
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestConditionsAreOfTheirGeneration(t *testing.T) {
+	r := deploy.Ref{Kind: "HelmRelease", Namespace: "a", Name: "web"}
+	for want, all := range map[deploy.Health][]deploy.Condition{
+		deploy.Healthy:     {{Status: "True", Observed: true}},
+		deploy.Unknown:     {{}, {Status: "Unknown", Reason: "Odd", Observed: true}},
+		deploy.Progressing: {{Status: "True"}, {Status: "False"}, {Status: "Unknown", Reason: "Progressing", Observed: true}, {Status: "False", Reason: "DependencyNotReady", Observed: true}},
+		deploy.Degraded:    {{Status: "False", Reason: "UpgradeFailed", Observed: true}},
+	} {
+		for _, c := range all {
+			if got := conditionHealth(r, c); got.health != want {
+				t.Errorf("%+v is %s, want %s", c, got.health, want)
+			}
+		}
+	}
+}
+
+func TestWorstIsTold(t *testing.T) {
+	h, reason := worst(verdict{}, verdict{deploy.Progressing, "p"}, verdict{deploy.Unknown, "u"}, verdict{deploy.Degraded, "d"}, verdict{deploy.Suspended, "s"})
+	if h != deploy.Degraded || reason != "d" {
+		t.Errorf("worst is %s, %q", h, reason)
+	}
+	if h, _ := worst(verdict{deploy.Healthy, ""}, verdict{}); h != deploy.Healthy {
+		t.Errorf("nothing bad is %s", h)
+	}
+}
+
+func TestTroubleOfContainers(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{}`:                       "",
+		`{"state":{"running":{}}}`: "",
+		`{"state":{"waiting":{"reason":"ContainerCreating"}}}`:                                                                                 "",
+		`{"state":{"waiting":{"reason":"ImagePullBackOff","message":"no such tag"}}}`:                                                          "ImagePullBackOff|no such tag",
+		`{"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off"}},"lastState":{"terminated":{"exitCode":2,"reason":"Error"}}}`:  "CrashLoopBackOff|back-off: Error: exit code 2",
+		`{"state":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}`:                                                                       "OOMKilled|exit code 137",
+		`{"state":{"terminated":{"exitCode":0,"reason":"Completed"}}}`:                                                                         "",
+		`{"state":{"running":{}},"lastState":{"terminated":{"exitCode":1,"message":"config missing"}}}`:                                        "Error|exit code 1: config missing",
+		`{"state":{"waiting":{"reason":"PodInitializing"}},"lastState":{"terminated":{"exitCode":3,"reason":"Error"}}}`:                        "Error|exit code 3",
+		`{"state":{"waiting":{"reason":"CreateContainerConfigError","message":"secret \"x\" not found"}}}`:                                     "CreateContainerConfigError|secret \"x\" not found",
+		`{"state":{"waiting":{"reason":"ErrImagePull"}},"lastState":{"terminated":{"exitCode":0}}}`:                                            "ErrImagePull|",
+		`{"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":1,"reason":"Error","message":"panic: oh"}}}`: "CrashLoopBackOff|Error: exit code 1: panic: oh",
+	} {
+		var c container
+		if err := json.Unmarshal([]byte(raw), &c); err != nil {
+			t.Fatal(err)
+		}
+		reason, message := trouble(c)
+		got := reason + "|" + message
+		if reason == "" {
+			got = ""
+		}
+		if got != want {
+			t.Errorf("%s tells %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestPointers(t *testing.T) {
+	var o bare
+	if err := json.Unmarshal([]byte(`{"metadata":{"name":"x"},"spec":{"a/b":{"~":["no",{"v":41}]},"f":1.10,"t":true,"n":null}}`), &o); err != nil {
+		t.Fatal(err)
+	}
+	for pointer, want := range map[string]string{"/spec/a~1b/~0/1/v": "41", "/spec/a~1b/~0/0": "no", "/spec/f": "1.10", "/spec/t": "true", "/metadata/name": "x"} {
+		if got, ok := pointed(o.Content, pointer); !ok || got != want {
+			t.Errorf("%s leads to %q, %v; want %q", pointer, got, ok, want)
+		}
+	}
+	for _, pointer := range []string{"", "spec", "/spec", "/spec/n", "/spec/a~1b/~0/2", "/spec/a~1b/~0/-1", "/spec/f/x", "/nothing"} {
+		if got, ok := pointed(o.Content, pointer); ok {
+			t.Errorf("%q leads to %q", pointer, got)
+		}
+	}
+}
+
+func TestCurrentPods(t *testing.T) {
+	p := &pod{}
+	p.Metadata.Labels = map[string]string{labelTemplateHash: "new"}
+	w := &workload{kind: "Deployment", revision: "3", generation: 5, observed: 5}
+	hashes := map[string]string{"2": "old", "3": "new"}
+	if !isCurrent(p, w, hashes) {
+		t.Error("a pod of the newest ReplicaSet is current")
+	}
+	if p.Metadata.Labels[labelTemplateHash] = "old"; isCurrent(p, w, hashes) {
+		t.Error("a pod of an older ReplicaSet is not")
+	}
+	p.Metadata.Labels[labelTemplateHash] = "new"
+	if w.generation = 6; isCurrent(p, w, hashes) {
+		t.Error("before the controller saw the newest template no pod is of it")
+	}
+}
+
+func TestSameServerNeedsNoUID(t *testing.T) {
+	i := newIdentities(false)
+	i.learn("a", "", "https://x:6443", time.Now())
+	i.learn("b", "u", "https://x:6443", time.Now())
+	i.learn("c", "v", "https://y:6443", time.Now())
+	i.learn("d", "", "https://z:6443", time.Now())
+	for name, want := range map[deploy.Cluster]deploy.Cluster{"a": "b", "b": "a", "c": "", "d": "", "e": ""} {
+		if got, _ := i.conflict(name); got != want {
+			t.Errorf("%s is the same as %q, want %q", name, got, want)
+		}
+	}
+}
