@@ -143,7 +143,7 @@ func TestFaultsAndLimits(t *testing.T) {
 	}
 }
 
-func TestButtonSlashAndModal(t *testing.T) {
+func TestButton(t *testing.T) {
 	h := start(t, nil)
 	h.listen(t)
 	button := slack.NewButtonBlockElement("approve", "op-1", slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false))
@@ -171,12 +171,17 @@ func TestButtonSlashAndModal(t *testing.T) {
 	if m := must[[]Message](t)(h.Messages("deploys", ts)); m[0].Text != "approved" || string(m[0].Blocks) != "[]" {
 		t.Errorf("message %+v", m[0])
 	}
+}
 
+func TestSlashAndModal(t *testing.T) {
+	h := start(t, nil)
+	h.listen(t)
+	acks := make(chan Ack, 1)
 	async(t, func() {
 		a, _ := h.Slash(context.Background(), "bob", "deploys", "/ferry", "ask @alice")
 		acks <- a
 	})
-	e = h.next(t, socketmode.EventTypeSlashCommand)
+	e := h.next(t, socketmode.EventTypeSlashCommand)
 	cmd := e.Data.(slack.SlashCommand)
 	if cmd.Text != "ask <@U01ALICE|alice>" {
 		t.Errorf("command %+v", cmd)

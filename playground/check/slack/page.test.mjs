@@ -31,7 +31,7 @@ before(async () => {
     colorScheme: process.env.SCHEME || 'light',
   });
   page = browser.pages()[0] || await browser.newPage();
-  page.setDefaultTimeout(10000);
+  page.setDefaultTimeout(30000);
   page.on('pageerror', (err) => faults.push(String(err)));
   page.on('console', (m) => { if (m.type() === 'error') faults.push(m.text()); });
   page.on('request', (r) => { if (!r.url().startsWith(server.url) && !r.url().startsWith('data:')) faults.push(`asked ${r.url()}`); });
@@ -82,6 +82,8 @@ test('an edit is seen without reloading', async () => {
   await until('the step', async () => bot.steps.length > 0);
   await bot.steps[0](['complete', 'in_progress', 'pending'], 'applying');
   await thread().locator('.task-mark.complete').waitFor();
+  const [box, first] = [await thread().locator('.b-plan').boundingBox(), await thread().getByText('Commit to main').boundingBox()];
+  assert.ok(first.x > box.x && first.y > box.y && first.y < box.y + box.height, 'a finished task stays in its plan');
   await shot('3-under-way');
   await bot.steps[0](['complete', 'complete', 'complete'], 'done');
   await thread().locator('.task-mark.complete').nth(2).waitFor();
@@ -108,12 +110,12 @@ test('a button asks first, then changes the message', async () => {
 test('names and commands complete', async () => {
   await close();
   await composer().pressSequentially('@fe');
-  await page.locator('.complete li', { hasText: '@ferry' }).waitFor();
+  await page.locator('.suggest li', { hasText: '@ferry' }).waitFor();
   await composer().press('Tab');
   assert.equal(await composer().inputValue(), '@ferry ');
   await composer().fill('');
   await composer().pressSequentially('/f');
-  await page.locator('.complete li', { hasText: '/ferry' }).waitFor();
+  await page.locator('.suggest li', { hasText: '/ferry' }).waitFor();
   await shot('7-complete');
   await composer().press('Enter');
   assert.equal(await composer().inputValue(), '/ferry ');
@@ -166,6 +168,29 @@ test('somebody else sits there: no private line of the first is seen', async () 
   await shot('10-direct');
 });
 
+test('every kind of block is shown, and no address but the harmless ones is a link', async () => {
+  const post = (text, more) => bot.app.client.chat.postMessage({ channel: 'C02GENERAL', text, ...more });
+  await page.locator('#channels .place', { hasText: 'general' }).click();
+  await post('a *bold* _word_ ~gone~ `code` :rocket: <https://fluxcd.io|Flux> <!here>\n> quoted\n```\nkind: Deployment\n```');
+  await post('diff', { blocks: [{ type: 'markdown', text: '## What changes\n- **image** of `podinfo`\n\n```diff\n@@ -8,3 +8,3 @@\n images:\n-    newTag: 6.5.3\n+    newTag: 6.5.4\n```\n[evil](javascript:alert(1))' }] });
+  await post('alert', { attachments: [{ color: '#e01e5a', fallback: 'failed', blocks: [
+    { type: 'section', text: { type: 'mrkdwn', text: ':x: *podinfo 6.6.0* did not become ready on `stage`' },
+      accessory: { type: 'button', action_id: 'logs', text: { type: 'plain_text', text: 'Events' } } },
+    { type: 'divider' },
+    { type: 'context', elements: [{ type: 'mrkdwn', text: 'ImagePullBackOff · rolled back to `6.5.4`' }] }] }] });
+  await post('table', { blocks: [{ type: 'table', rows: [['field', 'stage', 'prod'], ['version', '6.5.4', '6.5.3'], ['replicas', '2', '5']].map((r) => r.map((text) => ({ type: 'raw_text', text }))) },
+    { type: 'rich_text', elements: [{ type: 'rich_text_list', style: 'bullet', elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'one ' }, { type: 'user', user_id: 'U02BOB' }, { type: 'link', url: 'javascript:alert(5)', text: 'evil too' }] }] },
+      { type: 'rich_text_preformatted', elements: [{ type: 'text', text: 'NAME     READY\npodinfo  3/3' }] }] }] });
+  const list = page.locator('#list');
+  await list.locator('pre .add, .diff .add').getByText('newTag: 6.5.4').waitFor();
+  await list.getByText('evil too').waitFor();
+  assert.equal(await list.locator('.attachment').evaluate((el) => getComputedStyle(el).borderLeftColor), 'rgb(224, 30, 90)');
+  assert.equal(await list.locator('a[href^="javascript"]').count(), 0);
+  assert.equal(await list.locator('.b-unknown').count(), 0);
+  for (const part of ['strong', 's', 'code', '.emoji', 'blockquote', 'pre', 'table', 'ul']) assert.ok(await list.locator(part).count(), part);
+  await shot('14-blocks');
+});
+
 test('it fits a phone', async () => {
   const phone = await browser.newPage();
   await phone.setViewportSize({ width: 390, height: 844 });
@@ -181,6 +206,8 @@ test('it fits a phone', async () => {
   await phone.locator('#channels .place', { hasText: 'deploys' }).click();
   await phone.locator('.replies').first().click();
   await phone.locator('#thread-list .msg').nth(1).waitFor();
+  const pane = await phone.locator('#thread').boundingBox();
+  assert.deepEqual([pane.x, pane.y, pane.width, pane.height], [0, 0, 390, 844], 'the thread covers the phone');
   await shot('13-phone-thread', phone);
   await phone.close();
 });

@@ -327,12 +327,13 @@ function view() {
 }
 
 function hints() {
-  const left = state.hints.filter((x) => !state.tried.has(x.text));
+  const typed = new Set([...state.messages.values()].flatMap((c) => [...c.values()].filter((m) => !m.bot_id).map((m) => typedText(m.text))));
+  const left = state.hints.filter((x) => !state.tried.has(x.text) && !typed.has(x.text));
   const any = left.length > 0 && !(sessionStorage.getItem('no-hints')) && state.tab === 'messages';
   $('hints').hidden = !any;
   if (!any) return;
   $('hints').classList.toggle('small', shown(false).length > 0);
-  fill($('hints'), h('div', { class: 'hints-head' }, h('strong', {}, state.hintsTitle),
+  fill($('hints'), h('div', { class: 'hints-head' }, h('strong', {}, left.length === state.hints.length ? state.hintsTitle : 'Also worth trying'),
     h('button', { type: 'button', class: 'icon-button', 'aria-label': 'Hide hints', onclick: () => { sessionStorage.setItem('no-hints', '1'); hints(); } }, icon('close', 14))),
   h('div', { class: 'hint-cards' }, left.slice(0, 3).map((x) => h('button', { type: 'button', class: 'hint-card', onclick: () => tryHint(x) }, h('strong', {}, x.title), h('code', {}, x.text)))));
 }

@@ -9,7 +9,7 @@ export function composer(root, opts) {
     rows: 1, 'aria-label': opts.label, autocomplete: 'off', spellcheck: 'true',
     'aria-autocomplete': 'list', 'aria-controls': id,
   });
-  const popup = h('ul', { class: 'complete', role: 'listbox', id, hidden: true });
+  const popup = h('ul', { class: 'suggest', role: 'listbox', id, hidden: true });
   const send = h('button', { type: 'button', class: 'send', 'aria-label': 'Send', title: 'Send', disabled: true, onclick: () => submit() }, icon('send', 18));
   const insert = (text) => () => { box.focus(); type(text); };
   const type = (text) => {

@@ -39,8 +39,10 @@ function content(m, act) {
   const edited = m.edited_ts ? h('span', { class: 'edited', title: time(m.edited_ts).toLocaleString() }, ' (edited)') : null;
   const fromApp = Boolean(m.bot_id);
   const hasBlocks = fromApp && m.blocks?.length > 0;
+  const shown = hasBlocks ? h('div', { class: 'blocks' }, blocks(m.blocks, act)) : null;
+  if (shown && edited) (shown.querySelector(':scope > .b-section:last-child .b-text:only-child') || shown).append(edited);
   return [
-    hasBlocks ? h('div', { class: 'blocks' }, blocks(m.blocks, act), edited)
+    hasBlocks ? shown
       : m.text || edited ? h('div', { class: 'text' }, mrkdwn(m.text), edited) : null,
     (m.attachments || []).map((a) => attachment(a, act)),
     (m.files || []).map(file),
