@@ -9,9 +9,13 @@ BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-BUILD    := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 VULN     := $(GO) tool -modfile=tools/go.mod govulncheck
+
+# The same flags for building and testing, so that they share what is compiled,
+# in whichever folder the clone is.
+export GOFLAGS := $(strip -trimpath -buildvcs=false $(GOFLAGS))
 
 .DEFAULT_GOAL := help
 
