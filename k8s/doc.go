@@ -41,9 +41,11 @@
 // # Memory
 //
 // Objects are decoded from JSON into the few fields that are used; what stays
-// is a flat record of some 300 bytes per app, with names that repeat interned.
-// Reads come from a sorted snapshot that is made when somebody asks after a
-// change, and shared by all who ask until the next change.
+// is a flat record of some 450 bytes per app, with names that repeat interned;
+// with its place in the table and a share of the release and Kustomization that
+// own it, about 0.8 KB. Reads come from a sorted snapshot (another 0.4 KB per
+// app) that is made when somebody asks after a change, and shared by all who ask
+// until the next change.
 //
 // # Following a change
 //

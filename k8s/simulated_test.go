@@ -37,7 +37,22 @@ const (
 	hanging
 )
 
+// newSimulated is a cluster with workload controllers.
 func newSimulated(t testing.TB, uid string) *simulated {
+	s := newServer(t, uid)
+	controller := workload.New(s.store, workload.Options{Start: 50 * time.Millisecond})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- controller.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return s
+}
+
+// newServer is the API server alone.
+func newServer(t testing.TB, uid string) *simulated {
 	s := &simulated{store: apiserver.NewStore(1000, append(apiserver.Builtin(), apiserver.Flux()...)...), shut: make(chan struct{})}
 	for _, name := range []string{"default", "kube-system"} {
 		namespace := map[string]any{"metadata": map[string]any{"name": name, "uid": uid}}
@@ -66,16 +81,10 @@ func newSimulated(t testing.TB, uid string) *simulated {
 	s.server.EnableHTTP2 = true
 	s.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.server.StartTLS()
-	controller := workload.New(s.store, workload.Options{Start: 50 * time.Millisecond})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- controller.Run(ctx) }()
 	t.Cleanup(func() {
 		close(s.shut)
 		s.server.CloseClientConnections()
 		s.server.Close()
-		cancel()
-		<-ended
 	})
 	return s
 }
