@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what should take a moment.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // start runs a cluster for the length of a test.
 func start(t testing.TB, o cluster.Options) *cluster.Cluster {
