@@ -118,7 +118,7 @@ func listen(addr string) (net.Listener, error) {
 }
 
 func (p *Playground) openGitHub() error {
-	files, err := seed.FS()
+	files, err := seed.At(p.cloneURL())
 	if err != nil {
 		return err
 	}
@@ -134,13 +134,15 @@ func (p *Playground) openGitHub() error {
 	return nil
 }
 
+func (p *Playground) cloneURL() string { return p.url + "/" + repoOwner + "/" + repoName + ".git" }
+
 func (p *Playground) repo() *github.Repo { return p.github.Repo(repoOwner + "/" + repoName) }
 
 func (p *Playground) openClusters() error {
 	git := cluster.NewGit(p.repo().Dir())
 	for _, name := range []string{"prod", "stage", "dev"} {
 		c, err := cluster.New(cluster.Options{Name: name, Repository: git, Branch: branch,
-			URL:              "https://github.com/" + repoOwner + "/" + repoName + ".git",
+			URL:              p.cloneURL(),
 			ProgressDeadline: 10 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
 		if err != nil {
 			return err

@@ -17,12 +17,16 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"testing/fstest"
 )
 
 //go:embed all:fleet
 var fleet embed.FS
 
-// Files are the files of the repository by path.
+// URL is the address under which the files name their own repository.
+const URL = "https://github.com/acme/fleet.git"
+
+// Files are the files of the repository by path, naming it by URL.
 func Files() (map[string]string, error) {
 	files := map[string]string{}
 	err := fs.WalkDir(fleet, "fleet", func(path string, d fs.DirEntry, err error) error {
@@ -44,5 +48,16 @@ func Namespaces() []string {
 	return []string{"podinfo", "cache", "echo", "payments", "notify", "media", "team-a", "team-b", "backend"}
 }
 
-// FS is the repository as a file system.
-func FS() (fs.FS, error) { return fs.Sub(fleet, "fleet") }
+// At is the repository as a file system whose files name it by another address:
+// what clusters declare is then where it really is.
+func At(url string) (fs.FS, error) {
+	files, err := Files()
+	if err != nil {
+		return nil, err
+	}
+	out := fstest.MapFS{}
+	for path, content := range files {
+		out[path] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(content, URL, url))}
+	}
+	return out, nil
+}
