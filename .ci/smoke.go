@@ -79,26 +79,37 @@ func ask(base string, ended <-chan error) error {
 	if len(state.Channels) == 0 || len(state.Users) == 0 {
 		return fmt.Errorf("an empty workspace: %+v", state)
 	}
-	channel := state.Channels[0].ID
+	// The clusters may still be starting: then the answer is true, but empty.
+	asked := 0
+	err := await(answerLimit, ended, func() error {
+		asked++
+		return list(base, state.Channels[0].ID, state.Users[0].ID)
+	})
+	if err != nil {
+		return fmt.Errorf("asked %d times: %w", asked, err)
+	}
+	fmt.Printf("smoke: asked %d times\n", asked)
+	return nil
+}
+
+// list says `@ferry list` and demands an answer with podinfo in it.
+func list(base, channel, user string) error {
 	var said struct{ TS string }
-	err := call("POST", base+"say", map[string]string{"user": state.Users[0].ID, "channel": channel, "text": "@ferry list"}, &said)
+	err := call("POST", base+"say", map[string]string{"user": user, "channel": channel, "text": "@ferry list"}, &said)
 	if err != nil || said.TS == "" {
 		return fmt.Errorf("say: %q, %w", said.TS, err)
 	}
-	err = await(answerLimit, ended, func() error {
-		var messages json.RawMessage
+	var messages json.RawMessage
+	for range 25 {
 		if err := call("GET", base+"messages?channel="+channel+"&thread_ts="+said.TS, nil, &messages); err != nil {
 			return err
 		}
-		if !strings.Contains(string(messages), "podinfo") {
-			return fmt.Errorf("no podinfo in %s", messages)
+		if strings.Contains(string(messages), "podinfo") {
+			return nil
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("`@ferry list` is not answered: %w", err)
+		time.Sleep(200 * time.Millisecond)
 	}
-	return nil
+	return fmt.Errorf("no podinfo in %s", messages)
 }
 
 func await(limit time.Duration, ended <-chan error, try func() error) error {
