@@ -52,7 +52,10 @@ type change struct {
 func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error,
 	choose func(context.Context) (deploy.Change, error),
 ) (chat.Message, error) {
-	r := &change{changer: c, cmd: cmd, job: j, save: save, view: progress{title: j.Title, by: cmd.User, job: j.ID}}
+	r := &change{changer: c, cmd: cmd, job: j, save: save, view: progress{verb: "Promote", title: j.Title, by: cmd.User, job: j.ID}}
+	if cmd.Verb == rollbackSyntax.Verb {
+		r.view.verb = "Roll back"
+	}
 	if len(j.Data) > 0 {
 		if err := json.Unmarshal(j.Data, &r.row); err != nil {
 			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
@@ -101,7 +104,7 @@ func (r *change) carry(ctx context.Context) (chat.Message, error) {
 			return chat.Message{}, err
 		}
 		if r.row.Plan.Already && r.isThere() {
-			return chat.Message{}, r.already()
+			return chat.Message{}, errors.Join(r.already(), r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.untouched() }))
 		}
 		r.row.Followed = r.Now()
 		if err := r.step(ctx, stepFollow); err != nil {
@@ -141,6 +144,9 @@ func (r *change) commit(ctx context.Context) error {
 		commit = deploy.Commit{SHA: plan.Base}
 	}
 	r.row.Plan, r.row.Commit = plan, commit
+	if plan.Already && r.isThere() {
+		return nil // the end of it is shown next
+	}
 	return r.show(ctx, func(p *progress) { p.planned(plan); p.committed(commit) })
 }
 

@@ -230,7 +230,7 @@ func TestFailureIsBelievedAfterItsGraceAndOffersTheWayBack(t *testing.T) {
 		if m.Title != "podinfo `6.5.4` did not become healthy on prod" || !strings.Contains(m.Lines[0], "ImagePullBackOff") {
 			t.Errorf("closing = %+v", m)
 		}
-		if len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback apps/podinfo on prod to 6.5.3" {
+		if len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback podinfo on prod to 6.5.3" {
 			t.Errorf("buttons = %+v", m.Buttons)
 		}
 		if r := b.records()[0]; r.Healthy || r.Outcome != string(job.Failed) {
@@ -351,6 +351,9 @@ func TestAlreadyThere(t *testing.T) {
 		b := newBench(t, w)
 		if _, err := b.run(); !fault.Is(err, fault.Already) || !strings.Contains(err.Error(), "already at `6.5.4` on prod") {
 			t.Errorf("ended with %v", err)
+		}
+		if s := w.put["job/j1/status"]; !s.Final || s.Tone != chat.Info || s.Steps[0].State != chat.StepDone || s.Steps[1].State != chat.StepSkipped {
+			t.Errorf("status = %+v", s)
 		}
 		if len(w.commits) != 0 || len(b.records()) != 0 {
 			t.Errorf("%d commits, records %+v", len(w.commits), b.records())

@@ -175,7 +175,7 @@ func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outc
 	if herr != nil {
 		return chat.Message{}, herr
 	}
-	back := fmt.Sprintf("rollback %s on %s", c.Target.App, c.Target.Cluster)
+	back := fmt.Sprintf("rollback %s on %s", shortest(r.Fleet, c.Target), c.Target.Cluster)
 	if ok {
 		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. The last version seen healthy there is `%s`: `%s` brings it back.", c.Version, good.Version, back))
 		m.Buttons = []chat.Button{{

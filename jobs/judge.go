@@ -198,7 +198,7 @@ func problem(p deploy.Problem) string {
 	}
 	s += ": *" + p.Reason + "*"
 	if p.Message != "" {
-		s += " " + clip(p.Message)
+		s += " " + clipTo(p.Message, 160)
 	}
 	return s
 }
@@ -212,8 +212,9 @@ func words(c deploy.Condition) string {
 }
 
 // clip keeps a controller's words to what fits into a sentence.
-func clip(s string) string {
-	const most = 300
+func clip(s string) string { return clipTo(s, 300) }
+
+func clipTo(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"

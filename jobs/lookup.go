@@ -72,6 +72,15 @@ func names(apps []deploy.AppState, whole bool) []string {
 	return slices.Compact(out)
 }
 
+// shortest is how an app has to be written on its cluster: by its name, or with
+// its namespace where that is needed.
+func shortest(f Fleet, t deploy.Target) string {
+	if app, err := find(f, t.Cluster, t.App.Name); err == nil && app.App == t.App {
+		return t.App.Name
+	}
+	return t.App.String()
+}
+
 // fresh refuses a cluster whose state is not known for certain.
 func fresh(f Fleet, c deploy.Cluster) error {
 	for _, s := range f.Clusters() {

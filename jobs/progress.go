@@ -11,6 +11,7 @@ import (
 // progress is the status message of a change: four steps, of which the ones
 // that are behind say what happened and the present one what is awaited.
 type progress struct {
+	verb  string // what the job does, capitalised
 	title string
 	by    chat.UserID
 	job   job.ID
@@ -55,6 +56,8 @@ func (p *progress) set(i int, state chat.StepState, text string) {
 func (p *progress) planned(plan deploy.Plan) {
 	if plan.Already {
 		p.set(0, chat.StepDone, fmt.Sprintf("Git holds `%s` already", plan.Change.Version))
+	} else if plan.Change.Version != "" {
+		p.title = fmt.Sprintf("%s %s from `%s` to `%s` on %s", p.verb, plan.Change.Target.App.Name, plan.From, plan.Change.Version, plan.Change.Target.Cluster)
 	}
 	for _, e := range plan.Edits {
 		p.set(0, chat.StepDone, fmt.Sprintf("`%s` line %d: `%s` → `%s`", e.File, e.Line, e.Before, e.After))
@@ -63,9 +66,7 @@ func (p *progress) planned(plan deploy.Plan) {
 }
 
 func (p *progress) committed(c deploy.Commit) {
-	if p.steps[0].State == chat.StepDone && c.SHA != "" {
-		p.set(1, chat.StepDone, "Commit `"+short(c.SHA)+"`")
-	}
+	p.set(1, chat.StepDone, "Commit `"+short(c.SHA)+"`")
 	p.links = commitLink(c)
 	p.at = 2
 }
@@ -92,6 +93,14 @@ func (p *progress) arrived(o deploy.Observation) {
 	}
 	p.set(3, chat.StepDone, fmt.Sprintf("%d of %d pods are ready", ready, desired))
 	p.done, p.tone = true, chat.Done
+}
+
+// untouched ends it where nothing had to be done.
+func (p *progress) untouched() {
+	for i := 1; i < len(p.steps); i++ {
+		p.set(i, chat.StepSkipped, stepNames[i])
+	}
+	p.done, p.tone, p.links = true, chat.Info, nil
 }
 
 // fail marks the present step as the one at which it ended; the closing

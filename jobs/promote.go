@@ -33,10 +33,7 @@ func (p promote) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Ta
 		return "", nil, err
 	}
 	title := fmt.Sprintf("Promote %s to `%s` on %s", app.App.Name, cmd.Args.Version, app.Cluster)
-	if runs(app, fieldOf(cmd, app), deploy.Version(cmd.Args.Version)) {
-		return title, []deploy.Target{app.Target}, nil
-	}
-	return fmt.Sprintf("Promote %s from `%s` to `%s` on %s", app.App.Name, app.Version, cmd.Args.Version, app.Cluster), []deploy.Target{app.Target}, nil
+	return title, []deploy.Target{app.Target}, nil
 }
 
 // Run implements Work.
@@ -62,16 +59,4 @@ func (c changer) look(cmd chat.Command) (deploy.AppState, error) {
 	return app, commands(err, func(app string) string {
 		return strings.Replace(cmd.Text, string(cmd.Args.App), app, 1)
 	})
-}
-
-// fieldOf is the field a command means, or the one that the fleet shows.
-func fieldOf(cmd chat.Command, a deploy.AppState) deploy.FieldKind {
-	switch {
-	case cmd.Args.Field != "":
-		return deploy.FieldKind(cmd.Args.Field)
-	case a.Chart != "":
-		return deploy.FieldChart
-	default:
-		return deploy.FieldImage
-	}
 }
