@@ -66,6 +66,8 @@ func (p *Playground) open() error {
 		}
 		p.options.Dir = dir
 		p.stops = append(p.stops, func() error { return os.RemoveAll(dir) })
+	} else if err := os.MkdirAll(p.options.Dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory: %w", err)
 	}
 	var err error
 	if p.listener, err = listen(p.options.Addr); err != nil {
@@ -143,7 +145,8 @@ func (p *Playground) openClusters() error {
 	for _, name := range []string{"prod", "stage", "dev"} {
 		c, err := cluster.New(cluster.Options{Name: name, Repository: git, Branch: branch,
 			URL:              p.cloneURL(),
-			ProgressDeadline: 10 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
+			// Long enough for ferry to see why a pod waits, before Kubernetes gives up.
+			ProgressDeadline: time.Minute, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
 		if err != nil {
 			return err
 		}
