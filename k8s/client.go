@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -159,8 +160,18 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 // an answer.
 func (c *client) ready(ctx context.Context) error {
 	_, err := c.read(ctx, "/readyz", nil, c.answer)
-	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+	if err == nil || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 		return nil
+	}
+	var failing []string
+	// client-go quotes the body.
+	for line := range strings.Lines(strings.ReplaceAll(err.Error(), `\n`, "\n")) {
+		if check, failed := strings.CutPrefix(strings.TrimSpace(line), "[-]"); failed {
+			failing = append(failing, check)
+		}
+	}
+	if len(failing) > 0 {
+		return fmt.Errorf("it says that it is not ready: %s", strings.Join(failing, ", "))
 	}
 	return err
 }

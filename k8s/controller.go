@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,7 +149,8 @@ func reasonOf(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout():
 		return "it does not answer in time"
 	case errors.As(err, &status):
-		return "it answers: " + status.ErrStatus.Message
+		message, _, _ := strings.Cut(status.ErrStatus.Message, "\n")
+		return "it answers: " + message
 	case errors.As(err, &dial):
 		return "no connection: " + dial.Err.Error()
 	case errors.As(err, &request):

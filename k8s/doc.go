@@ -4,10 +4,11 @@
 //
 // # Sessions
 //
-// Each cluster lives in sessions. A session asks for version and identity, asks
-// which of Flux's kinds are served, then lists and watches: Deployments in each
-// configured namespace, and, cluster-wide, HelmReleases, Kustomizations and
-// GitRepositories. Once every feed is current the cluster is fresh. When the
+// Each cluster lives in sessions. A session asks for readiness, version and
+// identity, then lists and watches: Deployments in each configured namespace,
+// and, cluster-wide, HelmReleases, Kustomizations and GitRepositories (which of
+// them are served shows by the answer), and each ConfigMap and Secret that a
+// Kustomization substitutes from. Once every feed is current the cluster is fresh. When the
 // connection breaks, anything but "forbidden" and "no such kind" is answered,
 // or the probe gets no answer, the session ends: the cluster is stale at once,
 // keeps what was known, and is tried again after a pause that grows from 0.5 s
@@ -25,8 +26,9 @@
 // HTTP/2 pings of client-go would take 45 s to notice and can only be set for
 // the whole process, so they are merely the second line.
 //
-// What RBAC forbids, and kinds that are not served, are asked for again every
-// Options.Rediscover (1 min), only while something is missing. The reason is
+// What RBAC forbids, and kinds that are not served, are asked for again, at
+// first soon and then every Options.Rediscover (1 min), only while something is
+// missing. The reason is
 // told by ClusterState.Reason; the rest goes on. What cannot be seen is not
 // guessed: Declared.Known is false without Kustomizations, and an app whose
 // owner cannot be read is of unknown health.

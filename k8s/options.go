@@ -32,8 +32,8 @@ type Options struct {
 	// Probe is how long a cluster may be silent before it is asked whether it
 	// is there (5 s).
 	Probe time.Duration
-	// Rediscover is the pause between looks for kinds that were not served or
-	// not allowed (1 min).
+	// Rediscover bounds the pause between looks for kinds that were not served
+	// or not allowed (1 min).
 	Rediscover time.Duration
 	// RetryMin and RetryMax bound the pause before a cluster is tried again
 	// (0.5 s, 30 s).

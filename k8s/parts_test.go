@@ -2,10 +2,13 @@ package k8s
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"pgregory.net/rapid"
 
 	"ferry/internal/deploy"
@@ -166,5 +169,20 @@ func TestSameServerNeedsNoUID(t *testing.T) {
 		if got, _ := i.conflict(name); got != want {
 			t.Errorf("%s is the same as %q, want %q", name, got, want)
 		}
+	}
+}
+
+func TestNotReadyNamesWhatIsMissing(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed"))
+	}))
+	defer server.Close()
+	c, err := newClient(access{config: &rest.Config{Host: server.URL}}, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ready(t.Context()); err == nil || err.Error() != "it says that it is not ready: etcd failed: reason withheld" {
+		t.Errorf("ready: %v", err)
 	}
 }

@@ -29,6 +29,10 @@ type session struct {
 
 // session lives until something fails that concerns the whole cluster.
 func (c *controller) session(ctx context.Context) error {
+	// A server that is starting answers some questions wrongly.
+	if err := c.client.ready(ctx); err != nil {
+		return fmt.Errorf("ask whether %s is ready: %w", c.name, err)
+	}
 	version, err := c.meet(ctx)
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ type hidden struct {
 // keep runs a feed. Where it is forbidden or its kind is not served, it says
 // so, forgets what it knew, and tries again later.
 func (s *session) keep(ctx context.Context, f hidden) error {
-	for {
+	for wait := s.options.RetryMin; ; wait = min(2*wait, s.options.Rediscover) {
 		err := f.run(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -124,7 +128,7 @@ func (s *session) keep(ctx context.Context, f hidden) error {
 			s.store.sights[f.String()] = sight{reason: reason}
 		})
 		s.listed(f.String())
-		if err := pause(ctx, s.options.Rediscover); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}

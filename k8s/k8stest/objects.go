@@ -129,6 +129,16 @@ func workload(name, image string, labels object) object {
 	}
 }
 
+// statefulSet makes one and reports on it as its controller would, which not
+// every cluster runs.
+func (b *bench) statefulSet(namespace, name, image, release string, ready int) {
+	b.Helper()
+	b.create(statefulSets, namespace, name, workload(name, image, releasedBy(namespace, release)))
+	generation := b.get(statefulSets, namespace, name).GetGeneration()
+	b.patch(statefulSets, namespace, name, "status", object{"status": object{"observedGeneration": generation, "replicas": 1,
+		"updatedReplicas": 1, "readyReplicas": ready, "availableReplicas": ready}})
+}
+
 func imagePatch(name, image string) object {
 	return object{"spec": object{"template": object{"spec": object{"containers": list{object{"name": name, "image": image}}}}}}
 }

@@ -31,7 +31,8 @@ type Cluster struct {
 	// everything.
 	Kubeconfig string
 	// Limited is one whose user may list and watch Deployments, and nothing
-	// else; empty skips the cases about permissions.
+	// else (on a real cluster: a ClusterRole, and `as:` in a copy of the
+	// kubeconfig); empty skips the cases about permissions.
 	Limited string
 	// Down makes the API server unreachable for everybody, Up reachable again;
 	// nil skips the cases about that.
