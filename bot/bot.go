@@ -60,6 +60,9 @@ type Options struct {
 	Journal  inbox.Journal
 	Outbox   outbox.Store
 
+	// SlashCommand is what the slash command is called (default "/ferry").
+	SlashCommand string
+
 	// Teams are workspaces besides ferry's own whose members may ask. Channels,
 	// if there are any, are the only ones in which ferry answers.
 	Teams    []chat.TeamID
@@ -109,6 +112,9 @@ func New(o Options) (*Bot, error) {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration, error) {}
+	}
+	if o.SlashCommand == "" {
+		o.SlashCommand = "/ferry"
 	}
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Minute

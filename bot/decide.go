@@ -195,7 +195,7 @@ func (b *Bot) thread(ctx context.Context, r *slack.Request) (chat.Thread, error)
 		typed = strings.Join(strings.Fields(r.Text), " ") // the answer will say what is wrong with it
 	}
 	typed = strings.ReplaceAll(typed, "`", "'")
-	if err := b.outbox.Put(ctx, t, key, chat.Message{Title: "`/ferry " + typed + "`", By: r.User, Final: true}); err != nil {
+	if err := b.outbox.Put(ctx, t, key, chat.Message{Title: "`" + b.o.SlashCommand + " " + typed + "`", By: r.User, Final: true}); err != nil {
 		return t, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, rootWithin)

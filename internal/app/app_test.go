@@ -144,6 +144,34 @@ func TestWeb(t *testing.T) {
 	}
 }
 
+func TestCheckTableFoldsWhatIsWell(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	failed := table(&out, []finding{
+		{where: "prod", what: "answers", ok: true, detail: "v1.34.3"},
+		{where: "prod", what: "list pods in a", ok: true},
+		{where: "prod", what: "list pods in b", ok: true},
+		{where: "stage", what: "list pods in a", ok: true},
+		{where: "stage", what: "list pods in b", help: "bind the role"},
+		{where: "stage", what: "patch", spare: true, detail: "Flux looks by itself"},
+	})
+	want := `    WHERE  WHAT                       FOUND
+ok  prod   answers                    v1.34.3
+ok  prod   list pods in 2 namespaces
+ok  stage  list pods in a
+NO  stage  list pods in b
+                                      bind the role
+--  stage  patch                      Flux looks by itself
+`
+	lines := strings.Split(out.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	if got := strings.Join(lines, "\n"); failed != 1 || got != want {
+		t.Errorf("%d failed, want 1:\n%s", failed, got)
+	}
+}
+
 func fetch(t *testing.T, url string) (int, []byte) {
 	t.Helper()
 	resp, err := http.Get(url)

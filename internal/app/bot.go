@@ -38,7 +38,7 @@ func (p Process) bot(ctx context.Context, file string) int {
 		if ctx.Err() != nil {
 			return exitOK
 		}
-		p.complain(err)
+		p.complain(shared(err))
 		return exitUsage
 	}
 	db, err := bolt.Open(c.State.File)
@@ -73,7 +73,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	rows := storage.NewJobs(db)
 	policy := dispatcher.NewPolicy(rules(c, nil))
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: deliveries, History: storage.NewHistory(db), Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: prompt{deliveries, c.Timeouts.Plan}, History: storage.NewHistory(db), Rows: rows,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace,
 	})
 	work := dispatcher.New(dispatcher.Options{
@@ -127,6 +127,14 @@ func newFleet(c *config.Config, log *slog.Logger) (*k8s.Fleet, error) {
 	return k8s.New(o)
 }
 
+// shared adds to an error about two clusters that are one how to allow it.
+func shared(err error) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e.WithHelp("check kubeconfig and context of both; if it is meant, set allow_shared_api_server: true")
+	}
+	return err
+}
+
 // located adds to an error about clusters where the configuration names them.
 func located(c *config.Config, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
@@ -168,7 +176,7 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	o := bot.Options{
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
-		Commands: jobs.Syntaxes(), Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
+		Commands: jobs.Syntaxes(), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 	}
 	for _, m := range c.Clusters {
 		o.Clusters = append(o.Clusters, string(m.Name))

@@ -87,7 +87,7 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 func table(out io.Writer, rows []finding) (failed int) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tWHERE\tWHAT\tFOUND")
-	for _, r := range rows {
+	for _, r := range folded(rows) {
 		sign := "ok"
 		switch {
 		case !r.ok && r.spare:
@@ -104,6 +104,36 @@ func table(out io.Writer, rows []finding) (failed int) {
 		return len(rows) // nobody read it
 	}
 	return failed
+}
+
+// folded makes one row of those that say of several namespaces that all is well.
+func folded(rows []finding) []finding {
+	type group struct{ where, what string }
+	of := func(r finding) group {
+		what, _, _ := strings.Cut(r.what, " in ")
+		return group{r.where, what}
+	}
+	good, all := map[group]int{}, map[group]int{}
+	for _, r := range rows {
+		all[of(r)]++
+		if r.ok {
+			good[of(r)]++
+		}
+	}
+	var out []finding
+	shown := map[group]bool{}
+	for _, r := range rows {
+		g := of(r)
+		if n := all[g]; n > 1 && good[g] == n {
+			if shown[g] {
+				continue
+			}
+			shown[g] = true
+			r.what = fmt.Sprintf("%s in %d namespaces", g.what, n)
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -10,24 +10,10 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/config"
 	"ferry/internal/deploy"
-	"ferry/k8s"
 )
 
 // folders are where clusters stand in the repository.
 type folders = map[deploy.Cluster]string
-
-// bounded is a fleet whose requests to Flux have a deadline.
-type bounded struct {
-	*k8s.Fleet
-	within time.Duration
-}
-
-// Reconcile implements jobs.Cluster.
-func (b bounded) Reconcile(ctx context.Context, c deploy.Cluster, o deploy.Owner, at time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, b.within)
-	defer cancel()
-	return b.Fleet.Reconcile(ctx, c, o, at)
-}
 
 // rules makes the policy's rules of the configuration. Names that are not among
 // the known ones give nobody a right.
