@@ -144,7 +144,7 @@ func (p *Playground) openClusters() error {
 	git := cluster.NewGit(p.repo().Dir())
 	for _, name := range []string{"prod", "stage", "dev"} {
 		c, err := cluster.New(cluster.Options{Name: name, Repository: git, Branch: branch,
-			URL:              p.cloneURL(),
+			URL: p.cloneURL(),
 			// Long enough for ferry to see why a pod waits, before Kubernetes gives up.
 			ProgressDeadline: time.Minute, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
 		if err != nil {
