@@ -171,7 +171,12 @@ func (c *client) ready(ctx context.Context) error {
 		}
 	}
 	if len(failing) > 0 {
-		return fmt.Errorf("it says that it is not ready: %s", strings.Join(failing, ", "))
+		return notReady(strings.Join(failing, ", "))
 	}
 	return err
 }
+
+// notReady names the checks that a server says it fails.
+type notReady string
+
+func (n notReady) Error() string { return "it says that it is not ready: " + string(n) }

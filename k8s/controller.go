@@ -141,9 +141,12 @@ func reasonOf(err error) string {
 	var status *apierrors.StatusError
 	var dial *net.OpError
 	var request *url.Error
+	var starting notReady
 	switch {
 	case err == nil:
 		return "its session ended"
+	case errors.As(err, &starting):
+		return starting.Error()
 	case apierrors.IsUnauthorized(err):
 		return "it does not accept ferry's credentials"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout():
