@@ -145,8 +145,9 @@ func (p *Playground) openClusters() error {
 	for _, name := range []string{"prod", "stage", "dev"} {
 		c, err := cluster.New(cluster.Options{Name: name, Repository: git, Branch: branch,
 			URL: p.cloneURL(),
-			// Long enough for ferry to see why a pod waits, before Kubernetes gives up.
-			ProgressDeadline: time.Minute, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
+			// Long enough to see why a pod waits before Kubernetes gives up, short
+			// enough for who tries the version that fails.
+			ProgressDeadline: 20 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
 		if err != nil {
 			return err
 		}
