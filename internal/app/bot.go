@@ -99,6 +99,10 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	return serve(ctx, log, services)
 }
 
+// comeBack bounds the pause between looks at a cluster that does not answer:
+// people wait for it.
+const comeBack = 10 * time.Second
+
 // firstLook is how long the start waits for clusters. Those that have not
 // answered by then are stale, and followed as soon as they do.
 const firstLook = 10 * time.Second
@@ -117,7 +121,7 @@ func patiently(d time.Duration, wait func(context.Context) error) func(context.C
 }
 
 func newFleet(c *config.Config, log *slog.Logger) (*k8s.Fleet, error) {
-	o := k8s.Options{AllowSame: c.AllowSharedAPIServer, Log: log}
+	o := k8s.Options{AllowSame: c.AllowSharedAPIServer, Log: log, RetryMax: comeBack}
 	if !c.AllNamespaces() {
 		o.Namespaces = c.Namespaces
 	}
