@@ -19,14 +19,14 @@ func (d *Dispatcher) enqueue(j *job.Job) {
 func (d *Dispatcher) adopt(left []*job.Job) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	new := d.waiting
+	arrived := d.waiting
 	d.waiting = nil
 	for _, j := range left {
-		if !slices.ContainsFunc(new, func(n *job.Job) bool { return n.ID == j.ID }) {
+		if !slices.ContainsFunc(arrived, func(n *job.Job) bool { return n.ID == j.ID }) {
 			d.waiting = append(d.waiting, j)
 		}
 	}
-	d.waiting = append(d.waiting, new...)
+	d.waiting = append(d.waiting, arrived...)
 }
 
 // next takes the jobs that may start now: in order, as many as there are

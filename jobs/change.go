@@ -89,7 +89,7 @@ func (r *change) remember(ctx context.Context, p deploy.Plan) error {
 	t := p.Change.Target
 	now, err := find(r.Fleet, t.Cluster, t.App.String())
 	if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, p.Site.Field, p.From) {
-		return nil // nothing was proven healthy: there is nothing to remember
+		return nil //nolint:nilerr // nothing was proven healthy: there is nothing to remember
 	}
 	return r.History.Append(ctx, &deploy.Record{
 		Target: t, Version: p.From, Field: p.Site.Field, Job: string(r.job.ID),

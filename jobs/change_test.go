@@ -147,8 +147,10 @@ func newBench(t *testing.T, w *world) *bench {
 	b := &bench{
 		world: w, t: t, history: h,
 		options: Options{Fleet: w, Cluster: w, Delivery: w, History: h, Rows: storage.NewJobs(db), People: w, Replier: w, Rollout: time.Minute, Grace: 10 * time.Second},
-		cmd: chat.Command{Key: "k", User: "U1", Verb: "promote", Text: "promote podinfo@6.5.4 to prod",
-			Args: chat.Args{App: "podinfo", Version: "6.5.4", Cluster: "prod"}},
+		cmd: chat.Command{
+			Key: "k", User: "U1", Verb: "promote", Text: "promote podinfo@6.5.4 to prod",
+			Args: chat.Args{App: "podinfo", Version: "6.5.4", Cluster: "prod"},
+		},
 		job: &job.Job{ID: "j1", Title: "Promote podinfo"},
 	}
 	return b

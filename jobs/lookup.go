@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func fresh(f Fleet, c deploy.Cluster) error {
 
 // commands turns an ambiguity's choices into what to write instead.
 func commands(err error, write func(app string) string) error {
-	e, ok := err.(*fault.Error)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.Ambiguous {
 		return err
 	}

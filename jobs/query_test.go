@@ -32,7 +32,8 @@ func fleet() *world {
 	chart := func(a *deploy.AppState) { a.Chart = "nginx" }
 	return &world{
 		states: []deploy.ClusterState{
-			{Name: "dev", Synced: true}, {Name: "stage", Synced: true},
+			{Name: "dev", Synced: true},
+			{Name: "stage", Synced: true},
 			{Name: "prod", Synced: true, Stale: true, Since: noon.Add(-5 * time.Minute), Reason: "connection refused"},
 		},
 		apps: map[deploy.Cluster][]deploy.AppState{
@@ -151,8 +152,12 @@ func TestFurtherImagesAreCompared(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	for _, c := range []struct{ l, r, want string }{
-		{"6.5.4", "6.5.10", "→"}, {"17.0.0", "7.0.0", "←"}, {"v1.2.0", "1.10.0", "→"},
-		{"1.0.0-rc.1", "1.0.0", "→"}, {"main-abc", "1.0.0", "≠"}, {"1.0.0+a", "1.0.0+b", "≠"},
+		{"6.5.4", "6.5.10", "→"},
+		{"17.0.0", "7.0.0", "←"},
+		{"v1.2.0", "1.10.0", "→"},
+		{"1.0.0-rc.1", "1.0.0", "→"},
+		{"main-abc", "1.0.0", "≠"},
+		{"1.0.0+a", "1.0.0+b", "≠"},
 	} {
 		if got := order(deploy.Version(c.l), deploy.Version(c.r)); got != c.want {
 			t.Errorf("order(%s, %s) = %s, want %s", c.l, c.r, got, c.want)

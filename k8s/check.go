@@ -44,9 +44,11 @@ func (f *Fleet) Check(ctx context.Context) []Row {
 	for i, c := range f.members {
 		all = append(all, rows[i]...)
 		if other, _ := f.same.conflict(c.name); other != "" {
-			all = append(all, Row{Cluster: c.name, What: "is a cluster of its own", Needed: true,
+			all = append(all, Row{
+				Cluster: c.name, What: "is a cluster of its own", Needed: true,
 				Detail: fmt.Sprintf("it is the same API server as %s", other),
-				Help:   "check kubeconfig and context of both; if it is meant, say so in the configuration"})
+				Help:   "check kubeconfig and context of both; if it is meant, say so in the configuration",
+			})
 		}
 	}
 	return all

@@ -147,14 +147,14 @@ func (s *session) substitute(ctx context.Context, ref deploy.Ref) error {
 	for {
 		err := f.run(ctx)
 		if ctx.Err() != nil {
-			return nil // the object is not wanted any more, or the session ends
+			return nil //nolint:nilerr // the object is not wanted any more, or the session ends
 		}
 		if !apierrors.IsForbidden(err) {
 			return err
 		}
 		keep(&substitute{problem: "ferry may not read it"})
 		if pause(ctx, s.options.Rediscover) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is no failure
 		}
 	}
 }

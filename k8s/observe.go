@@ -88,7 +88,7 @@ func (o *observer) follow(ctx context.Context, name string, run func(context.Con
 		for {
 			err := run(ctx)
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // the observation ended
 			}
 			o.update(func() { delete(o.waiting, name) })
 			o.log.Debug("an observation's watch failed", "watch", name, "target", o.target.String(), "error", err)
@@ -97,7 +97,7 @@ func (o *observer) follow(ctx context.Context, name string, run func(context.Con
 				next = o.options.Rediscover
 			}
 			if pause(ctx, next) != nil {
-				return nil
+				return nil //nolint:nilerr // the observation ended
 			}
 			wait = min(2*wait, 5*time.Second)
 		}

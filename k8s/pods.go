@@ -83,7 +83,8 @@ func isCurrent(p *pod, w *workload, hashes map[string]string) bool {
 		if !slices.ContainsFunc(p.Spec.Containers, func(c struct {
 			Name  string `json:"name"`
 			Image string `json:"image"`
-		}) bool {
+		},
+		) bool {
 			return c.Name == i.Container && c.Image == imageRef(i)
 		}) {
 			return false

@@ -39,21 +39,29 @@ func (s *simulated) populate(t testing.TB) {
 		s.put(t, "", "namespaces", object{"metadata": object{"name": fmt.Sprintf("team-%d", i)}})
 	}
 	s.put(t, "", "namespaces", object{"metadata": object{"name": "flux-system"}})
-	s.put(t, "source.toolkit.fluxcd.io", "gitrepositories", object{"metadata": object{"name": "fleet", "namespace": "flux-system"},
-		"spec": object{"url": "https://example.com/fleet.git", "interval": "1m", "ref": object{"branch": "main"}}})
+	s.put(t, "source.toolkit.fluxcd.io", "gitrepositories", object{
+		"metadata": object{"name": "fleet", "namespace": "flux-system"},
+		"spec":     object{"url": "https://example.com/fleet.git", "interval": "1m", "ref": object{"branch": "main"}},
+	})
 	for i := range 20 {
-		s.put(t, "kustomize.toolkit.fluxcd.io", "kustomizations", object{"metadata": object{"name": fmt.Sprintf("apps-%d", i), "namespace": "flux-system"},
-			"spec":   object{"path": fmt.Sprintf("./apps/%d", i), "interval": "10m", "prune": true, "sourceRef": object{"kind": "GitRepository", "name": "fleet"}},
-			"status": object{"conditions": ready("ReconciliationSucceeded"), "lastAppliedRevision": "main@sha1:0123456789abcdef"}})
+		s.put(t, "kustomize.toolkit.fluxcd.io", "kustomizations", object{
+			"metadata": object{"name": fmt.Sprintf("apps-%d", i), "namespace": "flux-system"},
+			"spec":     object{"path": fmt.Sprintf("./apps/%d", i), "interval": "10m", "prune": true, "sourceRef": object{"kind": "GitRepository", "name": "fleet"}},
+			"status":   object{"conditions": ready("ReconciliationSucceeded"), "lastAppliedRevision": "main@sha1:0123456789abcdef"},
+		})
 	}
 	for i := range perEach {
 		name, namespace := fmt.Sprintf("service-%03d", i), fmt.Sprintf("team-%d", i%20)
 		labels := object{"app.kubernetes.io/name": name, "kustomize.toolkit.fluxcd.io/name": fmt.Sprintf("apps-%d", i%20), "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
 		if i < releases {
-			s.put(t, "helm.toolkit.fluxcd.io", "helmreleases", object{"metadata": object{"name": name, "namespace": namespace, "labels": labels},
-				"spec": object{"interval": "10m", "chart": object{"spec": object{"chart": "service", "version": "1.2.3", "sourceRef": object{"kind": "HelmRepository", "name": "charts"}}}},
-				"status": object{"conditions": ready("UpgradeSucceeded"), "history": []any{object{"version": 1, "chartName": "service", "chartVersion": "1.2.3",
-					"status": "deployed", "configDigest": "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}}}})
+			s.put(t, "helm.toolkit.fluxcd.io", "helmreleases", object{
+				"metadata": object{"name": name, "namespace": namespace, "labels": labels},
+				"spec":     object{"interval": "10m", "chart": object{"spec": object{"chart": "service", "version": "1.2.3", "sourceRef": object{"kind": "HelmRepository", "name": "charts"}}}},
+				"status": object{"conditions": ready("UpgradeSucceeded"), "history": []any{object{
+					"version": 1, "chartName": "service", "chartVersion": "1.2.3",
+					"status": "deployed", "configDigest": "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+				}}},
+			})
 			labels = object{"app.kubernetes.io/name": name, "helm.toolkit.fluxcd.io/name": name, "helm.toolkit.fluxcd.io/namespace": namespace}
 		}
 		s.put(t, "apps", "deployments", deployment(namespace, name, labels))
@@ -67,13 +75,19 @@ func deployment(namespace, name string, labels object) object {
 	}
 	return object{
 		"metadata": object{"name": name, "namespace": namespace, "labels": labels, "annotations": object{"deployment.kubernetes.io/revision": "7"}},
-		"spec": object{"replicas": 2, "selector": object{"matchLabels": object{"app.kubernetes.io/name": name}},
+		"spec": object{
+			"replicas": 2, "selector": object{"matchLabels": object{"app.kubernetes.io/name": name}},
 			"template": object{"metadata": object{"labels": labels}, "spec": object{"containers": []any{
-				object{"name": name, "image": "registry.example.com/team/" + name + ":1.2.3", "env": env, "ports": []any{object{"containerPort": 8080}},
-					"resources": object{"requests": object{"cpu": "100m", "memory": "128Mi"}}},
-				object{"name": "proxy", "image": "registry.example.com/mesh/proxy:2.0.1", "env": env}}}}},
+				object{
+					"name": name, "image": "registry.example.com/team/" + name + ":1.2.3", "env": env, "ports": []any{object{"containerPort": 8080}},
+					"resources": object{"requests": object{"cpu": "100m", "memory": "128Mi"}},
+				},
+				object{"name": "proxy", "image": "registry.example.com/mesh/proxy:2.0.1", "env": env},
+			}}},
+		},
 		"status": object{"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2, "conditions": []any{
-			object{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}, object{"type": "Available", "status": "True"}}},
+			object{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}, object{"type": "Available", "status": "True"},
+		}},
 	}
 }
 
@@ -87,7 +101,12 @@ func bigFleet(b *testing.B, members []k8s.Member) (*k8s.Fleet, time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- fleet.Run(ctx) }()
-	b.Cleanup(func() { cancel(); <-ended })
+	b.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	})
 	for _, m := range members {
 		for fresh := false; !fresh; {
 			for _, s := range fleet.Clusters() {

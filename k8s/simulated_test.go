@@ -46,7 +46,9 @@ func newSimulated(t testing.TB, uid string) *simulated {
 	go func() { ended <- controller.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 	return s
 }
@@ -62,9 +64,12 @@ func newServer(t testing.TB, uid string) *simulated {
 	}
 	inner := apiserver.NewServer(s.store, apiserver.User{Name: "admin", Token: "admin"},
 		apiserver.User{Name: "limited", Token: "limited", Deny: []apiserver.Rule{
-			{Resources: []string{"pods", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "configmaps", "secrets", "namespaces",
+			{Resources: []string{
+				"pods", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "configmaps", "secrets", "namespaces",
 				"kustomizations.kustomize.toolkit.fluxcd.io", "helmreleases.helm.toolkit.fluxcd.io",
-				"gitrepositories.source.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}}}})
+				"gitrepositories.source.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io",
+			}},
+		}})
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch s.state.Load() {
 		case down:
@@ -91,8 +96,10 @@ func newServer(t testing.TB, uid string) *simulated {
 
 func (s *simulated) kubeconfig(t testing.TB, user string) string {
 	config := api.NewConfig()
-	config.Clusters["c"] = &api.Cluster{Server: s.server.URL,
-		CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.server.Certificate().Raw})}
+	config.Clusters["c"] = &api.Cluster{
+		Server:                   s.server.URL,
+		CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.server.Certificate().Raw}),
+	}
 	config.AuthInfos["u"] = &api.AuthInfo{Token: user}
 	config.Contexts["here"] = &api.Context{Cluster: "c", AuthInfo: "u"}
 	config.CurrentContext = "here"
@@ -116,8 +123,10 @@ func (s *simulated) become(state int32) func() error {
 func TestSuiteOnSimulatedClusters(t *testing.T) {
 	k8stest.Suite(t, func(t *testing.T) k8stest.Cluster {
 		s := newSimulated(t, "one")
-		return k8stest.Cluster{Kubeconfig: s.kubeconfig(t, "admin"), Limited: s.kubeconfig(t, "limited"),
-			Down: s.become(down), Up: s.become(up), Hang: s.become(hanging)}
+		return k8stest.Cluster{
+			Kubeconfig: s.kubeconfig(t, "admin"), Limited: s.kubeconfig(t, "limited"),
+			Down: s.become(down), Up: s.become(up), Hang: s.become(hanging),
+		}
 	})
 }
 

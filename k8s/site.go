@@ -68,8 +68,10 @@ func (c *client) resourceOf(ctx context.Context, kind string) (resource, error) 
 	sources := gitRepositories().GroupVersion
 	for _, r := range []resource{
 		deployments(), statefulSets(), daemonSets(), configMaps(), secrets(), helmReleases(), kustomizations(), gitRepositories(),
-		{sources, "OCIRepository", "ocirepositories"}, {sources, "HelmRepository", "helmrepositories"},
-		{sources, "HelmChart", "helmcharts"}, {sources, "Bucket", "buckets"},
+		{sources, "OCIRepository", "ocirepositories"},
+		{sources, "HelmRepository", "helmrepositories"},
+		{sources, "HelmChart", "helmcharts"},
+		{sources, "Bucket", "buckets"},
 		{schema.GroupVersion{Group: "batch", Version: "v1"}, "CronJob", "cronjobs"},
 	} {
 		if r.kind == kind {

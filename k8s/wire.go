@@ -13,6 +13,7 @@ import (
 
 // The kinds that ferry reads. What it must only name is found by discovery.
 func deployments() resource { return appsResource("Deployment", "deployments") }
+
 func statefulSets() resource {
 	return appsResource("StatefulSet", "statefulsets")
 }
@@ -24,9 +25,11 @@ func secrets() resource     { return coreResource("Secret", "secrets") }
 func helmReleases() resource {
 	return resource{helmv2.GroupVersion, helmv2.HelmReleaseKind, "helmreleases"}
 }
+
 func kustomizations() resource {
 	return resource{kustomizev1.GroupVersion, kustomizev1.KustomizationKind, "kustomizations"}
 }
+
 func gitRepositories() resource {
 	return resource{sourcev1.GroupVersion, sourcev1.GitRepositoryKind, "gitrepositories"}
 }
@@ -118,17 +121,17 @@ type bare struct {
 
 // UnmarshalJSON keeps everything, numbers as they are written, and reads the
 // metadata.
-func (b *bare) UnmarshalJSON(raw []byte) error {
+func (o *bare) UnmarshalJSON(raw []byte) error {
 	var head struct {
 		Metadata metadata `json:"metadata"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
 		return err
 	}
-	b.Metadata, b.raw = head.Metadata, bytes.Clone(raw)
+	o.Metadata, o.raw = head.Metadata, bytes.Clone(raw)
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
-	return decoder.Decode(&b.Content)
+	return decoder.Decode(&o.Content)
 }
 
 func (o *deployment) meta() *metadata    { return &o.Metadata }

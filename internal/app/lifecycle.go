@@ -70,7 +70,7 @@ func start(ctx context.Context, log *slog.Logger, services []service, up *[]*run
 		}
 		if err := s.settled(ctx); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // told to stop while it starts: that is no failure
 			}
 			return fmt.Errorf("start %s: %w", s.name, err)
 		}

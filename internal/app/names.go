@@ -87,7 +87,7 @@ func (n names) run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop: what failed was logged
 		}
 	}
 	<-ctx.Done()

@@ -10,9 +10,16 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"prod", "prod", 0},
-		{"prod", "prdo", 1}, {"prod", "rod", 1}, {"prod", "prods", 1},
-		{"kitten", "sitting", 3}, {"ab", "ba", 1}, {"stage", "prod", 5},
+		{"", "", 0},
+		{"", "abc", 3},
+		{"abc", "", 3},
+		{"prod", "prod", 0},
+		{"prod", "prdo", 1},
+		{"prod", "rod", 1},
+		{"prod", "prods", 1},
+		{"kitten", "sitting", 3},
+		{"ab", "ba", 1},
+		{"stage", "prod", 5},
 	} {
 		if got := Distance(c.a, c.b); got != c.want {
 			t.Errorf("Distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)

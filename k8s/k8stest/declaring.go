@@ -30,8 +30,11 @@ func tellsDeclared(b *bench) {
 	b.gitRepository(ns, "pinned", object{"tag": "v1"})
 	b.create(configMaps, ns, "vars", object{"data": object{"TAG": "1.0", "REGION": "north"}})
 	b.create(secrets, ns, "more", object{"stringData": object{}, "data": object{"TAG": "Mi4w"}})
-	from := list{object{"kind": "ConfigMap", "name": "vars"}, object{"kind": "Secret", "name": "more"},
-		object{"kind": "ConfigMap", "name": "maybe", "optional": true}}
+	from := list{
+		object{"kind": "ConfigMap", "name": "vars"},
+		object{"kind": "Secret", "name": "more"},
+		object{"kind": "ConfigMap", "name": "maybe", "optional": true},
+	}
 	b.kustomization(ns, "apps", "fleet", object{"postBuild": object{"substituteFrom": from}})
 	b.kustomization(ns, "fixed", "pinned", object{"postBuild": object{"substituteFrom": list{object{"kind": "ConfigMap", "name": "absent"}}}})
 

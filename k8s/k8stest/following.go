@@ -73,17 +73,22 @@ func followsRollout(b *bench) {
 	b.create(deployments, ns, "web", workload("web", "localhost:5000/web:1.0", appliedBy(ns, "apps")))
 	fleet := b.synced(k8s.Options{Namespaces: []string{ns}})
 	a := b.app(fleet, "web", func(a deploy.AppState) bool { return a.Ready == 1 })
-	site := deploy.Site{Field: deploy.FieldImage, Object: deploy.Ref{Kind: "Deployment", Namespace: ns, Name: "web"},
-		Path: "/spec/template/spec/containers/0/image", Value: "localhost:5000/web:broken"}
+	site := deploy.Site{
+		Field: deploy.FieldImage, Object: deploy.Ref{Kind: "Deployment", Namespace: ns, Name: "web"},
+		Path: "/spec/template/spec/containers/0/image", Value: "localhost:5000/web:broken",
+	}
 	w := b.observe(fleet, a.Target, a.Owner, site)
 	b.sees(w, "the state now", func(o deploy.Observation) bool {
 		return done(o) && o.SiteFound && o.SiteValue == "localhost:5000/web:1.0" && !o.State.Stale && !o.At.IsZero()
 	})
 
-	b.report(gitRepositories, ns, "fleet", "True", "Succeeded", "stored", object{"artifact": object{"path": "a", "url": "http://x/a",
-		"revision": "main@sha1:aaa", "digest": "sha256:" + strings.Repeat("0", 64), "lastUpdateTime": "2026-01-01T00:00:00Z"}})
+	b.report(gitRepositories, ns, "fleet", "True", "Succeeded", "stored", object{"artifact": object{
+		"path": "a", "url": "http://x/a",
+		"revision": "main@sha1:aaa", "digest": "sha256:" + strings.Repeat("0", 64), "lastUpdateTime": "2026-01-01T00:00:00Z",
+	}})
 	b.report(kustomizations, ns, "apps", "False", "HealthCheckFailed", "web is not ready", object{
-		"lastAppliedRevision": "main@sha1:old", "lastAttemptedRevision": "main@sha1:aaa"})
+		"lastAppliedRevision": "main@sha1:old", "lastAttemptedRevision": "main@sha1:aaa",
+	})
 	b.sees(w, "revisions", func(o deploy.Observation) bool {
 		return o.Fetched == "main@sha1:aaa" && o.SourceReady.Status == "True" && o.SourceReady.Observed &&
 			o.Applied == "main@sha1:old" && o.Attempted == "main@sha1:aaa" && o.Kustomization.Status == "False" && o.Kustomization.Observed
@@ -120,8 +125,10 @@ func followsRelease(b *bench) {
 	b.create(deployments, ns, "shop-web", workload("shop-web", "example.com/web:1.0", releasedBy(ns, "shop")))
 	b.statefulSet(ns, "shop-db", "example.com/db:1.0", "shop", 1)
 	deployed := func(chart, config string) object {
-		return object{"history": list{snapshot(1, chart, config, "deployed")}, "lastAttemptedConfigDigest": config,
-			"lastAttemptedRevision": chart, "lastAttemptedGeneration": b.get(helmReleases, ns, "shop").GetGeneration()}
+		return object{
+			"history": list{snapshot(1, chart, config, "deployed")}, "lastAttemptedConfigDigest": config,
+			"lastAttemptedRevision": chart, "lastAttemptedGeneration": b.get(helmReleases, ns, "shop").GetGeneration(),
+		}
 	}
 	b.report(helmReleases, ns, "shop", "True", "InstallSucceeded", "ok", deployed("1.0.0", "sha256:a"))
 	fleet := b.synced(k8s.Options{Namespaces: []string{ns}})
@@ -147,8 +154,10 @@ func followsRelease(b *bench) {
 	w.mu.Unlock()
 	generation := b.get(helmReleases, ns, "shop").GetGeneration()
 	remediated := deployed("1.0.0", "sha256:b")
-	remediated["conditions"] = list{readyCondition(generation, "False", "UpgradeFailed", "no"), object{"type": "Remediated", "status": "True",
-		"reason": "RollbackSucceeded", "message": "back to v1", "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z"}}
+	remediated["conditions"] = list{readyCondition(generation, "False", "UpgradeFailed", "no"), object{
+		"type": "Remediated", "status": "True",
+		"reason": "RollbackSucceeded", "message": "back to v1", "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z",
+	}}
 	b.patch(helmReleases, ns, "shop", "status", object{"status": remediated})
 	b.sees(w, "Helm's own remediation", func(o deploy.Observation) bool {
 		return strings.Contains(o.Release.Remediated, "back to v1") && o.Release.Attempted

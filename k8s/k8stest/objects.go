@@ -122,8 +122,10 @@ func workload(name, image string, labels object) object {
 			"replicas": 1, "selector": object{"matchLabels": match},
 			"template": object{
 				"metadata": object{"labels": match},
-				"spec": object{"containers": list{object{"name": name, "image": image}},
-					"terminationGracePeriodSeconds": 0},
+				"spec": object{
+					"containers":                    list{object{"name": name, "image": image}},
+					"terminationGracePeriodSeconds": 0,
+				},
 			},
 		},
 	}
@@ -135,8 +137,10 @@ func (b *bench) statefulSet(namespace, name, image, release string, ready int) {
 	b.Helper()
 	b.create(statefulSets, namespace, name, workload(name, image, releasedBy(namespace, release)))
 	generation := b.get(statefulSets, namespace, name).GetGeneration()
-	b.patch(statefulSets, namespace, name, "status", object{"status": object{"observedGeneration": generation, "replicas": 1,
-		"updatedReplicas": 1, "readyReplicas": ready, "availableReplicas": ready}})
+	b.patch(statefulSets, namespace, name, "status", object{"status": object{
+		"observedGeneration": generation, "replicas": 1,
+		"updatedReplicas": 1, "readyReplicas": ready, "availableReplicas": ready,
+	}})
 }
 
 func imagePatch(name, image string) object {
@@ -154,7 +158,8 @@ func releasedBy(namespace, name string) object {
 func (b *bench) gitRepository(namespace, name string, ref object) {
 	b.Helper()
 	b.create(gitRepositories, namespace, name, object{"spec": object{
-		"interval": "1h", "url": "https://example.com/acme/fleet.git", "ref": ref, "ignore": "/docs/"}})
+		"interval": "1h", "url": "https://example.com/acme/fleet.git", "ref": ref, "ignore": "/docs/",
+	}})
 }
 
 func (b *bench) kustomization(namespace, name, source string, more object) {
@@ -191,12 +196,16 @@ func (b *bench) report(kind, namespace, name, status, reason, message string, mo
 }
 
 func readyCondition(generation int64, status, reason, message string) object {
-	return object{"type": "Ready", "status": status, "reason": reason, "message": message,
-		"observedGeneration": generation, "lastTransitionTime": time.Now().UTC().Format(time.RFC3339)}
+	return object{
+		"type": "Ready", "status": status, "reason": reason, "message": message,
+		"observedGeneration": generation, "lastTransitionTime": time.Now().UTC().Format(time.RFC3339),
+	}
 }
 
 func snapshot(version int, chart, config, status string) object {
 	now := time.Now().UTC().Format(time.RFC3339)
-	return object{"version": version, "chartName": "web-chart", "chartVersion": chart, "configDigest": config, "status": status,
-		"digest": "sha256:00", "name": "web", "namespace": "suite", "firstDeployed": now, "lastDeployed": now}
+	return object{
+		"version": version, "chartName": "web-chart", "chartVersion": chart, "configDigest": config, "status": status,
+		"digest": "sha256:00", "name": "web", "namespace": "suite", "firstDeployed": now, "lastDeployed": now,
+	}
 }

@@ -141,7 +141,8 @@ func releaseIsOneApp(b *bench) {
 	fleet := b.synced(k8s.Options{Namespaces: []string{target}})
 	b.app(fleet, "shop", func(a deploy.AppState) bool { return a.Ready == 2 && a.Health == deploy.Unknown })
 	b.report(helmReleases, flux, "shop", "True", "UpgradeSucceeded", "ok", object{"history": list{
-		snapshot(2, "1.3.0+0123abcd", "sha256:b", "deployed"), snapshot(1, "1.2.0", "sha256:a", "superseded")}})
+		snapshot(2, "1.3.0+0123abcd", "sha256:b", "deployed"), snapshot(1, "1.2.0", "sha256:a", "superseded"),
+	}})
 	a := b.app(fleet, "shop", healthy)
 	want := deploy.Owner{
 		Release:       deploy.Ref{Kind: "HelmRelease", Namespace: flux, Name: "shop"},
