@@ -264,6 +264,28 @@ func TestAStumbleIsForgiven(t *testing.T) {
 	})
 }
 
+// TestAFailureThatTriesAgainIsNoStumble alternates as kubelet does between a
+// failed pull and the pause after it.
+func TestAFailureThatTriesAgainIsNoStumble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		calls := 0
+		w.show = func(int) *deploy.Observation {
+			if calls++; calls > 1 {
+				time.Sleep(3 * time.Second) // the bubble's clock
+			}
+			bad := arrivedImage()
+			bad.Workloads[0].Ready = 1
+			bad.Problems = []deploy.Problem{{Pod: "podinfo-x", Reason: []string{"ErrImagePull", "ImagePullBackOff"}[calls%2], Current: true}}
+			return at(bad)
+		}
+		began := time.Now()
+		if _, err := newBench(t, w).run(); !fault.Is(err, fault.Failed) || time.Since(began) > 15*time.Second {
+			t.Errorf("ended with %v after %s, want a failure soon after the grace of 10 s", err, time.Since(began))
+		}
+	})
+}
+
 func TestTheDeadlineEndsWhatNeverGetsHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -97,8 +97,9 @@ func (w *watcher) take(ctx context.Context, o deploy.Observation) error {
 		}
 	}
 	w.seen, w.last = o, judge(o, w.row.Plan.Site, applied, attempted)
+	lasts := w.last.verdict == failing || w.last.verdict == waiting && w.last.troubled && !w.since.IsZero()
 	switch {
-	case w.last.verdict != failing:
+	case !lasts:
 		w.since = time.Time{}
 	case w.since.IsZero():
 		w.since = w.Now()

@@ -26,6 +26,14 @@ type judgement struct {
 	reason string
 	// stage is how far the change has come.
 	stage stage
+	// troubled is true if a pod of the newest template reports a problem. It
+	// does not make waiting failing, but it keeps failing from ending: between
+	// two tries a hopeless container looks like one that has only stumbled.
+	troubled bool
+}
+
+func told(v verdict, reason string, s stage) judgement {
+	return judgement{verdict: v, reason: reason, stage: s}
 }
 
 // stage counts the points a change passes on its way to being healthy.
@@ -52,19 +60,19 @@ const helmDeployed = "deployed"
 // older, unobserved or stale proves nothing.
 func judge(o deploy.Observation, site deploy.Site, applied, attempted deploy.Holding) judgement {
 	if o.State.Stale {
-		return judgement{waiting, "the cluster does not answer: " + o.State.Reason, fetching}
+		return told(waiting, "the cluster does not answer: "+o.State.Reason, fetching)
 	}
 	if applied == deploy.Replaced {
-		return judgement{replaced, "the value was changed again in Git before it was seen healthy", fetching}
+		return told(replaced, "the value was changed again in Git before it was seen healthy", fetching)
 	}
 	if applied != deploy.Holds {
 		return judgeUnapplied(o, site, attempted)
 	}
 	if !o.SiteFound {
-		return judgement{waiting, fmt.Sprintf("%s is not there yet", site.Object), applying}
+		return told(waiting, fmt.Sprintf("%s is not there yet", site.Object), applying)
 	}
 	if o.SiteValue != site.Value {
-		return judgement{waiting, fmt.Sprintf("%s still shows `%s`", site.Object, o.SiteValue), applying}
+		return told(waiting, fmt.Sprintf("%s still shows `%s`", site.Object, o.SiteValue), applying)
 	}
 	if o.Release != nil {
 		if j := judgeRelease(*o.Release, site); j.verdict != arrived {
@@ -81,17 +89,17 @@ func judgeUnapplied(o deploy.Observation, site deploy.Site, attempted deploy.Hol
 	ready := o.Kustomization
 	switch {
 	case o.Suspended:
-		return judgement{waiting, "Flux is suspended there: resume its Kustomization and source, or nothing will happen", fetching}
+		return told(waiting, "Flux is suspended there: resume its Kustomization and source, or nothing will happen", fetching)
 	case attempted == deploy.Replaced:
-		return judgement{replaced, "the value was changed again in Git before it was seen healthy", fetching}
+		return told(replaced, "the value was changed again in Git before it was seen healthy", fetching)
 	case attempted == deploy.Holds:
 		return judgeAttempted(o, site)
 	case o.SourceReady.Status == "False" && o.SourceReady.Observed:
-		return judgement{waiting, "Flux cannot fetch the repository: " + words(o.SourceReady), fetching}
+		return told(waiting, "Flux cannot fetch the repository: "+words(o.SourceReady), fetching)
 	case ready.Status == "False" && ready.Observed:
-		return judgement{waiting, "the Kustomization is not ready: " + words(ready), fetching}
+		return told(waiting, "the Kustomization is not ready: "+words(ready), fetching)
 	}
-	return judgement{waiting, "Flux has not applied the commit yet", fetching}
+	return told(waiting, "Flux has not applied the commit yet", fetching)
 }
 
 // judgeAttempted is for a revision that was attempted but not applied.
@@ -108,37 +116,37 @@ func judgeAttempted(o deploy.Observation, site deploy.Site) judgement {
 	}
 	ready := o.Kustomization
 	if ready.Status != "False" || !ready.Observed {
-		return withProblems(judgement{waiting, "Flux is applying the commit", applying}, o)
+		return withProblems(told(waiting, "Flux is applying the commit", applying), o)
 	}
 	switch ready.Reason {
 	case "DependencyNotReady", "ArtifactFailed", "Progressing", "ProgressingWithRetry", "Suspended":
-		return judgement{waiting, "the Kustomization waits: " + words(ready), applying}
+		return told(waiting, "the Kustomization waits: "+words(ready), applying)
 	}
-	return withProblems(judgement{failing, "the Kustomization fails: " + words(ready), applying}, o)
+	return withProblems(told(failing, "the Kustomization fails: "+words(ready), applying), o)
 }
 
 // judgeRelease says arrived once Helm deployed the present spec.
 func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
 	switch {
 	case r.Suspended:
-		return judgement{waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing}
+		return told(waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing)
 	case r.Remediated != "":
-		return judgement{failed, "Helm went back to the old release by itself: " + clip(r.Remediated), releasing}
+		return told(failed, "Helm went back to the old release by itself: "+clip(r.Remediated), releasing)
 	case r.Ready.Status == "False" && r.Ready.Observed:
-		return judgement{failing, fmt.Sprintf("%s fails: %s", r.Ref, words(r.Ready)), releasing}
+		return told(failing, fmt.Sprintf("%s fails: %s", r.Ref, words(r.Ready)), releasing)
 	case !r.Attempted || len(r.History) == 0:
-		return judgement{waiting, fmt.Sprintf("%s has not begun the upgrade", r.Ref), releasing}
+		return told(waiting, fmt.Sprintf("%s has not begun the upgrade", r.Ref), releasing)
 	}
 	newest := r.History[0]
 	switch {
 	case newest.Status != helmDeployed:
-		return judgement{waiting, fmt.Sprintf("%s is being upgraded (%s)", r.Ref, newest.Status), releasing}
+		return told(waiting, fmt.Sprintf("%s is being upgraded (%s)", r.Ref, newest.Status), releasing)
 	case newest.ConfigDigest != r.AttemptedDigest:
-		return judgement{waiting, fmt.Sprintf("%s has not deployed these values yet", r.Ref), releasing}
+		return told(waiting, fmt.Sprintf("%s has not deployed these values yet", r.Ref), releasing)
 	case site.Field == deploy.FieldChart && newest.ChartVersion != chartVersion(site.Value):
-		return judgement{waiting, fmt.Sprintf("%s has deployed chart %s", r.Ref, newest.ChartVersion), releasing}
+		return told(waiting, fmt.Sprintf("%s has deployed chart %s", r.Ref, newest.ChartVersion), releasing)
 	case r.Ready.Status != "True" || !r.Ready.Observed:
-		return judgement{waiting, fmt.Sprintf("%s is not ready yet", r.Ref), releasing}
+		return told(waiting, fmt.Sprintf("%s is not ready yet", r.Ref), releasing)
 	}
 	return judgement{verdict: arrived}
 }
@@ -150,19 +158,19 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	for i, w := range o.Workloads {
 		ready, desired = ready+min(w.Ready, w.Updated), desired+w.Desired
 		if w.Observed && w.Stuck != "" {
-			return withProblems(judgement{failed, fmt.Sprintf("%s gave up: %s", w.Ref, clip(w.Stuck)), rollingOut}, o)
+			return withProblems(told(failed, fmt.Sprintf("%s gave up: %s", w.Ref, clip(w.Stuck)), rollingOut), o)
 		}
 		if behind == nil && !rolledOut(w) {
 			behind = &o.Workloads[i]
 		}
 	}
 	if behind == nil {
-		return judgement{arrived, "", everywhere}
+		return told(arrived, "", everywhere)
 	}
 	if behind.Paused {
-		return judgement{waiting, fmt.Sprintf("%s is paused: resume its rollout, or nothing will happen", behind.Ref), rollingOut}
+		return told(waiting, fmt.Sprintf("%s is paused: resume its rollout, or nothing will happen", behind.Ref), rollingOut)
 	}
-	return withProblems(judgement{waiting, fmt.Sprintf("%d of %d pods are ready", ready, desired), rollingOut}, o)
+	return withProblems(told(waiting, fmt.Sprintf("%d of %d pods are ready", ready, desired), rollingOut), o)
 }
 
 // rolledOut is `kubectl rollout status`' notion: the present template, all
@@ -178,15 +186,20 @@ const hopeless = " ImagePullBackOff InvalidImageName CrashLoopBackOff CreateCont
 // withProblems adds what the pods of the newest template say. A hopeless one
 // makes waiting failing.
 func withProblems(j judgement, o deploy.Observation) judgement {
-	for _, p := range o.Problems {
-		if !p.Current {
-			continue
+	var worst *deploy.Problem
+	lost := false
+	for i, p := range o.Problems {
+		hopeless := strings.Contains(hopeless, " "+p.Reason+" ")
+		if p.Current && (worst == nil || hopeless && !lost) {
+			worst, lost = &o.Problems[i], hopeless
 		}
-		j.reason += "; " + problem(p)
-		if j.verdict == waiting && strings.Contains(hopeless, " "+p.Reason+" ") {
-			j.verdict = failing
-		}
+	}
+	if worst == nil {
 		return j
+	}
+	j.reason, j.troubled = j.reason+"; "+problem(*worst), true
+	if lost && j.verdict == waiting {
+		j.verdict = failing
 	}
 	return j
 }

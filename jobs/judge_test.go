@@ -72,6 +72,10 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 			o.Workloads[0].Ready = 1
 			o.Problems = []deploy.Problem{{Pod: "p", Reason: "ErrImagePull", Current: true}}
 		}, want: waiting, reason: "ErrImagePull"},
+		"one pod stumbles, another one is lost": {edit: func(o *deploy.Observation) {
+			o.Workloads[0].Ready = 1
+			o.Problems = []deploy.Problem{{Pod: "a", Reason: "ErrImagePull", Current: true}, pull}
+		}, want: failing, reason: "podinfo-1"},
 		"an old pod crashes": {edit: func(o *deploy.Observation) {
 			o.Workloads[0].Ready = 1
 			o.Problems = []deploy.Problem{{Pod: "p", Reason: "CrashLoopBackOff"}}
