@@ -64,8 +64,10 @@ type Repo struct {
 }
 
 func (p *Playground) serveState(w http.ResponseWriter, _ *http.Request) {
-	state := State{Slack: p.slackURL(), GitHub: p.githubURL(), Ferry: "none",
-		Repo: Repo{Owner: repoOwner, Name: repoName, Branch: branch, CloneURL: p.repo().CloneURL(p.url)}}
+	state := State{
+		Slack: p.slackURL(), GitHub: p.githubURL(), Ferry: "none",
+		Repo: Repo{Owner: repoOwner, Name: repoName, Branch: branch, CloneURL: p.repo().CloneURL(p.url)},
+	}
 	for _, c := range p.slack.Channels() {
 		state.Channels = append(state.Channels, Named{c.ID, c.Name})
 	}

@@ -54,8 +54,10 @@ func newFerry(o Options, config string) (*ferry, error) {
 	}
 	env := append(os.Environ(), "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken,
 		"GITHUB_API_TOKEN="+githubToken, "SERVICE_CONFIG_FILE_PATH="+config)
-	return &ferry{binary: o.Ferry, env: env, log: &tail{file: file, loud: o.Err}, err: o.Err,
-		asks: make(chan ask), ended: make(chan struct{})}, nil
+	return &ferry{
+		binary: o.Ferry, env: env, log: &tail{file: file, loud: o.Err}, err: o.Err,
+		asks: make(chan ask), ended: make(chan struct{}),
+	}, nil
 }
 
 func (f *ferry) state() string {
@@ -179,10 +181,10 @@ func (c *child) end(signal syscall.Signal) error {
 	case <-c.exited:
 	case <-timer.C:
 		late = fmt.Errorf("ferry did not end within %s and was killed", farewell)
-		_ = syscall.Kill(group, syscall.SIGKILL)
+		_ = syscall.Kill(group, syscall.SIGKILL) //nolint:errcheck // it may just have ended
 		<-c.exited
 	}
-	_ = syscall.Kill(group, syscall.SIGKILL) // what it left behind
+	_ = syscall.Kill(group, syscall.SIGKILL) //nolint:errcheck // what it left behind, if anything
 	c.gone = true
 	return late
 }

@@ -4,15 +4,16 @@ import "ferry/playground/slack"
 
 // The tokens of the playground, which are good for nothing else.
 const (
-	botToken    = "xoxb-playground-bot"
-	appToken    = "xapp-playground-app"
-	githubToken = "ghp_playground"
+	botToken    = "xoxb-demo-bot"
+	appToken    = "xapp-demo-app"
+	githubToken = "demo"
 	adminID     = "U0ADA"
 )
 
 // workspace is who sits in the local Slack, and where.
 func workspace(url string) slack.Options {
-	return slack.Options{BaseURL: url, TeamName: "Acme", Hints: hints(),
+	return slack.Options{
+		BaseURL: url, TeamName: "Acme", Hints: hints(),
 		Users: []slack.User{
 			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Admin: true},
 			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer"},
@@ -22,11 +23,15 @@ func workspace(url string) slack.Options {
 			{ID: "C0DEPLOY", Name: "deployments", Topic: "Who moves what where", Members: []string{adminID, "U0BOB", "U0FERRY"}},
 			{ID: "C0GENERAL", Name: "general", Topic: "Everything else"},
 		},
-		Apps: []slack.App{{ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
-			Scopes: []string{"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write",
+		Apps: []slack.App{{
+			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
+			Scopes: []string{
+				"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write",
 				"groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "mpim:read",
-				"reactions:write", "team:read", "usergroups:read", "users:read"},
-			Commands: []slack.Command{{Name: "/ferry", Description: "Promote versions across clusters", Usage: "list | diff | promote | help"}}}},
+				"reactions:write", "team:read", "usergroups:read", "users:read",
+			},
+			Commands: []slack.Command{{Name: "/ferry", Description: "Promote versions across clusters", Usage: "list | diff | promote | help", Escape: true}},
+		}},
 	}
 }
 
@@ -34,8 +39,7 @@ func workspace(url string) slack.Options {
 func hints() []slack.Hint {
 	return []slack.Hint{
 		{Title: "what runs where", Text: "@ferry list"},
-		{Title: "how two clusters differ", Text: "@ferry diff stage prod"},
 		{Title: "carry a version to prod", Text: "@ferry promote podinfo@6.5.4 to prod"},
-		{Title: "and one that never becomes ready", Text: "@ferry promote podinfo@6.5.5 to prod"},
+		{Title: "and one that never becomes ready", Text: "@ferry promote podinfo@6.5.5 to stage"},
 	}
 }

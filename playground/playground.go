@@ -124,11 +124,15 @@ func (p *Playground) openGitHub() error {
 	if err != nil {
 		return err
 	}
-	p.github, err = github.New(github.Options{Dir: filepath.Join(p.options.Dir, "repositories"), AnonymousRead: true,
-		Tokens: map[string]github.Token{githubToken: {Login: "ferry-bot", Name: "ferry", Access: github.WriteAccess, Scopes: []string{"repo"}},
+	p.github, err = github.New(github.Options{
+		Dir: filepath.Join(p.options.Dir, "repositories"), AnonymousRead: true,
+		Tokens: map[string]github.Token{
+			githubToken: {Login: "ferry-bot", Name: "ferry", Access: github.WriteAccess, Scopes: []string{"repo"}},
 			// Who clones and pushes by hand: git push http://you:you@...
-			"you": {Login: "you", Name: "You", Email: "you@acme.example", Access: github.WriteAccess, Scopes: []string{"repo"}}},
-		Repositories: []github.Repository{{Owner: repoOwner, Name: repoName, Seed: files, DefaultBranch: branch}}})
+			"you": {Login: "you", Name: "You", Email: "you@acme.example", Access: github.WriteAccess, Scopes: []string{"repo"}},
+		},
+		Repositories: []github.Repository{{Owner: repoOwner, Name: repoName, Seed: files, DefaultBranch: branch}},
+	})
 	if err != nil {
 		return err
 	}
@@ -143,11 +147,13 @@ func (p *Playground) repo() *github.Repo { return p.github.Repo(repoOwner + "/" 
 func (p *Playground) openClusters() error {
 	git := cluster.NewGit(p.repo().Dir())
 	for _, name := range []string{"prod", "stage", "dev"} {
-		c, err := cluster.New(cluster.Options{Name: name, Repository: git, Branch: branch,
+		c, err := cluster.New(cluster.Options{
+			Name: name, Repository: git, Branch: branch,
 			URL: p.cloneURL(),
 			// Long enough to see why a pod waits before Kubernetes gives up, short
 			// enough for who tries the version that fails.
-			ProgressDeadline: 20 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second})
+			ProgressDeadline: 20 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second,
+		})
 		if err != nil {
 			return err
 		}
@@ -185,10 +191,24 @@ func (p *Playground) Run(ctx context.Context) (err error) {
 		group.Go(func() error { return c.Run(ctx) })
 	}
 	if p.ferry != nil {
-		group.Go(func() error { return p.ferry.Run(ctx) })
+		group.Go(func() error {
+			p.settle(ctx) // what ferry sees first is what people see first
+			return p.ferry.Run(ctx)
+		})
 	}
 	p.welcome()
 	return group.Wait()
+}
+
+// settle waits, not for long, until the clusters run what the repository says.
+func (p *Playground) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for _, c := range p.clusters {
+		if err := c.Settled(ctx); err != nil {
+			return // ferry copes with clusters that are still on their way
+		}
+	}
 }
 
 // stop closes in reverse what open opened.

@@ -157,8 +157,10 @@ func TestEverythingOnOnePort(t *testing.T) {
 	if r.call(t, "GET", "/playground/state", "", &state); state.Clusters[0].State != "down" {
 		t.Errorf("%+v", state.Clusters[0])
 	}
-	for path, body := range map[string]string{"/playground/cluster/prod": `{"state":"gone"}`, "/playground/cluster/nowhere": `{"state":"up"}`,
-		"/playground/ferry": `{"state":"kill"}`} {
+	for path, body := range map[string]string{
+		"/playground/cluster/prod": `{"state":"gone"}`, "/playground/cluster/nowhere": `{"state":"up"}`,
+		"/playground/ferry": `{"state":"kill"}`,
+	} {
 		if code := r.call(t, "POST", path, body, nil); code < 400 {
 			t.Errorf("%s %s: %d", path, body, code)
 		}

@@ -22,7 +22,8 @@ import (
 func TestUsersAndStates(t *testing.T) {
 	c := start(t, cluster.Options{Slow: 50 * time.Millisecond, Users: []apiserver.User{{Name: "ferry", Deny: []apiserver.Rule{
 		{Verbs: []string{"list", "watch"}, Resources: []string{"secrets"}},
-		{Verbs: []string{"patch"}, Resources: []string{"deployments.apps"}, Namespaces: []string{"kube-system"}}}}}})
+		{Verbs: []string{"patch"}, Resources: []string{"deployments.apps"}, Namespaces: []string{"kube-system"}},
+	}}}})
 	k, err := kubernetes.NewForConfig(config(t, c, "ferry"))
 	if err != nil {
 		t.Fatal(err)
@@ -34,8 +35,11 @@ func TestUsersAndStates(t *testing.T) {
 	}
 	for namespace, allowed := range map[string]bool{"kube-system": false, "default": true} {
 		review, err := k.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authz.SelfSubjectAccessReview{
-			Spec: authz.SelfSubjectAccessReviewSpec{ResourceAttributes: &authz.ResourceAttributes{Verb: "patch", Group: "apps",
-				Resource: "deployments", Namespace: namespace}}}, metav1.CreateOptions{})
+			Spec: authz.SelfSubjectAccessReviewSpec{ResourceAttributes: &authz.ResourceAttributes{
+				Verb: "patch", Group: "apps",
+				Resource: "deployments", Namespace: namespace,
+			}},
+		}, metav1.CreateOptions{})
 		if err != nil || review.Status.Allowed != allowed {
 			t.Errorf("%s: %+v, %v", namespace, review.Status, err)
 		}
@@ -104,10 +108,14 @@ func TestDefinitionsAreServed(t *testing.T) {
 		t.Errorf("a kind that nobody defined: %v", err)
 	}
 	crds := d.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
-	definition := map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-		"metadata": map[string]any{"name": "widgets.acme.example"}, "spec": map[string]any{"group": "acme.example", "scope": "Namespaced",
+	definition := map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": "widgets.acme.example"}, "spec": map[string]any{
+			"group": "acme.example", "scope": "Namespaced",
 			"names":    map[string]any{"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
-			"versions": []any{map[string]any{"name": "v1", "served": true, "storage": true}}}}
+			"versions": []any{map[string]any{"name": "v1", "served": true, "storage": true}},
+		},
+	}
 	if _, err := crds.Create(ctx, &unstructured.Unstructured{Object: definition}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,10 @@ func waitEvent(t testing.TB, w watch.Interface, ok func(object string) bool) {
 }
 
 func configMap(name, value string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default",
-		Labels: map[string]string{"v": value}}, Data: map[string]string{"v": value}}
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Namespace: "default",
+		Labels: map[string]string{"v": value},
+	}, Data: map[string]string{"v": value}}
 }
 
 func TestDiscovery(t *testing.T) {
@@ -69,8 +71,10 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	all := strings.Join(found, " ")
-	for _, want := range []string{"v1/pods", "apps/v1/deployments", "apps/v1/deployments/status",
-		"helm.toolkit.fluxcd.io/v2/helmreleases", "kustomize.toolkit.fluxcd.io/v1/kustomizations", "source.toolkit.fluxcd.io/v1/gitrepositories"} {
+	for _, want := range []string{
+		"v1/pods", "apps/v1/deployments", "apps/v1/deployments/status",
+		"helm.toolkit.fluxcd.io/v2/helmreleases", "kustomize.toolkit.fluxcd.io/v1/kustomizations", "source.toolkit.fluxcd.io/v1/gitrepositories",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%s is not discovered", want)
 		}
@@ -146,11 +150,10 @@ func TestWritesAndTheirErrors(t *testing.T) {
 func TestStatusIsASubresource(t *testing.T) {
 	c := start(t, cluster.Options{})
 	k, ctx := client(t, c), t.Context()
-	d, err := k.AppsV1().Deployments("default").Create(ctx, deployment("default", "web", "web:1", 1), metav1.CreateOptions{})
-	if err != nil {
+	if _, err := k.AppsV1().Deployments("default").Create(ctx, deployment("default", "web", "web:1", 1), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	d = until(t, k, "default", "web", rolledOut("web:1"))
+	d := until(t, k, "default", "web", rolledOut("web:1"))
 	d.Status.Replicas = 7
 	d.Annotations["note"] = "x"
 	after, err := k.AppsV1().Deployments("default").Update(ctx, d, metav1.UpdateOptions{})
@@ -287,8 +290,10 @@ func TestInformer(t *testing.T) {
 					}
 				}
 			}
-			_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: tell("add"), DeleteFunc: tell("delete"),
-				UpdateFunc: func(_, o any) { tell("update")(o) }})
+			_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+				AddFunc: tell("add"), DeleteFunc: tell("delete"),
+				UpdateFunc: func(_, o any) { tell("update")(o) },
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

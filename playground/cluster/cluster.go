@@ -92,8 +92,10 @@ func New(o Options) (*Cluster, error) {
 	}
 	c.api = apiserver.NewServer(c.store, c.users...)
 	c.gate = newGate(listener, o.Slow)
-	c.server = &http.Server{Handler: c.gate.handler(c.api),
-		TLSConfig: c.identity.config(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
+	c.server = &http.Server{
+		Handler:   c.gate.handler(c.api),
+		TLSConfig: c.identity.config(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second,
+	}
 	return c, nil
 }
 
@@ -104,16 +106,20 @@ func (c *Cluster) populate() error {
 		return err
 	}
 	o := c.options
-	c.workload = workload.New(c.store, workload.Options{Start: o.PodStart, ProgressDeadline: o.ProgressDeadline,
-		Judge: o.Judge, Log: o.Log})
+	c.workload = workload.New(c.store, workload.Options{
+		Start: o.PodStart, ProgressDeadline: o.ProgressDeadline,
+		Judge: o.Judge, Log: o.Log,
+	})
 	if o.Repository == nil {
 		return nil
 	}
 	if err := c.defineFlux(); err != nil {
 		return err
 	}
-	c.flux = flux.New(c.store, flux.Options{Repository: o.Repository, Charts: o.Charts, Timeout: o.FluxTimeout,
-		Retry: o.FluxRetry, Log: o.Log})
+	c.flux = flux.New(c.store, flux.Options{
+		Repository: o.Repository, Charts: o.Charts, Timeout: o.FluxTimeout,
+		Retry: o.FluxRetry, Log: o.Log,
+	})
 	return c.bootstrapFlux()
 }
 

@@ -101,8 +101,10 @@ func (r *repository) source() *cluster.Git { return cluster.NewGit(filepath.Join
 // fluxed is a cluster that follows a repository.
 func fluxed(t testing.TB, r *repository, name string) *cluster.Cluster {
 	t.Helper()
-	return start(t, cluster.Options{Name: name, Repository: r.source(), ProgressDeadline: 2 * time.Second,
-		FluxTimeout: 15 * time.Second, FluxRetry: 100 * time.Millisecond})
+	return start(t, cluster.Options{
+		Name: name, Repository: r.source(), ProgressDeadline: 2 * time.Second,
+		FluxTimeout: 15 * time.Second, FluxRetry: 100 * time.Millisecond,
+	})
 }
 
 func kind(group, version, resource string) schema.GroupVersionResource {

@@ -84,7 +84,8 @@ func TestImageThatCannotBePulled(t *testing.T) {
 		t.Errorf("waiting: %+v", waiting)
 	}
 	events, err := k.CoreV1().Events("apps").List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + pods.Items[0].Name})
+		FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + pods.Items[0].Name,
+	})
 	if err != nil || len(events.Items) == 0 || events.Items[0].Type != "Warning" {
 		t.Errorf("events: %+v, %v", events.Items, err)
 	}
@@ -112,8 +113,10 @@ func TestCrashingImageAndOtherWorkloads(t *testing.T) {
 	waitEvent(t, pods, func(pod string) bool { return strings.Contains(pod, "CrashLoopBackOff") })
 
 	d := deployment("apps", "db", "db:1", 2)
-	set := &appsv1.StatefulSet{ObjectMeta: d.ObjectMeta, Spec: appsv1.StatefulSetSpec{Replicas: d.Spec.Replicas,
-		Selector: d.Spec.Selector, Template: d.Spec.Template, ServiceName: "db"}}
+	set := &appsv1.StatefulSet{ObjectMeta: d.ObjectMeta, Spec: appsv1.StatefulSetSpec{
+		Replicas: d.Spec.Replicas,
+		Selector: d.Spec.Selector, Template: d.Spec.Template, ServiceName: "db",
+	}}
 	if _, err := k.AppsV1().StatefulSets("apps").Create(ctx, set, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -61,8 +61,10 @@ func fail(status int, format string, args ...any) error {
 
 // invalid is GitHub's 422 on one field.
 func invalid(resource, field, code string) error {
-	return &apiError{status: http.StatusUnprocessableEntity, message: "Invalid request.",
-		errors: list{record{"resource": resource, "field": field, "code": code}}}
+	return &apiError{
+		status: http.StatusUnprocessableEntity, message: "Invalid request.",
+		errors: list{record{"resource": resource, "field": field, "code": code}},
+	}
 }
 
 // asReply turns any error into the answer a client gets.
@@ -100,9 +102,11 @@ func (s *Server) api(rt route) http.Handler {
 		case rt.free:
 			out = s.answer(c, rt)
 		case s.limits.state(key, s.opts.Now()).used >= s.opts.HourlyLimit:
-			out = asReply(&apiError{status: http.StatusForbidden,
+			out = asReply(&apiError{
+				status:  http.StatusForbidden,
 				message: fmt.Sprintf("API rate limit exceeded for user ID %d.", c.who.id()),
-				docs:    "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"})
+				docs:    "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api",
+			})
 		default:
 			out = s.answer(c, rt)
 		}

@@ -100,8 +100,8 @@ func (b *batch) stop() {
 		return
 	}
 	b.in.Close()
-	b.cmd.Process.Kill()
-	b.cmd.Wait()
+	_ = b.cmd.Process.Kill() // it may have ended already
+	_ = b.cmd.Wait()         // it was killed, and says so
 	b.cmd = nil
 }
 

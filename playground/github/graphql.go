@@ -76,8 +76,10 @@ func (d *documents) execute(c *call, schema graphql.Schema, in query) *graphql.R
 		}
 		d.keep(in.Query, doc)
 	}
-	return graphql.Execute(graphql.ExecuteParams{Schema: schema, AST: doc, OperationName: in.OperationName, Args: in.Variables,
-		Context: c.Context(), Root: map[string]any{callKey: c}})
+	return graphql.Execute(graphql.ExecuteParams{
+		Schema: schema, AST: doc, OperationName: in.OperationName, Args: in.Variables,
+		Context: c.Context(), Root: map[string]any{callKey: c},
+	})
 }
 
 func (d *documents) keep(text string, doc *ast.Document) {

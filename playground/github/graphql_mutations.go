@@ -79,8 +79,10 @@ func createCommitOnBranch(p graphql.ResolveParams) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return record{"clientMutationId": in["clientMutationId"], "commit": commitNode{repo, x},
-		"ref": refNode{repo, ref{headsPrefix + branch, id, commitKind}}}, nil
+	return record{
+		"clientMutationId": in["clientMutationId"], "commit": commitNode{repo, x},
+		"ref": refNode{repo, ref{headsPrefix + branch, id, commitKind}},
+	}, nil
 }
 
 // committable finds the branch, by its ID or by both names.

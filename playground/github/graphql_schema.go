@@ -68,8 +68,10 @@ func newObjectType(name string, fields func() graphql.Fields, implements ...*gra
 }
 
 func (s *Server) newSchema() (graphql.Schema, error) {
-	t := &types{limit: s.opts.TextLimit, oid: text("GitObjectID"), refname: text("GitRefname"), uri: text("URI"),
-		dateTime: text("DateTime"), gitTS: text("GitTimestamp"), base64: text("Base64String")}
+	t := &types{
+		limit: s.opts.TextLimit, oid: text("GitObjectID"), refname: text("GitRefname"), uri: text("URI"),
+		dateTime: text("DateTime"), gitTS: text("GitTimestamp"), base64: text("Base64String"),
+	}
 	t.objects()
 	t.connections()
 	rate := s.rateType(t)
@@ -82,8 +84,10 @@ func (s *Server) newSchema() (graphql.Schema, error) {
 		"viewer":    {Type: must(t.user), Resolve: func(p graphql.ResolveParams) (any, error) { return callOf(p).who, nil }},
 		"rateLimit": {Type: rate, Args: graphql.FieldConfigArgument{"dryRun": {Type: graphql.Boolean, DefaultValue: false}}, Resolve: s.rateLimit},
 	}})
-	return graphql.NewSchema(graphql.SchemaConfig{Query: queries, Mutation: t.mutations(),
-		Types: []graphql.Type{t.commit, t.tree, t.blob}})
+	return graphql.NewSchema(graphql.SchemaConfig{
+		Query: queries, Mutation: t.mutations(),
+		Types: []graphql.Type{t.commit, t.tree, t.blob},
+	})
 }
 
 func (s *Server) rateType(t *types) *graphql.Object {
@@ -111,17 +115,23 @@ func (t *types) mutations() *graphql.Object {
 	commitInput := input("CreateCommitOnBranchInput", fields{
 		"branch": {Type: must(input("CommittableBranch", fields{"id": {Type: id}, "branchName": {Type: str}, "repositoryNameWithOwner": {Type: str}}))},
 		"fileChanges": {Type: input("FileChanges", fields{
-			"additions": {Type: graphql.NewList(must(addition))}, "deletions": {Type: graphql.NewList(must(deletion))}})},
+			"additions": {Type: graphql.NewList(must(addition))}, "deletions": {Type: graphql.NewList(must(deletion))},
+		})},
 		"message":          {Type: must(input("CommitMessage", fields{"headline": {Type: must(str)}, "body": {Type: str}}))},
 		"expectedHeadOid":  {Type: must(t.oid)},
 		"clientMutationId": {Type: str},
 	})
-	update := input("RefUpdate", fields{"name": {Type: must(t.refname)}, "afterOid": {Type: must(t.oid)}, "beforeOid": {Type: t.oid},
-		"force": {Type: graphql.Boolean, DefaultValue: false}})
-	refsInput := input("UpdateRefsInput", fields{"repositoryId": {Type: must(id)}, "refUpdates": {Type: must(graphql.NewList(must(update)))},
-		"clientMutationId": {Type: str}})
+	update := input("RefUpdate", fields{
+		"name": {Type: must(t.refname)}, "afterOid": {Type: must(t.oid)}, "beforeOid": {Type: t.oid},
+		"force": {Type: graphql.Boolean, DefaultValue: false},
+	})
+	refsInput := input("UpdateRefsInput", fields{
+		"repositoryId": {Type: must(id)}, "refUpdates": {Type: must(graphql.NewList(must(update)))},
+		"clientMutationId": {Type: str},
+	})
 	commitPayload := graphql.NewObject(graphql.ObjectConfig{Name: "CreateCommitOnBranchPayload", Fields: graphql.Fields{
-		"clientMutationId": {Type: str}, "commit": {Type: t.commit}, "ref": {Type: t.ref}}})
+		"clientMutationId": {Type: str}, "commit": {Type: t.commit}, "ref": {Type: t.ref},
+	}})
 	refsPayload := graphql.NewObject(graphql.ObjectConfig{Name: "UpdateRefsPayload", Fields: graphql.Fields{"clientMutationId": {Type: str}}})
 	return graphql.NewObject(graphql.ObjectConfig{Name: "Mutation", Fields: graphql.Fields{
 		"createCommitOnBranch": {Type: commitPayload, Args: arg("input", must(commitInput)), Resolve: createCommitOnBranch},

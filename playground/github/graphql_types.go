@@ -10,7 +10,8 @@ import (
 
 func (t *types) objects() {
 	str, num, yes, id := graphql.String, graphql.Int, graphql.Boolean, graphql.ID
-	t.gitObject = graphql.NewInterface(graphql.InterfaceConfig{Name: "GitObject",
+	t.gitObject = graphql.NewInterface(graphql.InterfaceConfig{
+		Name:   "GitObject",
 		Fields: graphql.FieldsThunk(func() graphql.Fields { return t.gitObjectFields(nil) }),
 		ResolveType: func(p graphql.ResolveTypeParams) *graphql.Object {
 			switch p.Value.(type) {
@@ -20,7 +21,8 @@ func (t *types) objects() {
 				return t.tree
 			}
 			return t.blob
-		}})
+		},
+	})
 	t.user = newObjectType("User", func() graphql.Fields {
 		return graphql.Fields{
 			"id":         plain(must(id), func(u Token) any { return nodeID("U", u.Login) }),

@@ -181,14 +181,17 @@ func getProtection(c *call) (reply, error) {
 	}
 	at := c.url("branches", escapePath(name), "protection")
 	off := record{"enabled": false}
-	out := record{"url": at, "enforce_admins": record{"url": at + "/enforce_admins", "enabled": true},
+	out := record{
+		"url": at, "enforce_admins": record{"url": at + "/enforce_admins", "enabled": true},
 		"required_linear_history": off, "allow_force_pushes": off, "allow_deletions": off, "block_creations": off,
 		"required_conversation_resolution": off, "lock_branch": off, "allow_fork_syncing": off,
 		"required_signatures": record{"url": at + "/required_signatures", "enabled": false},
 	}
 	if p.Reviews > 0 {
-		out["required_pull_request_reviews"] = record{"url": at + "/required_pull_request_reviews", "dismiss_stale_reviews": false,
-			"require_code_owner_reviews": false, "require_last_push_approval": false, "required_approving_review_count": p.Reviews}
+		out["required_pull_request_reviews"] = record{
+			"url": at + "/required_pull_request_reviews", "dismiss_stale_reviews": false,
+			"require_code_owner_reviews": false, "require_last_push_approval": false, "required_approving_review_count": p.Reviews,
+		}
 	}
 	if len(p.Checks) > 0 {
 		checks := c.checks(p)
@@ -207,8 +210,10 @@ func getRules(c *call) (reply, error) {
 	}
 	return reply{json: list{record{
 		"type": "pull_request", "ruleset_source_type": "Repository", "ruleset_source": c.repo.fullName(), "ruleset_id": 1,
-		"parameters": record{"dismiss_stale_reviews_on_push": false, "require_code_owner_review": false,
-			"require_last_push_approval": false, "required_approving_review_count": p.Reviews, "required_review_thread_resolution": false},
+		"parameters": record{
+			"dismiss_stale_reviews_on_push": false, "require_code_owner_review": false,
+			"require_last_push_approval": false, "required_approving_review_count": p.Reviews, "required_review_thread_resolution": false,
+		},
 	}}}, nil
 }
 

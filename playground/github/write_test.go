@@ -109,7 +109,8 @@ func TestUpdateRefsIsExact(t *testing.T) {
 	move := func(before, after github.OID, force bool) answer {
 		t.Helper()
 		out, err := graphQL(t.Context(), c, `mutation($i: UpdateRefsInput!) { updateRefs(input: $i) { clientMutationId } }`, map[string]any{"i": map[string]any{
-			"repositoryId": id, "refUpdates": []any{map[string]any{"name": "refs/heads/main", "beforeOid": string(before), "afterOid": string(after), "force": force}}}})
+			"repositoryId": id, "refUpdates": []any{map[string]any{"name": "refs/heads/main", "beforeOid": string(before), "afterOid": string(after), "force": force}},
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

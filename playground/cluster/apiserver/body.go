@@ -63,8 +63,10 @@ func fromProtobuf(raw []byte) ([]byte, error) {
 }
 
 func unsupported(media string) error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure,
-		Code: http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure,
+		Code:   http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
 		Message: fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: "+
-			"application/json, application/yaml, application/vnd.kubernetes.protobuf (got %s)", media)}}
+			"application/json, application/yaml, application/vnd.kubernetes.protobuf (got %s)", media),
+	}}
 }

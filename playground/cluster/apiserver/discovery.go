@@ -17,12 +17,15 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) bool {
 	parts := strings.Split(path, "/")
 	switch {
 	case path == "api":
-		writeJSON(w, http.StatusOK, metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"},
+		writeJSON(w, http.StatusOK, metav1.APIVersions{
+			TypeMeta:                   metav1.TypeMeta{Kind: "APIVersions"},
 			Versions:                   []string{"v1"},
-			ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{{ClientCIDR: "0.0.0.0/0", ServerAddress: r.Host}}})
+			ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{{ClientCIDR: "0.0.0.0/0", ServerAddress: r.Host}},
+		})
 	case path == "apis":
 		writeJSON(w, http.StatusOK, metav1.APIGroupList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}, Groups: s.groups()})
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}, Groups: s.groups(),
+		})
 	case parts[0] == "apis" && len(parts) == 2:
 		for _, g := range s.groups() {
 			if g.Name == parts[1] {
@@ -59,17 +62,23 @@ func (s *Server) groups() []metav1.APIGroup {
 }
 
 func (s *Server) resourceList(w http.ResponseWriter, gv schema.GroupVersion) bool {
-	list := metav1.APIResourceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
-		GroupVersion: gv.String(), APIResources: []metav1.APIResource{}}
+	list := metav1.APIResourceList{
+		TypeMeta:     metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
+		GroupVersion: gv.String(), APIResources: []metav1.APIResource{},
+	}
 	for _, r := range s.store.Resources() {
 		if r.GroupVersion() != gv {
 			continue
 		}
-		list.APIResources = append(list.APIResources, metav1.APIResource{Name: r.Name, SingularName: r.Singular,
-			Namespaced: r.Namespaced, Kind: r.Kind, Verbs: allVerbs(), ShortNames: r.Short})
+		list.APIResources = append(list.APIResources, metav1.APIResource{
+			Name: r.Name, SingularName: r.Singular,
+			Namespaced: r.Namespaced, Kind: r.Kind, Verbs: allVerbs(), ShortNames: r.Short,
+		})
 		if r.Status {
-			list.APIResources = append(list.APIResources, metav1.APIResource{Name: r.Name + "/status",
-				Namespaced: r.Namespaced, Kind: r.Kind, Verbs: metav1.Verbs{"get", "patch", "update"}})
+			list.APIResources = append(list.APIResources, metav1.APIResource{
+				Name:       r.Name + "/status",
+				Namespaced: r.Namespaced, Kind: r.Kind, Verbs: metav1.Verbs{"get", "patch", "update"},
+			})
 		}
 	}
 	create := func(name, kind string) metav1.APIResource {

@@ -21,8 +21,10 @@ func (r *Resource) GroupResource() schema.GroupResource {
 func (r *Resource) APIVersion() string { return r.GroupVersion().String() }
 
 func resource(gv schema.GroupVersion, kind, name, singular string, short ...string) *Resource {
-	return &Resource{GroupVersionKind: gv.WithKind(kind), Name: name, Singular: singular, Short: short,
-		Namespaced: true, Status: true}
+	return &Resource{
+		GroupVersionKind: gv.WithKind(kind), Name: name, Singular: singular, Short: short,
+		Namespaced: true, Status: true,
+	}
 }
 
 func (r *Resource) cluster() *Resource { r.Namespaced = false; return r }

@@ -143,9 +143,13 @@ func (s *Server) delete(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
-		Status: metav1.StatusSuccess, Details: &metav1.StatusDetails{Name: o.Name, Group: r.resource.Group,
-			Kind: r.resource.Name, UID: ktypes.UID(o.UID)}})
+	writeJSON(w, http.StatusOK, metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusSuccess, Details: &metav1.StatusDetails{
+			Name: o.Name, Group: r.resource.Group,
+			Kind: r.resource.Name, UID: ktypes.UID(o.UID),
+		},
+	})
 	return nil
 }
 

@@ -100,8 +100,10 @@ func (s *Server) rules(user User, namespace string) authz.SubjectRulesReviewStat
 			}
 		}
 		if len(verbs) > 0 {
-			status.ResourceRules = append(status.ResourceRules, authz.ResourceRule{Verbs: verbs,
-				APIGroups: []string{resource.Group}, Resources: []string{resource.Name}})
+			status.ResourceRules = append(status.ResourceRules, authz.ResourceRule{
+				Verbs:     verbs,
+				APIGroups: []string{resource.Group}, Resources: []string{resource.Name},
+			})
 		}
 	}
 	return status

@@ -83,8 +83,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("ok"))
 		return
 	case "/version":
-		writeJSON(w, http.StatusOK, version.Info{Major: "1", Minor: "34", GitVersion: "v1.34.3",
-			GitTreeState: "clean", GoVersion: "go1.24.11", Compiler: "gc", Platform: "linux/amd64"})
+		writeJSON(w, http.StatusOK, version.Info{
+			Major: "1", Minor: "34", GitVersion: "v1.34.3",
+			GitTreeState: "clean", GoVersion: "go1.24.11", Compiler: "gc", Platform: "linux/amd64",
+		})
 		return
 	}
 	user, known := s.user(r)
@@ -93,19 +95,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if accept := r.Header.Get("Accept"); !acceptsJSON(accept) {
-		writeError(w, &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure,
-			Code: http.StatusNotAcceptable, Reason: metav1.StatusReasonNotAcceptable,
-			Message: "only the following media types are accepted: application/json"}})
+		writeError(w, &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure,
+			Code:   http.StatusNotAcceptable, Reason: metav1.StatusReasonNotAcceptable,
+			Message: "only the following media types are accepted: application/json",
+		}})
 		return
 	}
 	if s.discovery(w, r) {
 		return
 	}
-	req, err := s.parse(r, user)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
+	req := s.parse(r, user)
 	if req == nil {
 		http.NotFound(w, r)
 		return
@@ -122,7 +122,7 @@ func acceptsJSON(accept string) bool {
 }
 
 // parse reads /api/v1/... and /apis/GROUP/VERSION/...; nil is an unknown path.
-func (s *Server) parse(r *http.Request, user User) (*request, error) {
+func (s *Server) parse(r *http.Request, user User) *request {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	var gv schema.GroupVersion
 	switch {
@@ -131,7 +131,7 @@ func (s *Server) parse(r *http.Request, user User) (*request, error) {
 	case len(parts) > 3 && parts[0] == "apis":
 		gv, parts = schema.GroupVersion{Group: parts[1], Version: parts[2]}, parts[3:]
 	default:
-		return nil, nil
+		return nil
 	}
 	req := &request{Request: r, user: user}
 	if parts[0] == "namespaces" && len(parts) > 2 && parts[2] != "status" && parts[2] != "finalize" {
@@ -139,11 +139,11 @@ func (s *Server) parse(r *http.Request, user User) (*request, error) {
 	}
 	if isReview(gv.Group) {
 		req.resource = &Resource{GroupVersionKind: gv.WithKind(""), Name: parts[0]}
-		return req, nil
+		return req
 	}
 	resource := s.store.Resource(schema.GroupResource{Group: gv.Group, Resource: parts[0]})
 	if resource == nil || resource.Version != gv.Version {
-		return nil, nil
+		return nil
 	}
 	req.resource = resource
 	if len(parts) > 1 {
@@ -153,12 +153,12 @@ func (s *Server) parse(r *http.Request, user User) (*request, error) {
 		req.sub = parts[2]
 	}
 	if len(parts) > 3 || req.sub != "" && (req.sub != "status" || !resource.Status) {
-		return nil, nil
+		return nil
 	}
 	if resource.Namespaced && req.namespace == "" && req.name != "" {
-		return nil, nil
+		return nil
 	}
-	return req, nil
+	return req
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *request) error {

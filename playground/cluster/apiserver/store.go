@@ -44,9 +44,11 @@ func NewStore(history int, resources ...*Resource) *Store {
 	if history <= 0 {
 		history = 1000
 	}
-	s := &Store{version: 1, history: history, tables: map[schema.GroupResource]*table{},
+	s := &Store{
+		version: 1, history: history, tables: map[schema.GroupResource]*table{},
 		owned: map[string]map[*Object]struct{}{},
-		alive: map[string]struct{}{}}
+		alive: map[string]struct{}{},
+	}
 	for _, r := range resources {
 		s.tables[r.GroupResource()] = s.newTable(r)
 	}

@@ -142,8 +142,10 @@ func (s *stream) bookmark(watcher *Watcher, annotations map[string]string) {
 
 func (s *stream) mark(version uint64, annotations map[string]string) {
 	r := s.request.resource
-	object := metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: r.APIVersion(), Kind: r.Kind},
-		ObjectMeta: metav1.ObjectMeta{ResourceVersion: strconv.FormatUint(version, 10), Annotations: annotations}}
+	object := metav1.PartialObjectMetadata{
+		TypeMeta:   metav1.TypeMeta{APIVersion: r.APIVersion(), Kind: r.Kind},
+		ObjectMeta: metav1.ObjectMeta{ResourceVersion: strconv.FormatUint(version, 10), Annotations: annotations},
+	}
 	if s.request.wantsMetadata() {
 		object.TypeMeta = metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "PartialObjectMetadata"}
 	}

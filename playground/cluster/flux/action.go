@@ -27,9 +27,11 @@ func (c *Controller) start(hr *helmv2.HelmRelease, r *release, what action, want
 func snapshot(hr *helmv2.HelmRelease, want desired, status string, object map[string]any) *helmv2.Snapshot {
 	now := metav1.Now().Rfc3339Copy()
 	raw, _ := json.Marshal(object) // it came from JSON values
-	s := &helmv2.Snapshot{APIVersion: helmv2.CurrentSnapshotAPIVersion, Digest: digest(raw), Name: hr.GetReleaseName(),
+	s := &helmv2.Snapshot{
+		APIVersion: helmv2.CurrentSnapshotAPIVersion, Digest: digest(raw), Name: hr.GetReleaseName(),
 		Namespace: hr.GetReleaseNamespace(), Version: 1, Status: status, ChartName: want.chart.Name, ChartVersion: want.version,
-		AppVersion: want.chart.AppVersion, ConfigDigest: want.digest, OCIDigest: want.oci, FirstDeployed: now, LastDeployed: now}
+		AppVersion: want.chart.AppVersion, ConfigDigest: want.digest, OCIDigest: want.oci, FirstDeployed: now, LastDeployed: now,
+	}
 	if latest := hr.Status.History.Latest(); latest != nil {
 		s.Version, s.FirstDeployed = latest.Version+1, latest.FirstDeployed
 	}
@@ -67,13 +69,13 @@ func (c *Controller) helmTimeout(hr *helmv2.HelmRelease) time.Duration {
 
 // watchAction ends the action under way once its workload is healthy, or has
 // not become so.
-func (c *Controller) watchAction(hr *helmv2.HelmRelease, r *release, want desired) error {
+func (c *Controller) watchAction(hr *helmv2.HelmRelease, r *release) error {
 	h := c.health(r.ref)
 	noWait := r.action == install && hr.GetInstall().DisableWait || r.action == upgrade && hr.GetUpgrade().DisableWait
 	left := c.helmTimeout(hr) - time.Since(r.began)
 	switch {
 	case h == healthCurrent || noWait:
-		return c.actionDone(hr, r, want)
+		return c.actionDone(hr, r)
 	case h == healthFailed || left <= 0:
 		return c.actionFailed(hr, r, fmt.Errorf("timeout waiting for: [%s status: '%s']: context deadline exceeded", r.ref, h))
 	}
@@ -81,7 +83,7 @@ func (c *Controller) watchAction(hr *helmv2.HelmRelease, r *release, want desire
 	return nil
 }
 
-func (c *Controller) actionDone(hr *helmv2.HelmRelease, r *release, want desired) error {
+func (c *Controller) actionDone(hr *helmv2.HelmRelease, r *release) error {
 	what := r.action
 	r.action, r.waiting = "", false
 	latest := hr.Status.History.Latest()
@@ -170,8 +172,10 @@ func (c *Controller) remedy(hr *helmv2.HelmRelease, what action) remedy {
 		remediation = hr.GetInstall().GetRemediation()
 	}
 	exhausted := remediation.RetriesExhausted(hr)
-	return remedy{remediate: !exhausted || remediation.MustRemediateLastFailure(), exhausted: exhausted,
-		failures: remediation.GetFailureCount(hr)}
+	return remedy{
+		remediate: !exhausted || remediation.MustRemediateLastFailure(), exhausted: exhausted,
+		failures: remediation.GetFailureCount(hr),
+	}
 }
 
 // rollBack releases the newest version that was deployed before, under a new one.

@@ -22,8 +22,10 @@ type ref struct {
 }
 
 func (r ref) entry() kustomizev1.ResourceRef {
-	return kustomizev1.ResourceRef{Version: r.resource.Version,
-		ID: fmt.Sprintf("%s_%s_%s_%s", r.key.Namespace, r.key.Name, r.resource.Group, r.resource.Kind)}
+	return kustomizev1.ResourceRef{
+		Version: r.resource.Version,
+		ID:      fmt.Sprintf("%s_%s_%s_%s", r.key.Namespace, r.key.Name, r.resource.Group, r.resource.Kind),
+	}
 }
 
 // String is how Flux's messages name it.

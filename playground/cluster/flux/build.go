@@ -60,8 +60,10 @@ func build(ks *kustomizev1.Kustomization, files map[string][]byte, vars map[stri
 	}
 	building.Lock()
 	defer building.Unlock()
-	resources, err := krusty.MakeKustomizer(&krusty.Options{LoadRestrictions: kustypes.LoadRestrictionsNone,
-		PluginConfig: kustypes.DisabledPluginConfig()}).Run(tree, path.Join("/", dir))
+	resources, err := krusty.MakeKustomizer(&krusty.Options{
+		LoadRestrictions: kustypes.LoadRestrictionsNone,
+		PluginConfig:     kustypes.DisabledPluginConfig(),
+	}).Run(tree, path.Join("/", dir))
 	if err != nil {
 		return nil, fmt.Errorf("kustomize build failed: %w", err)
 	}
@@ -180,8 +182,10 @@ func edit(k *kustypes.Kustomization, spec *kustomizev1.KustomizationSpec) {
 	for _, image := range spec.Images {
 		i := slices.IndexFunc(k.Images, func(have kustypes.Image) bool { return have.Name == image.Name })
 		if i < 0 {
-			k.Images = append(k.Images, kustypes.Image{Name: image.Name, NewName: image.NewName,
-				NewTag: image.NewTag, Digest: image.Digest})
+			k.Images = append(k.Images, kustypes.Image{
+				Name: image.Name, NewName: image.NewName,
+				NewTag: image.NewTag, Digest: image.Digest,
+			})
 			continue
 		}
 		if image.NewName != "" {
@@ -197,8 +201,10 @@ func target(s *kustomize.Selector) *kustypes.Selector {
 	if s == nil {
 		return nil
 	}
-	return &kustypes.Selector{ResId: resid.ResId{Gvk: resid.Gvk{Group: s.Group, Version: s.Version, Kind: s.Kind},
-		Name: s.Name, Namespace: s.Namespace}, AnnotationSelector: s.AnnotationSelector, LabelSelector: s.LabelSelector}
+	return &kustypes.Selector{ResId: resid.ResId{
+		Gvk:  resid.Gvk{Group: s.Group, Version: s.Version, Kind: s.Kind},
+		Name: s.Name, Namespace: s.Namespace,
+	}, AnnotationSelector: s.AnnotationSelector, LabelSelector: s.LabelSelector}
 }
 
 const fluxGroup = "kustomize.toolkit.fluxcd.io"

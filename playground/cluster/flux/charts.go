@@ -76,8 +76,10 @@ func Catalogue() Charts {
 	charts := Charts{}
 	add := func(name, image string, port int32, versions ...[2]string) {
 		for _, v := range versions {
-			charts[name] = append(charts[name], Chart{Name: name, Version: v[0], AppVersion: v[1], Image: image,
-				Port: port, Library: name == "app-template"})
+			charts[name] = append(charts[name], Chart{
+				Name: name, Version: v[0], AppVersion: v[1], Image: image,
+				Port: port, Library: name == "app-template",
+			})
 		}
 	}
 	same := func(versions ...string) [][2]string {

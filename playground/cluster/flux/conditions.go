@@ -22,8 +22,10 @@ type conditions struct {
 }
 
 func (c conditions) set(kind string, is metav1.ConditionStatus, reason, message string) {
-	meta.SetStatusCondition(c.list, metav1.Condition{Type: kind, Status: is, Reason: reason, Message: message,
-		ObservedGeneration: c.generation, LastTransitionTime: metav1.Now().Rfc3339Copy()})
+	meta.SetStatusCondition(c.list, metav1.Condition{
+		Type: kind, Status: is, Reason: reason, Message: message,
+		ObservedGeneration: c.generation, LastTransitionTime: metav1.Now().Rfc3339Copy(),
+	})
 }
 
 func (c conditions) remove(kinds ...string) {

@@ -84,7 +84,8 @@ func New(store *apiserver.Store, options Options) *Controller {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	const source = "source.toolkit.fluxcd.io"
-	c := &Controller{options: options, store: store,
+	c := &Controller{
+		options: options, store: store,
 		gits:     apiserver.In[sourcev1.GitRepository](store, source, "gitrepositories"),
 		ocis:     apiserver.In[sourcev1.OCIRepository](store, source, "ocirepositories"),
 		repos:    apiserver.In[sourcev1.HelmRepository](store, source, "helmrepositories"),

@@ -74,7 +74,7 @@ func (c *Controller) helmRelease(k apiserver.Key, again bool) error {
 	}
 	if r.action != "" {
 		if r.cause == want.version+" "+want.digest || r.action == rollback {
-			return c.watchAction(hr, r, want)
+			return c.watchAction(hr, r)
 		}
 		r.action = "" // what it was for is no longer wanted
 		hr.Status.History[0].Status = "failed"
@@ -175,9 +175,11 @@ func (c *Controller) chartFromTemplate(hr *helmv2.HelmRelease) (want desired, re
 	if at.Namespace == "" {
 		at.Namespace = hr.Namespace
 	}
-	spec := sourcev1.HelmChartSpec{Chart: t.Chart, Version: t.Version, Interval: hr.Spec.Interval,
+	spec := sourcev1.HelmChartSpec{
+		Chart: t.Chart, Version: t.Version, Interval: hr.Spec.Interval,
 		ReconcileStrategy: t.ReconcileStrategy, ValuesFiles: t.ValuesFiles,
-		SourceRef: sourcev1.LocalHelmChartSourceReference{Kind: t.SourceRef.Kind, Name: t.SourceRef.Name}}
+		SourceRef: sourcev1.LocalHelmChartSourceReference{Kind: t.SourceRef.Kind, Name: t.SourceRef.Name},
+	}
 	if t.Interval != nil {
 		spec.Interval = *t.Interval
 	}
@@ -187,8 +189,10 @@ func (c *Controller) chartFromTemplate(hr *helmv2.HelmRelease) (want desired, re
 	}
 	chart := c.charts.Get(at)
 	if chart == nil {
-		chart, err = c.charts.Create(&sourcev1.HelmChart{ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Name,
-			Labels: map[string]string{"helm.toolkit.fluxcd.io/name": hr.Name, "helm.toolkit.fluxcd.io/namespace": hr.Namespace}}, Spec: spec})
+		chart, err = c.charts.Create(&sourcev1.HelmChart{ObjectMeta: metav1.ObjectMeta{
+			Namespace: at.Namespace, Name: at.Name,
+			Labels: map[string]string{"helm.toolkit.fluxcd.io/name": hr.Name, "helm.toolkit.fluxcd.io/namespace": hr.Namespace},
+		}, Spec: spec})
 	} else if !equality.Semantic.DeepEqual(chart.Spec, spec) {
 		err = c.charts.Change(at, apiserver.Spec, func(h *sourcev1.HelmChart) { h.Spec = spec })
 		chart = c.charts.Get(at)

@@ -77,10 +77,10 @@ func (c *Controller) ready(ks *kustomizev1.Kustomization) (revision, reason stri
 	}
 	g := c.gits.Get(at)
 	if g == nil {
-		return "", apimeta.ArtifactFailedReason, fmt.Errorf("Source '%s' not found", full)
+		return "", apimeta.ArtifactFailedReason, fmt.Errorf("Source '%s' not found", full) //nolint:staticcheck // the words of the real one
 	}
 	if g.Status.Artifact == nil {
-		return "", apimeta.ArtifactFailedReason, errors.New("Source artifact not found, retrying in 30s")
+		return "", apimeta.ArtifactFailedReason, errors.New("Source artifact not found, retrying in 30s") //nolint:staticcheck // as above
 	}
 	revision = g.Status.Artifact.Revision
 	for _, d := range ks.Spec.DependsOn {

@@ -146,12 +146,22 @@ func (c Chart) render(hr *helmv2.HelmRelease, values map[string]any) map[string]
 		"helm.toolkit.fluxcd.io/name":      hr.Name,
 		"helm.toolkit.fluxcd.io/namespace": hr.Namespace,
 	})
-	container := map[string]any{"name": c.Name, "image": c.image(values),
-		"ports": []any{map[string]any{"name": "http", "containerPort": float64(c.Port), "protocol": "TCP"}}}
-	return map[string]any{"apiVersion": "apps/v1", "kind": "Deployment",
-		"metadata": map[string]any{"name": c.fullName(release, values), "namespace": namespace, "labels": labels,
-			"annotations": map[string]any{"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}},
-		"spec": map[string]any{"replicas": c.replicas(values), "selector": map[string]any{"matchLabels": selector},
-			"template": map[string]any{"metadata": map[string]any{"labels": selector},
-				"spec": map[string]any{"containers": []any{container}}}}}
+	container := map[string]any{
+		"name": c.Name, "image": c.image(values),
+		"ports": []any{map[string]any{"name": "http", "containerPort": float64(c.Port), "protocol": "TCP"}},
+	}
+	return map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{
+			"name": c.fullName(release, values), "namespace": namespace, "labels": labels,
+			"annotations": map[string]any{"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace},
+		},
+		"spec": map[string]any{
+			"replicas": c.replicas(values), "selector": map[string]any{"matchLabels": selector},
+			"template": map[string]any{
+				"metadata": map[string]any{"labels": selector},
+				"spec":     map[string]any{"containers": []any{container}},
+			},
+		},
+	}
 }

@@ -2,7 +2,6 @@ package flux
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -98,9 +97,11 @@ func gitArtifact(g *sourcev1.GitRepository, commit string, old *apimeta.Artifact
 func artifact(kind string, o metav1.Object, revision, file, digest string) *apimeta.Artifact {
 	size := int64(4096)
 	where := path.Join(kind, o.GetNamespace(), o.GetName(), file+".tar.gz")
-	return &apimeta.Artifact{Revision: revision, Path: where, Digest: digest, Size: &size,
+	return &apimeta.Artifact{
+		Revision: revision, Path: where, Digest: digest, Size: &size,
 		URL:            "http://source-controller.flux-system.svc.cluster.local./" + where,
-		LastUpdateTime: metav1.Now().Rfc3339Copy()}
+		LastUpdateTime: metav1.Now().Rfc3339Copy(),
+	}
 }
 
 func (c *Controller) helmRepository(k apiserver.Key) error {
@@ -187,10 +188,4 @@ func (c *Controller) chart(k apiserver.Key) error {
 		state.ready("ChartPullSucceeded", message)
 	})
 	return err2
-}
-
-func sameJSON(a, b any) bool {
-	left, err := json.Marshal(a)
-	right, err2 := json.Marshal(b)
-	return err == nil && err2 == nil && string(left) == string(right)
 }

@@ -92,10 +92,13 @@ func (c *Controller) ensure(r *rollout, hash string) error {
 		}
 		selector.MatchLabels = withLabel(selector.MatchLabels, hash)
 		rs, err := c.replicaSets.Create(&appsv1.ReplicaSet{
-			ObjectMeta: metav1.ObjectMeta{Name: r.d.Name + "-" + hash, Namespace: r.d.Namespace, Labels: template.Labels,
+			ObjectMeta: metav1.ObjectMeta{
+				Name: r.d.Name + "-" + hash, Namespace: r.d.Namespace, Labels: template.Labels,
 				Annotations:     map[string]string{revisionAnnotation: strconv.Itoa(next)},
-				OwnerReferences: owned(r.d, "Deployment")},
-			Spec: appsv1.ReplicaSetSpec{Replicas: new(int32), Selector: &selector, Template: template}})
+				OwnerReferences: owned(r.d, "Deployment"),
+			},
+			Spec: appsv1.ReplicaSetSpec{Replicas: new(int32), Selector: &selector, Template: template},
+		})
 		if err != nil {
 			return fmt.Errorf("create the ReplicaSet of %s: %w", key(r.d), err)
 		}
@@ -146,8 +149,10 @@ func withLabel(labels map[string]string, hash string) map[string]string {
 
 func owned(o metav1.Object, kind string) []metav1.OwnerReference {
 	yes, version := true, "apps/v1"
-	return []metav1.OwnerReference{{APIVersion: version, Kind: kind, Name: o.GetName(), UID: o.GetUID(),
-		Controller: &yes, BlockOwnerDeletion: &yes}}
+	return []metav1.OwnerReference{{
+		APIVersion: version, Kind: kind, Name: o.GetName(), UID: o.GetUID(),
+		Controller: &yes, BlockOwnerDeletion: &yes,
+	}}
 }
 
 func desired(replicas *int32) int32 {

@@ -50,9 +50,11 @@ func starting(pod *corev1.Pod) corev1.PodStatus {
 	status.Conditions = podConditions(corev1.ConditionFalse, "ContainersNotReady", unready(pod))
 	for _, container := range pod.Spec.Containers {
 		started := false
-		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{Name: container.Name,
+		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{
+			Name:  container.Name,
 			Image: container.Image, Started: &started,
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}})
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+		})
 	}
 	return status
 }
@@ -125,16 +127,22 @@ func (c *Controller) started(pod *corev1.Pod) corev1.PodStatus {
 		switch c.options.Judge(s.Image) {
 		case CannotPull:
 			healthy, status.Phase = false, corev1.PodPending
-			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff",
-				Message: fmt.Sprintf("Back-off pulling image %q: ErrImagePull: %s", s.Image, notFound(s.Image))}}
+			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+				Reason:  "ImagePullBackOff",
+				Message: fmt.Sprintf("Back-off pulling image %q: ErrImagePull: %s", s.Image, notFound(s.Image)),
+			}}
 		case Crashes:
 			healthy = false
 			s.RestartCount = 3
 			s.ImageID = s.Image
-			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff",
-				Message: fmt.Sprintf("back-off 40s restarting failed container=%s pod=%s_%s(%s)", s.Name, pod.Name, pod.Namespace, pod.UID)}}
-			s.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1,
-				Reason: "Error", StartedAt: now, FinishedAt: now}}
+			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+				Reason:  "CrashLoopBackOff",
+				Message: fmt.Sprintf("back-off 40s restarting failed container=%s pod=%s_%s(%s)", s.Name, pod.Name, pod.Namespace, pod.UID),
+			}}
+			s.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				ExitCode: 1,
+				Reason:   "Error", StartedAt: now, FinishedAt: now,
+			}}
 		default:
 			yes := true
 			s.Ready, s.Started, s.ImageID = true, &yes, s.Image
@@ -180,10 +188,13 @@ func (c *Controller) warn(pod *corev1.Pod, container, reason, message string) er
 	now := metav1.Now().Rfc3339Copy()
 	_, err := c.events.Create(&corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Name: pod.Name + "." + apiserver.Suffix() + apiserver.Suffix(), Namespace: pod.Namespace},
-		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
-			APIVersion: "v1", ResourceVersion: pod.ResourceVersion, FieldPath: fmt.Sprintf("spec.containers{%s}", container)},
+		InvolvedObject: corev1.ObjectReference{
+			Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
+			APIVersion: "v1", ResourceVersion: pod.ResourceVersion, FieldPath: fmt.Sprintf("spec.containers{%s}", container),
+		},
 		Reason: reason, Message: message, Type: corev1.EventTypeWarning, Count: 1, FirstTimestamp: now, LastTimestamp: now,
-		Source: corev1.EventSource{Component: "kubelet", Host: Node}, ReportingController: "kubelet", ReportingInstance: Node})
+		Source: corev1.EventSource{Component: "kubelet", Host: Node}, ReportingController: "kubelet", ReportingInstance: Node,
+	})
 	if err != nil {
 		return fmt.Errorf("record an event of %s: %w", key(pod), err)
 	}

@@ -35,8 +35,10 @@ func (c *Controller) replicaSet(k apiserver.Key) error {
 		}
 	}
 	pods = pods[:want]
-	status := appsv1.ReplicaSetStatus{Replicas: int32(len(pods)), FullyLabeledReplicas: int32(len(pods)),
-		ReadyReplicas: ready(pods), AvailableReplicas: ready(pods), ObservedGeneration: rs.Generation}
+	status := appsv1.ReplicaSetStatus{
+		Replicas: int32(len(pods)), FullyLabeledReplicas: int32(len(pods)),
+		ReadyReplicas: ready(pods), AvailableReplicas: ready(pods), ObservedGeneration: rs.Generation,
+	}
 	if equality.Semantic.DeepEqual(status, rs.Status) {
 		return nil
 	}
@@ -71,9 +73,11 @@ func (c *Controller) statefulSet(k apiserver.Key) error {
 		return err
 	}
 	updated := revisioned(pods, hash)
-	status := appsv1.StatefulSetStatus{ObservedGeneration: set.Generation, Replicas: int32(len(pods)),
+	status := appsv1.StatefulSetStatus{
+		ObservedGeneration: set.Generation, Replicas: int32(len(pods)),
 		ReadyReplicas: ready(pods), AvailableReplicas: ready(pods), UpdatedReplicas: updated,
-		CurrentRevision: set.Status.CurrentRevision, UpdateRevision: hash, CollisionCount: new(int32)}
+		CurrentRevision: set.Status.CurrentRevision, UpdateRevision: hash, CollisionCount: new(int32),
+	}
 	if status.CurrentRevision == "" || updated == want {
 		status.CurrentRevision = hash
 	}
@@ -111,7 +115,8 @@ func (c *Controller) ordinals(set *appsv1.StatefulSet, hash string, want int) ([
 	}
 	for i := len(pods) - 1; i >= 0; i-- {
 		if pods[i].Labels[appsv1.ControllerRevisionHashLabelKey] != hash {
-			return slices.Delete(pods, i, i+1), c.pods.Delete(key(pods[i]))
+			outdated := key(pods[i])
+			return slices.Delete(pods, i, i+1), c.pods.Delete(outdated)
 		}
 	}
 	return pods, nil
@@ -151,8 +156,10 @@ func (c *Controller) daemonSet(k apiserver.Key) error {
 		pods = append(pods, made)
 	}
 	n := ready(pods)
-	status := appsv1.DaemonSetStatus{ObservedGeneration: set.Generation, CurrentNumberScheduled: 1, DesiredNumberScheduled: 1,
-		UpdatedNumberScheduled: 1, NumberReady: n, NumberAvailable: n, NumberUnavailable: 1 - n}
+	status := appsv1.DaemonSetStatus{
+		ObservedGeneration: set.Generation, CurrentNumberScheduled: 1, DesiredNumberScheduled: 1,
+		UpdatedNumberScheduled: 1, NumberReady: n, NumberAvailable: n, NumberUnavailable: 1 - n,
+	}
 	if equality.Semantic.DeepEqual(status, set.Status) {
 		return nil
 	}

@@ -122,6 +122,8 @@ func set(status *appsv1.DeploymentStatus, kind appsv1.DeploymentConditionType, i
 		c.Status, c.Reason, c.Message, c.LastUpdateTime = is, reason, message, now
 		return
 	}
-	status.Conditions = append(status.Conditions, appsv1.DeploymentCondition{Type: kind, Status: is,
-		Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now})
+	status.Conditions = append(status.Conditions, appsv1.DeploymentCondition{
+		Type: kind, Status: is,
+		Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now,
+	})
 }

@@ -53,19 +53,21 @@ func options() github.Options {
 }
 
 // run serves until the input ends or ctx does; whoever started it need not know how to stop it.
-func run(ctx context.Context) error {
+func run(ctx context.Context) (err error) {
 	s, err := github.New(options())
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	web := &http.Server{Handler: s}
-	hello := map[string]any{"url": "http://" + listener.Addr().String(), "routes": s.Routes(), "dir": s.Repo("acme/fleet").Dir(),
-		"writer": "writer", "reader": "reader", "nobody": "nobody"}
+	hello := map[string]any{
+		"url": "http://" + listener.Addr().String(), "routes": s.Routes(), "dir": s.Repo("acme/fleet").Dir(),
+		"writer": "writer", "reader": "reader", "nobody": "nobody",
+	}
 	if err := json.NewEncoder(os.Stdout).Encode(hello); err != nil {
 		return fmt.Errorf("say where: %w", err)
 	}
