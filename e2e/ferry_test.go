@@ -68,26 +68,26 @@ func (s *scene) environment(env *testscript.Env) error {
 	return nil
 }
 
-// configure writes config.yaml as an ordinary user would. A script that brings one of its own gets $NAMES in it filled
-// in; more.yaml is added to the end of the ordinary one.
+// configure writes config.yaml as an ordinary user would. What a script brings in more.yaml is added to its end, and
+// timeouts.yaml takes the place of the usual ones.
 func (s *scene) configure() error {
-	path := filepath.Join(s.dir, "config.yaml")
-	own, err := os.ReadFile(filepath.Join(s.dir, "own.yaml"))
-	if err == nil {
-		return os.WriteFile(path, []byte(os.Expand(string(own), s.value)), 0o600)
-	}
 	var text strings.Builder
 	text.WriteString("clusters:\n")
 	for _, name := range s.clusters {
 		fmt.Fprintf(&text, "  %s: {file: %s}\n", name, s.running()[name].FerryKubeconfig())
 	}
 	text.WriteString(os.Expand(ordinary, s.value))
-	more, err := os.ReadFile(filepath.Join(s.dir, "more.yaml"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	text.WriteString(s.brought("more.yaml", ""))
+	return os.WriteFile(filepath.Join(s.dir, "config.yaml"), []byte(text.String()), 0o600)
+}
+
+// brought is a file that the script may have in its archive.
+func (s *scene) brought(name, otherwise string) string {
+	text, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		return otherwise
 	}
-	text.Write(more)
-	return os.WriteFile(path, []byte(text.String()), 0o600)
+	return string(text)
 }
 
 // ordinary is the rest of a user's configuration. The grace is short because nobody here waits for a registry.
@@ -98,7 +98,7 @@ slack: {base_url: $SLACK/api/}
 github: {base_url: $GITHUB/api/v3/}
 state: {file: $WORK/ferry.db}
 http: {address: $ADDRESS}
-timeouts: {rollout: 2m, grace: 2s}
+timeouts: $TIMEOUTS
 log: {level: debug}
 `
 
@@ -112,11 +112,8 @@ func (s *scene) value(name string) string {
 		return s.dir
 	case "ADDRESS":
 		return s.bot.address
-	}
-	for cluster, running := range s.running() {
-		if name == strings.ToUpper(strings.ReplaceAll(cluster, "-", "_"))+"_KUBECONFIG" {
-			return running.FerryKubeconfig()
-		}
+	case "TIMEOUTS":
+		return strings.TrimSpace(s.brought("timeouts.yaml", "{rollout: 2m, grace: 2s}"))
 	}
 	return "$" + name
 }

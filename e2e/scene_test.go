@@ -181,11 +181,16 @@ func (oneByOne) Verbose() bool { return testing.Verbose() }
 
 // Run implements testscript.T.
 func (t oneByOne) Run(name string, f func(testscript.T)) {
-	if t.T.Run(name, func(t1 *testing.T) { f(oneByOne{t1, t.result}) }) {
-		t.result.passed++
-	} else {
-		t.result.failed++
-	}
+	t.T.Run(name, func(t1 *testing.T) {
+		defer func() {
+			if t1.Failed() {
+				t.result.failed++
+			} else {
+				t.result.passed++
+			}
+		}()
+		f(oneByOne{t1, t.result})
+	})
 }
 
 // TestScenarios runs the conversations in testdata/scenarios against real clusters.

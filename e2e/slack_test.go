@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -169,7 +170,8 @@ func (r *room) transcript() string {
 
 // slackCmd is the script's command "slack":
 //
-//	slack say [-as USER] [-in CHANNEL] TEXT   the conversation is the thread below it; CHANNEL ferry is the direct one
+//	slack say [-as USER] [-in CHANNEL] TEXT   the conversation is the thread below it; CHANNEL ferry is the direct one,
+//	                                          #deploys the usual one, and alice the one who speaks
 //	slack edit TEXT                           changes what was said last
 //	slack redeliver N                         the last event arrives N times more
 //	slack saw [-timeout D] REGEXP             a message of ferry's in the conversation matches, now or soon
@@ -190,11 +192,12 @@ func (s *scene) slackCmd(neg bool, args []string) error {
 	}
 	who, args := takeFlag(args, "as")
 	where, args := takeFlag(args, "in")
-	if who != "" {
-		s.room.user = who
-	}
-	if where != "" {
-		s.room.channel = where
+	switch what {
+	case "say":
+		s.room.channel = cmp.Or(where, channel)
+		fallthrough
+	case "slash", "click":
+		s.room.user = cmp.Or(who, "alice")
 	}
 	switch {
 	case what == "say" && len(args) == 1:

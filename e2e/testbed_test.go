@@ -8,15 +8,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
 
 	"ferry/e2e/testbed"
 )
@@ -287,4 +290,34 @@ func until(t *testing.T, what string, holds func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// TestRoleIsDocumented compares what ferry may do here with what the operator's page tells people to allow.
+func TestRoleIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/operation.md")
+	must(t, err)
+	documented := ""
+	for _, block := range strings.Split(string(page), "```")[1:] {
+		if yaml, ok := strings.CutPrefix(block, "yaml\n"); ok && strings.Contains(yaml, "kind: ClusterRole\n") {
+			documented = yaml
+		}
+	}
+	want, have := ferryRules(t, documented), ferryRules(t, testbed.Base())
+	if !reflect.DeepEqual(want, have) {
+		t.Errorf("docs/operation.md allows\n%v\nthe testbed allows\n%v", want, have)
+	}
+}
+
+// ferryRules are the rules of the ClusterRole called ferry.
+func ferryRules(t *testing.T, manifests string) []rbacv1.PolicyRule {
+	t.Helper()
+	for _, one := range strings.Split(manifests, "\n---\n") {
+		var role rbacv1.ClusterRole
+		must(t, yaml.Unmarshal([]byte(one), &role))
+		if role.Kind == "ClusterRole" && role.Name == "ferry" {
+			return role.Rules
+		}
+	}
+	t.Fatal("there is no ClusterRole ferry")
+	return nil
 }

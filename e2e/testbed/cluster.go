@@ -27,11 +27,15 @@ var stages []byte
 //go:embed base.yaml
 var base string
 
+// Base are the manifests that every cluster holds before anything is deployed to it.
+func Base() string { return base }
+
 // Options of a cluster; only the name is needed.
 type Options struct {
 	Name     string    // of the context, and of the cluster's folder in a Flux repository
 	Dir      string    // takes all state and logs and is kept; "" is a temporary folder that Stop removes
 	Progress io.Writer // hears of builds and of the start; nil is silence
+	NoFlux   bool      // leaves out Flux' controllers; its kinds are served all the same
 }
 
 // Cluster is one real Kubernetes with a real Flux. Its methods may be called from several goroutines, except Down, Up
@@ -44,13 +48,14 @@ type Cluster struct {
 	dir       string
 	temporary bool
 	binaries  *Binaries
+	noFlux    bool
 	ports     ports
 	port      int    // of the API server
 	store     string // etcd's address
 	http      *http.Client
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
 
-	kubeconfig, ferryKubeconfig string
+	kubeconfig, ferryKubeconfig, limitedKubeconfig string
 
 	mu        sync.Mutex
 	processes []*process // in the order in which they were started
@@ -68,7 +73,7 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Name: opts.Name, dir: opts.Dir, binaries: built,
+		Name: opts.Name, dir: opts.Dir, binaries: built, noFlux: opts.NoFlux,
 		http: &http.Client{Timeout: time.Second, Transport: &http.Transport{
 			DisableKeepAlives: true,
 			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // asks its own child whether it is up
@@ -133,6 +138,9 @@ func (c *Cluster) prepare() (err error) {
 		return err
 	}
 	if c.ferryKubeconfig, err = id.writeKubeconfig("ferry.kubeconfig", c.Name, "ferry", id.ferryToken, c.URL()); err != nil {
+		return err
+	}
+	if c.limitedKubeconfig, err = id.writeKubeconfig("limited.kubeconfig", c.Name, "limited", id.limitedToken, c.URL()); err != nil {
 		return err
 	}
 	return c.connect(&rest.Config{
@@ -280,6 +288,9 @@ func (c *Cluster) Kubeconfig() string { return c.kubeconfig }
 
 // FerryKubeconfig is the path of the one for ferry, which may do no more than base.yaml grants it.
 func (c *Cluster) FerryKubeconfig() string { return c.ferryKubeconfig }
+
+// LimitedKubeconfig is the path of one whose user may list and watch Deployments, and nothing else.
+func (c *Cluster) LimitedKubeconfig() string { return c.limitedKubeconfig }
 
 // Memory is what each process holds resident, in bytes.
 func (c *Cluster) Memory() map[string]int64 {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// startFlux installs the CRDs and starts the controllers side by side.
+// startFlux installs the CRDs and, unless the cluster is to have none, starts the controllers side by side.
 func (c *Cluster) startFlux(ctx context.Context) error {
 	crds, err := c.binaries.CRDs()
 	if err != nil {
@@ -21,6 +21,9 @@ func (c *Cluster) startFlux(ctx context.Context) error {
 	}
 	if err := c.WaitFor(ctx, "Flux' CRDs to be served", c.crdsServed); err != nil {
 		return err
+	}
+	if c.noFlux {
+		return nil
 	}
 	source, err := c.sourceController()
 	if err != nil {

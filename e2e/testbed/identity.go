@@ -21,15 +21,16 @@ import (
 
 // identity is what the API server proves itself with, and whom it believes. All of it lives as long as the cluster.
 type identity struct {
-	dir        string
-	authority  []byte // PEM of the certificate clients check
-	adminToken string
-	ferryToken string
+	dir          string
+	authority    []byte // PEM of the certificate clients check
+	adminToken   string
+	ferryToken   string
+	limitedToken string
 }
 
 // newIdentity generates everything and writes what the API server reads into dir.
 func newIdentity(dir string) (*identity, error) {
-	id := &identity{dir: dir, adminToken: randomToken(), ferryToken: randomToken()}
+	id := &identity{dir: dir, adminToken: randomToken(), ferryToken: randomToken(), limitedToken: randomToken()}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("generate serving key: %w", err)
@@ -63,7 +64,8 @@ func newIdentity(dir string) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens := id.adminToken + ",admin,admin,system:masters\n" + id.ferryToken + ",ferry,ferry,\n"
+	tokens := id.adminToken + ",admin,admin,system:masters\n" + id.ferryToken + ",ferry,ferry,\n" +
+		id.limitedToken + ",limited,limited,\n"
 	for name, text := range map[string][]byte{
 		"serving.crt": id.authority, "serving.key": serving, "accounts.key": signing, "tokens.csv": []byte(tokens),
 	} {
