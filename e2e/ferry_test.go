@@ -324,3 +324,16 @@ func (b *bot) tail(lines int) string {
 	all := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
+
+// keepLog puts the log where $FERRY_E2E_LOGS says, if it does, under the test's name.
+func (b *bot) keepLog(test string) error {
+	keep := os.Getenv("FERRY_E2E_LOGS")
+	text, err := os.ReadFile(b.log)
+	if keep == "" || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(keep, strings.ReplaceAll(test, "/", "-")+".ferry.log"), text, 0o600)
+}

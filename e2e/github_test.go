@@ -26,13 +26,14 @@ type meddler struct {
 	met    int
 }
 
-// commitFault gets the request and what serves it rightly. It may panic with http.ErrAbortHandler.
-type commitFault func(w http.ResponseWriter, r *http.Request, next http.Handler)
+// commitFault gets the request and what serves it rightly, and calls met once what it does has happened. It may panic
+// with http.ErrAbortHandler.
+type commitFault func(w http.ResponseWriter, r *http.Request, next http.Handler, met func())
 
 // ServeHTTP implements http.Handler.
 func (m *meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault := m.take(r); fault != nil {
-		fault(w, r, m.next)
+		fault(w, r, m.next, m.count)
 		return
 	}
 	m.next.ServeHTTP(w, r)
@@ -52,8 +53,13 @@ func (m *meddler) take(r *http.Request) commitFault {
 	}
 	fault := m.faults[0]
 	m.faults = m.faults[1:]
-	m.met++
 	return fault
+}
+
+func (m *meddler) count() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.met++
 }
 
 // arm makes the next n commits meet the fault.
@@ -95,31 +101,34 @@ func movesBranch(r *http.Request) bool {
 
 // movedUnder lets somebody else push just before the commit arrives.
 func movedUnder(push func()) commitFault {
-	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, met func()) {
 		push()
+		met()
 		next.ServeHTTP(w, r)
 	}
 }
 
 // answerLost commits, and the connection breaks before the answer.
-func answerLost(_ http.ResponseWriter, r *http.Request, next http.Handler) {
+func answerLost(_ http.ResponseWriter, r *http.Request, next http.Handler, met func()) {
 	next.ServeHTTP(httptest.NewRecorder(), r)
+	met()
 	panic(http.ErrAbortHandler)
 }
 
 // answerHeld commits, and keeps silent for as long as the client waits.
-func answerHeld(_ http.ResponseWriter, r *http.Request, next http.Handler) {
+func answerHeld(_ http.ResponseWriter, r *http.Request, next http.Handler, met func()) {
 	next.ServeHTTP(httptest.NewRecorder(), r)
+	met()
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// github is the script's command of that name:
+// githubCmd is the script's command "github":
 //
 //	github fault moved-under-commit|commit-answer-lost|commit-answer-held [n]
 //	github fault down n        the next n requests of the API answer 502
-//	github met n               wait until n faults of commits were met
+//	github met n               wait until n commits met a fault and what the fault does has happened
 func (s *scene) githubCmd(args []string) error {
 	switch {
 	case len(args) >= 2 && args[0] == "fault":

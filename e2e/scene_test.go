@@ -62,6 +62,9 @@ func (s *scene) end() {
 	if err := s.bot.kill(); err != nil {
 		s.t.Error(err)
 	}
+	if err := s.bot.keepLog(s.t.Name()); err != nil {
+		s.t.Error(err)
+	}
 	if err := s.outsider.end(); err != nil {
 		s.t.Error(err)
 	}

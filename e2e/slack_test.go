@@ -21,9 +21,11 @@ const (
 	channel  = "#deploys"
 )
 
-// workspace is who sits in the local Slack. Alice is ferry's admin, Carol has a role for stage, Bob has none.
+// workspace is who sits in the local Slack. Alice is ferry's admin, Carol has a role for stage, Bob has none. Slack's
+// limits hold.
 func workspace() slack.Options {
 	return slack.Options{
+		RateLimits: true,
 		Users: []slack.User{
 			{ID: "U0ALICE", Name: "alice", Real: "Alice Liddell"},
 			{ID: "U0BOB", Name: "bob", Real: "Bob Roberts"},
@@ -47,8 +49,14 @@ type room struct {
 	server *slack.Server
 	url    string
 
+	talk
+	earlier []talk
+}
+
+// talk is one conversation: who began it, where, and what belongs to it.
+type talk struct {
 	user, channel string
-	ts            string // of what was said last: the thread that answers are looked for in
+	ts            string // of what was said: the thread that answers are looked for in
 	after         string // or, with no thread (a slash command), answers are younger than this
 }
 
@@ -68,7 +76,7 @@ func newRoom(defers func(func())) (*room, error) {
 		served.CloseClientConnections()
 		served.Close()
 	})
-	return &room{server: server, url: served.URL, user: "alice", channel: channel}, nil
+	return &room{server: server, url: served.URL, talk: talk{user: "alice", channel: channel}}, nil
 }
 
 // heard are ferry's messages of the conversation at hand, the oldest first; deleted ones are left out.
@@ -172,6 +180,7 @@ func (r *room) transcript() string {
 //
 //	slack say [-as USER] [-in CHANNEL] TEXT   the conversation is the thread below it; CHANNEL ferry is the direct one,
 //	                                          #deploys the usual one, and alice the one who speaks
+//	slack back                                the conversation is again the one before
 //	slack edit TEXT                           changes what was said last
 //	slack redeliver N                         the last event arrives N times more
 //	slack saw [-timeout D] REGEXP             a message of ferry's in the conversation matches, now or soon
@@ -193,6 +202,10 @@ func (s *scene) slackCmd(neg bool, args []string) error {
 	who, args := takeFlag(args, "as")
 	where, args := takeFlag(args, "in")
 	switch what {
+	case "say", "slash":
+		s.room.earlier = append(s.room.earlier, s.room.talk)
+	}
+	switch what {
 	case "say":
 		s.room.channel = cmp.Or(where, channel)
 		fallthrough
@@ -202,6 +215,10 @@ func (s *scene) slackCmd(neg bool, args []string) error {
 	switch {
 	case what == "say" && len(args) == 1:
 		return s.room.say(args[0])
+	case what == "back" && len(args) == 0 && len(s.room.earlier) > 0:
+		last := len(s.room.earlier) - 1
+		s.room.talk, s.room.earlier = s.room.earlier[last], s.room.earlier[:last]
+		return nil
 	case what == "edit" && len(args) == 1:
 		return s.room.server.Edit(s.room.user, s.room.place(), s.room.ts, args[0])
 	case what == "redeliver" && len(args) == 1:
@@ -296,16 +313,17 @@ func (r *room) count(times, pattern string) error {
 
 // silent asks something else in another channel and, once that is answered, sees that the conversation is still empty.
 func (s *scene) silent() error {
-	here := *s.room
-	defer func() { *s.room = here }()
+	here := s.room.talk
 	s.room.user, s.room.channel = "alice", "#random"
-	if err := s.room.say("@ferry help"); err != nil {
+	err := s.room.say("@ferry help")
+	if err == nil {
+		err = s.saw(false, []string{"promote"})
+	}
+	s.room.talk = here
+	if err != nil {
 		return err
 	}
-	if err := s.saw(false, []string{"promote"}); err != nil {
-		return err
-	}
-	return here.count("0", "")
+	return s.room.count("0", "")
 }
 
 func (s *scene) slackFault(method, kind string, rest []string) error {
