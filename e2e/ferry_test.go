@@ -208,10 +208,18 @@ func (b *bot) alive() error {
 	}
 	select {
 	case <-b.ended:
-		return fmt.Errorf("ferry ended: %v; its log ends:\n%s", b.failure, b.tail(20))
+		return fmt.Errorf("ferry ended by itself: %w; its log ends:\n%s", orEnded(b.failure), b.tail(20))
 	default:
 		return nil
 	}
+}
+
+// orEnded is for a process that ended well though it should not have ended, or not well.
+func orEnded(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
 }
 
 func (b *bot) stop() error {
@@ -298,7 +306,7 @@ func (s *scene) refuses(pattern string) error {
 		return fmt.Errorf("a second ferry runs on the same state; its log ends:\n%s", second.tail(20))
 	}
 	if said := second.tail(20); second.failure == nil || !re.MatchString(said) {
-		return fmt.Errorf("it ended with %v and said:\n%s", second.failure, said)
+		return fmt.Errorf("it ended (%w) and said:\n%s", orEnded(second.failure), said)
 	}
 	return nil
 }

@@ -67,8 +67,11 @@ func newRoom(defers func(func())) (*room, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Run(ctx) // it ends because it is told to
+	}()
 	served := httptest.NewServer(server)
 	defers(func() {
 		cancel()
@@ -118,9 +121,9 @@ func (r *room) userID() string {
 func words(m slack.Message) string {
 	lines := []string{m.Text}
 	for _, raw := range []json.RawMessage{m.Blocks, m.Attachments} {
-		var any any
-		if json.Unmarshal(raw, &any) == nil {
-			lines = append(lines, texts(any)...)
+		var blocks any
+		if json.Unmarshal(raw, &blocks) == nil {
+			lines = append(lines, texts(blocks)...)
 		}
 	}
 	for _, f := range m.Files {

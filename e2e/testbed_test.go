@@ -142,7 +142,7 @@ func (w *world) fail(t *testing.T, cluster *testbed.Cluster, tag, reason string)
 	must(t, cluster.WaitFor(t.Context(), reason, func(ctx context.Context) (bool, string, error) {
 		pods, err := cluster.Typed.CoreV1().Pods("podinfo").List(ctx, metav1.ListOptions{LabelSelector: "app=podinfo"})
 		if err != nil {
-			return false, err.Error(), nil
+			return false, "", err
 		}
 		for _, pod := range pods.Items {
 			for _, status := range pod.Status.ContainerStatuses {

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -303,6 +302,3 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
-
-// names are the keys, sorted.
-func names[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }

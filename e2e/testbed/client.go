@@ -170,6 +170,9 @@ func (c *Cluster) WaitFor(ctx context.Context, what string, holds Condition) err
 	}
 }
 
+// notYet is a Condition's answer when a look failed: that passes, so the wait goes on.
+func notYet(err error) (done bool, saw string, _ error) { return false, err.Error(), nil }
+
 // WaitReady waits until the object's newest generation is Ready.
 func (c *Cluster) WaitReady(ctx context.Context, kind Resource, namespace, name string) error {
 	return c.WaitCondition(ctx, kind, namespace, name, "True")
@@ -181,7 +184,7 @@ func (c *Cluster) WaitCondition(ctx context.Context, kind Resource, namespace, n
 	return c.WaitFor(ctx, what, func(ctx context.Context) (bool, string, error) {
 		obj, err := c.Get(ctx, kind, namespace, name)
 		if err != nil {
-			return false, err.Error(), nil
+			return notYet(err)
 		}
 		observed, _, _ := unstructured.NestedInt64(obj.Object, "status", "observedGeneration")
 		saw := fmt.Sprintf("%v", obj.Object["status"])
@@ -195,7 +198,7 @@ func (c *Cluster) WaitImage(ctx context.Context, namespace, name, image string) 
 	return c.WaitFor(ctx, what, func(ctx context.Context) (bool, string, error) {
 		have, err := c.DeploymentImage(ctx, namespace, name)
 		if err != nil {
-			return false, err.Error(), nil
+			return notYet(err)
 		}
 		return have == image, have, nil
 	})
@@ -208,7 +211,7 @@ func (c *Cluster) WaitRollout(ctx context.Context, namespace, name string) error
 	return c.WaitFor(ctx, what, func(ctx context.Context) (bool, string, error) {
 		deployment, err := c.Typed.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return false, err.Error(), nil
+			return notYet(err)
 		}
 		return Complete(deployment), fmt.Sprintf("%+v", deployment.Status), nil
 	})

@@ -207,7 +207,7 @@ func (c *Cluster) serves(ctx context.Context, command command, started *process)
 			return false, "", err
 		}
 		if err := answers(c.http, command.ready); err != nil {
-			return false, err.Error(), nil
+			return notYet(err)
 		}
 		return true, "", nil
 	})

@@ -58,7 +58,7 @@ func (c *Cluster) crdsServed(ctx context.Context) (bool, string, error) {
 	crds := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 	list, err := c.Dynamic.Resource(crds).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return false, err.Error(), nil
+		return notYet(err)
 	}
 	for i := range list.Items {
 		if condition(&list.Items[i], "Established") != "True" {
@@ -71,7 +71,7 @@ func (c *Cluster) crdsServed(ctx context.Context) (bool, string, error) {
 func (c *Cluster) nodeReady(ctx context.Context) (bool, string, error) {
 	node, err := c.Dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "nodes"}).Get(ctx, "node", metav1.GetOptions{})
 	if err != nil {
-		return false, err.Error(), nil
+		return notYet(err)
 	}
 	return condition(node, "Ready") == "True", "Ready=" + condition(node, "Ready"), nil
 }
@@ -140,7 +140,7 @@ func (c *Cluster) WaitRevision(ctx context.Context, commit string) error {
 	return c.WaitFor(ctx, c.Name+" to have applied "+commit+" everywhere", func(ctx context.Context) (bool, string, error) {
 		list, err := c.Dynamic.Resource(Kustomization.gvr()).List(ctx, metav1.ListOptions{})
 		if err != nil {
-			return false, err.Error(), nil
+			return notYet(err)
 		}
 		for i := range list.Items {
 			applied, _, _ := unstructured.NestedString(list.Items[i].Object, "status", "lastAppliedRevision")

@@ -70,7 +70,11 @@ func (p *process) alive() error {
 	select {
 	case <-p.ended:
 		text, _ := os.ReadFile(p.log)
-		return fmt.Errorf("%s ended (%v); its log ends:\n%s", p.name, p.err, tail(string(text), 15))
+		why := "exit status 0"
+		if p.err != nil {
+			why = p.err.Error()
+		}
+		return fmt.Errorf("%s ended (%s); its log ends:\n%s", p.name, why, tail(string(text), 15))
 	default:
 		return nil
 	}
