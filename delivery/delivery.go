@@ -25,6 +25,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
 	"sync"
 
 	"ferry/delivery/flux"
@@ -64,6 +65,7 @@ type Delivery struct {
 	mu    sync.Mutex
 	trees []keptTree // the latest used first
 	held  map[holdKey]deploy.Holding
+	hints map[hint]string // where versions were found: the first place to try
 }
 
 type keptTree struct {
@@ -81,7 +83,7 @@ func New(o Options) (*Delivery, error) {
 	}
 	d := &Delivery{
 		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), flux: o.Renderer, log: o.Log,
-		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
+		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{}, hints: map[hint]string{},
 	}
 	if d.flux == nil {
 		d.flux = flux.NewRenderer()
@@ -111,12 +113,32 @@ func (d *Delivery) files(ctx context.Context, h forge.Head) (flux.Files, error) 
 	if err != nil {
 		return flux.Files{}, fmt.Errorf("read %s: %w", h.SHA, err)
 	}
+	if err := d.prefetch(ctx, entries); err != nil {
+		return flux.Files{}, err
+	}
 	tree := snapshot.NewTree(h.SHA, entries)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trees = append([]keptTree{{h.Tree, tree}}, d.trees...)
 	d.trees = d.trees[:min(len(d.trees), keepTrees)]
 	return flux.Files{Tree: tree, Blobs: d.blobs}, nil
+}
+
+// smallTree is up to how many manifests all are fetched at once: fewer requests
+// than following what is read.
+const smallTree = 300
+
+func (d *Delivery) prefetch(ctx context.Context, entries []snapshot.Entry) error {
+	var shas []string
+	for _, e := range entries {
+		if ext := path.Ext(e.Path); ext == ".yaml" || ext == ".yml" {
+			shas = append(shas, e.SHA)
+		}
+	}
+	if len(shas) > smallTree {
+		return nil
+	}
+	return d.blobs.Prefetch(ctx, shas)
 }
 
 // ours reports whether a source is this repository's branch.

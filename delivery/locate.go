@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ferry/delivery/flux"
@@ -37,41 +39,61 @@ type site struct {
 // maxProbes is how many candidates are tried before ferry gives up.
 const maxProbes = 80
 
-// locate finds the scalar that moves a field to a version.
+// locate finds the scalar that moves a field to a version. The likely ones are
+// tried first, and before all the one that did it last time: which is found
+// depends on the rendering alone.
 func (d *Delivery) locate(ctx context.Context, s *scene, f field, wanted string) (site, error) {
+	all, err := d.collect(ctx, s, f, wanted)
+	if err != nil {
+		return site{}, err
+	}
 	var near string
 	var shape error
-	probes := 0
+	for i, c := range all {
+		if i >= maxProbes {
+			return site{}, fault.Newf(fault.Refused, "`%s` stands in too many places to find the one of %s", f.version, s.change.Target.App.Name).
+				WithHelp("change it by hand once, to a version of its own")
+		}
+		at := site{file: c.file}
+		if at.data, at.edit, err = c.edit(); err != nil {
+			shape = errors.Join(shape, fmt.Errorf("%s: %w", c.file, err))
+			continue
+		}
+		if at.value, err = d.probe(ctx, s, f, at); err != nil {
+			return site{}, err
+		}
+		if versionOf(f, at.value) == wanted {
+			d.remember(s, f, c)
+			return at, nil
+		}
+		if at.value != f.value && at.value != "" {
+			near = fmt.Sprintf("%s:%d would make it `%s`", c.file, at.edit.Line, at.value)
+		}
+	}
+	return site{}, s.notFound(f, near, shape)
+}
+
+// collect lists the candidates of all files, the likely ones first.
+func (d *Delivery) collect(ctx context.Context, s *scene, f field, wanted string) ([]candidate, error) {
+	var all []candidate
+	last := d.remembered(s, f)
 	for _, file := range s.candidates() {
 		before, err := s.read(ctx, file)
 		if err != nil {
-			return site{}, err
+			return nil, err
 		}
 		if !strings.Contains(string(before), searchable(f.version)) {
 			continue
 		}
 		for _, c := range candidatesIn(file, before, f, wanted) {
-			if c.err != nil {
-				shape = errors.Join(shape, fmt.Errorf("%s: %w", file, c.err))
-				continue
+			if c.name() == last {
+				c.score += 100
 			}
-			if probes++; probes > maxProbes {
-				return site{}, fault.Newf(fault.Refused, "`%s` stands in too many places to find the one of %s", f.version, s.change.Target.App.Name)
-			}
-			got, err := d.probe(ctx, s, f, c.site)
-			if err != nil {
-				return site{}, err
-			}
-			if versionOf(f, got) == wanted {
-				c.site.value = got
-				return c.site, nil
-			}
-			if got != f.value && got != "" {
-				near = fmt.Sprintf("%s:%d would make it `%s`", file, c.site.edit.Line, got)
-			}
+			all = append(all, c)
 		}
 	}
-	return site{}, s.notFound(f, near, shape)
+	slices.SortStableFunc(all, func(a, b candidate) int { return b.score - a.score })
+	return all, nil
 }
 
 // searchable is the part of a version that must stand in a file as it is.
@@ -80,7 +102,7 @@ func searchable(version string) string {
 	if tag == "" {
 		return digest
 	}
-	if strings.Trim(tag, "0123456789.") == "" { // may be a number, written differently
+	if strings.Trim(tag, "0123456789.") == "" && strings.Count(tag, ".") <= 1 { // may be a number, written differently
 		return tag[:1]
 	}
 	return tag
@@ -141,26 +163,28 @@ func (s *scene) read(ctx context.Context, file string) ([]byte, error) {
 	return data, nil
 }
 
-// candidate is a scalar that may be the one, already edited; or why not.
+// candidate is a scalar that may be the one.
 type candidate struct {
-	site site
-	err  error
+	file, doc, path string
+	score           int
+	edit            func() ([]byte, yamledit.Edit, error)
 }
 
-// candidatesIn edits each scalar of a file that may hold the version, one at a
-// time.
+func (c candidate) name() string { return c.file + " " + c.doc + " " + c.path }
+
+// candidatesIn lists the scalars of a file that may hold the version.
 func candidatesIn(file string, before []byte, f field, wanted string) []candidate {
 	y, err := yamledit.Parse(before)
 	if err != nil || encrypted(y) {
 		return nil
 	}
 	var out []candidate
-	add := func(data []byte, e yamledit.Edit, err error) {
-		out = append(out, candidate{site{file: file, edit: e, data: data}, err})
+	add := func(s yamledit.Scalar, inner string, score int, edit func() ([]byte, yamledit.Edit, error)) {
+		out = append(out, candidate{file, strconv.Itoa(s.Doc), s.Path + inner, score, edit})
 	}
 	for _, s := range y.Scalars() {
 		if value, ok := swap(s.Value, f, wanted); ok {
-			add(y.Replace(s, value))
+			add(s, "", likely(y, s, f), func() ([]byte, yamledit.Edit, error) { return y.Replace(s, value) })
 			continue
 		}
 		if !strings.Contains(s.Value, searchable(f.version)) || !holdsYAML(s.Value) {
@@ -172,11 +196,36 @@ func candidatesIn(file string, before []byte, f field, wanted string) []candidat
 		}
 		for _, inner := range inside.Scalars() {
 			if value, ok := swap(inner.Value, f, wanted); ok {
-				add(y.ReplaceInside(s, inside, inner, value))
+				add(s, "\x00"+inner.Path, likely(y, s, f)+likely(inside, inner, f), func() ([]byte, yamledit.Edit, error) {
+					return y.ReplaceInside(s, inside, inner, value)
+				})
 			}
 		}
 	}
 	return out
+}
+
+// likely scores a candidate by what stands near it. It orders the probes and
+// decides nothing.
+func likely(y *yamledit.File, s yamledit.Scalar, f field) int {
+	score := 0
+	if strings.HasSuffix(f.path, "/"+s.Key) || s.Key == "newTag" {
+		score++
+	}
+	if f.repository != "" && parseReference(s.Value).repository == f.repository {
+		score += 4
+	}
+	folder := s.Path[:strings.LastIndexByte(s.Path, '/')+1]
+	for _, o := range y.Scalars() {
+		switch {
+		case o.Doc != s.Doc:
+		case o.Path == "/metadata/name" && o.Value == f.object.Name:
+			score += 3
+		case strings.HasPrefix(o.Path, folder) && (o.Value == f.object.Name || (f.repository != "" && path.Base(o.Value) == path.Base(f.repository))):
+			score += 2
+		}
+	}
+	return score
 }
 
 // encrypted reports whether a file is SOPS's: an edit would break its seal.
@@ -297,4 +346,27 @@ func pretty(o *flux.Object) string {
 		return ""
 	}
 	return yamlOf(data)
+}
+
+// hint names a field of a target whose place was found.
+type hint struct {
+	target deploy.Target
+	path   string
+}
+
+const keepHints = 4096
+
+func (d *Delivery) remember(s *scene, f field, c candidate) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.hints) >= keepHints {
+		d.hints = map[hint]string{}
+	}
+	d.hints[hint{s.change.Target, f.path}] = c.name()
+}
+
+func (d *Delivery) remembered(s *scene, f field) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hints[hint{s.change.Target, f.path}]
 }

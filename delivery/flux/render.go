@@ -138,15 +138,17 @@ func (r *Renderer) hiddenIn(ctx context.Context, f Files, ignore string) (snapsh
 func (r *Renderer) lookup(key string, f Files, v *snapshot.View) *Rendering {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, k := range r.kept[key] {
-		if k.on == f.Tree && !touchesAny(k.Notes, f.Overlay) {
-			return k.Rendering
-		}
-		if v.Holds(k.Notes) {
-			if len(f.Overlay) == 0 {
-				k.on = f.Tree
+	for _, list := range [][]*kept{r.kept[key], r.kept[key+tried]} {
+		for _, k := range list {
+			if k.on == f.Tree && !touchesAny(k.Notes, f.Overlay) {
+				return k.Rendering
 			}
-			return k.Rendering
+			if v.Holds(k.Notes) {
+				if len(f.Overlay) == 0 {
+					k.on = f.Tree
+				}
+				return k.Rendering
+			}
 		}
 	}
 	return nil
@@ -161,14 +163,20 @@ func touchesAny(n snapshot.Notes, overlay map[string][]byte) bool {
 	return false
 }
 
+// tried marks the key of renderings with an edit in them, which must not push
+// out those of what Git holds.
+const tried = "\x00tried"
+
 func (r *Renderer) keep(key string, f Files, out *Rendering) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := &kept{Rendering: out}
-	if !touchesAny(out.Notes, f.Overlay) {
+	if touchesAny(out.Notes, f.Overlay) {
+		key += tried
+	} else {
 		k.on = f.Tree
 	}
-	if len(r.kept) >= keepKeys {
+	if _, known := r.kept[key]; !known && len(r.kept) >= keepKeys {
 		for old := range r.kept { // any: what is still needed is rendered again
 			delete(r.kept, old)
 			break
