@@ -13,7 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"ferry/delivery"
-	"ferry/delivery/flux"
+	fluxrender "ferry/delivery/flux"
 	"ferry/delivery/forge"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
@@ -24,7 +24,7 @@ import (
 type rig struct {
 	*delivery.Delivery
 	server   *github.Server
-	flux     *flux.Renderer
+	flux     *fluxrender.Renderer
 	repo     *github.Repo
 	base     string
 	requests atomic.Int64 // counted ones: a 304 is free
@@ -58,7 +58,7 @@ func serve(t testing.TB, repo github.Repository, access github.Access) *rig {
 	t.Cleanup(func() { _ = s.Close() })
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
-	return connect(t, &rig{server: s, repo: s.Repo("acme/fleet"), base: web.URL, flux: flux.NewRenderer()})
+	return connect(t, &rig{server: s, repo: s.Repo("acme/fleet"), base: web.URL, flux: fluxrender.NewRenderer()})
 }
 
 // sibling is another process on the same repository.

@@ -141,37 +141,48 @@ type guarded struct {
 	*snapshot.View
 	file string
 	data []byte
+	// refused is the first refusal: kustomize takes it for a missing file.
+	refused error
 }
 
 // ReadFile returns a file's contents.
-func (g guarded) ReadFile(p string) ([]byte, error) {
-	data, err := g.data, error(nil)
-	if inner, ok := snapshot.Inner(p); !ok || inner != g.file {
-		data, err = g.View.ReadFile(p)
-	}
+func (g *guarded) ReadFile(p string) ([]byte, error) {
+	data, err := g.read(p)
 	if err != nil || !isKustomizationName(path.Base(p)) {
 		return data, err
 	}
-	dir, _ := snapshot.Inner(path.Dir(p))
-	if refs := references(data); refs != nil {
-		for _, r := range refs.all() {
-			if remote(r) {
-				return nil, remoteError{r}
-			}
+	if err := g.check(p, data); err != nil {
+		if g.refused == nil {
+			g.refused = err
 		}
-		for _, r := range refs.trees {
-			if !strings.ContainsAny(r, "\n") && g.Kind(path.Join(dir, r)) == "" {
-				return nil, fmt.Errorf("%s names %q, which is not in the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
-			}
-		}
+		return nil, err
 	}
 	return data, nil
 }
 
-type remoteError struct{ ref string }
+func (g *guarded) read(p string) ([]byte, error) {
+	if inner, ok := snapshot.Inner(p); ok && inner == g.file {
+		return g.data, nil
+	}
+	return g.View.ReadFile(p)
+}
 
-func (e remoteError) Error() string {
-	return fmt.Sprintf("%q is fetched from outside of the repository", e.ref)
+// check refuses a kustomization file for what it names.
+func (g *guarded) check(p string, data []byte) error {
+	dir, _ := snapshot.Inner(path.Dir(p))
+	if refs := references(data); refs != nil {
+		for _, r := range refs.all() {
+			if remote(r) {
+				return fmt.Errorf("%s names %q, which is fetched from outside of the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
+			}
+		}
+		for _, r := range refs.trees {
+			if !strings.ContainsAny(r, "\n") && g.Kind(path.Join(dir, r)) == "" {
+				return fmt.Errorf("%s names %q, which is not in the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
+			}
+		}
+	}
+	return nil
 }
 
 func isKustomizationName(name string) bool {

@@ -192,7 +192,11 @@ func (r *Renderer) render(v *snapshot.View, k Kustomization) (objects []*Object,
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.run(guarded{v, file, data}, path.Join(snapshot.Root, k.Dir()))
+	fs := &guarded{View: v, file: file, data: data}
+	res, err := r.run(fs, path.Join(snapshot.Root, k.Dir()))
+	if fs.refused != nil {
+		return nil, fs.refused
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +211,7 @@ func (r *Renderer) render(v *snapshot.View, k Kustomization) (objects []*Object,
 }
 
 // run builds with kustomize, which panics on some invalid input.
-func (r *Renderer) run(fs guarded, dir string) (res resmap.ResMap, err error) {
+func (r *Renderer) run(fs *guarded, dir string) (res resmap.ResMap, err error) {
 	r.build.Lock()
 	defer r.build.Unlock()
 	r.mu.Lock()

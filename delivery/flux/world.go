@@ -64,7 +64,7 @@ func (r *Renderer) prefetch(ctx context.Context, f Files, ours Ours, clusters []
 	var ks []Kustomization
 	for _, c := range clusters {
 		for _, d := range c.Kustomizations {
-			if k, err := ParseKustomization(d.Object); err == nil && ours(d.Source) {
+			if k, err := ParseKustomization(d.Object); err == nil && (d.Source == (deploy.Source{}) || ours(d.Source)) {
 				ks = append(ks, k)
 			}
 		}

@@ -227,7 +227,10 @@ func (r *Repository) Compare(ctx context.Context, base, head string) (Relation, 
 func (r *Repository) explain(err error, what string) error {
 	wrapped := fmt.Errorf("%s: %w", what, err)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return f.Because(fmt.Errorf("%s: %w", what, errors.Join(f.Err)))
+		if f.Err == nil {
+			return f.Because(errors.New(what))
+		}
+		return f.Because(fmt.Errorf("%s: %w", what, f.Err))
 	}
 	resp, ok := errors.AsType[*github.ErrorResponse](err)
 	if !ok {
