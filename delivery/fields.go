@@ -201,7 +201,9 @@ func narrow(images []field, c deploy.Change) []field {
 // at follows a JSON pointer.
 func at(node any, pointer string) any {
 	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		if strings.Contains(step, "~") {
+			step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		}
 		switch n := node.(type) {
 		case map[string]any:
 			node = n[step]

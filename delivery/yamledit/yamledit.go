@@ -210,5 +210,8 @@ func (f *File) collect(doc int, path, key string, n *yaml.Node, lines []int) {
 
 // EscapePointer escapes one step of a JSON pointer (RFC 6901).
 func EscapePointer(step string) string {
+	if !strings.ContainsAny(step, "~/") {
+		return step
+	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
 }
