@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"ferry/delivery/forge"
@@ -203,7 +204,7 @@ func message(p deploy.Plan, by deploy.Authorship) (headline, body string) {
 	body += "\n"
 	for _, trailer := range [][2]string{
 		{TrailerJob, by.Job}, {TrailerApp, t.App.String()}, {TrailerCluster, string(t.Cluster)}, {TrailerFrom, string(p.From)},
-		{TrailerVersion, string(p.Change.Version)}, {TrailerRequester, by.Requester},
+		{TrailerVersion, string(p.Change.Version)}, {TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
 	} {
 		if v := line(trailer[1]); v != "" {
 			body += trailer[0] + ": " + v + "\n"

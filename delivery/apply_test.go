@@ -34,7 +34,7 @@ func TestApplyCommits(t *testing.T) {
 		t.Errorf("shown %d, commit %+v, %d commits", shown, made, len(log))
 	}
 	wanted := "promote podinfo to 6.5.4 on prod\n\napps/prod/kustomization.yaml:15: 6.5.3 becomes 6.5.4\n\n" +
-		"Ferry-Job: j1\nFerry-App: podinfo/podinfo\nFerry-Cluster: prod\nFerry-From: 6.5.3\nFerry-Version: 6.5.4\nFerry-Requester: U1\n" +
+		"Ferry-Job: j1\nFerry-App: podinfo/podinfo\nFerry-Cluster: prod\nFerry-From: 6.5.3\nFerry-Version: 6.5.4\nFerry-Requester: U1 Ada Ferry-Job: evil\n" +
 		"Co-authored-by: Ada Ferry-Job: evil <ada@example.com>"
 	if got := strings.TrimSpace(log[0].Message); got != wanted {
 		t.Errorf("message:\n%s", got)

@@ -247,6 +247,27 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
+// TestAnUnreadableEntryIsNoPermission is for a cluster that was not seen: what
+// its folder may declare decides, and a file there cannot be read.
+func TestAnUnreadableEntryIsNoPermission(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, archive(t, "fleet.txtar"))
+	broken := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n  metadata: {name: x\n"
+	if _, err := r.repo.Commit("main", "break it", map[string]string{"clusters/stage/more.yaml": broken}); err != nil {
+		t.Fatal(err)
+	}
+	change := want("podinfo/podinfo", "6.5.4", "prod", "apps", false)
+	if _, err := r.Plan(t.Context(), change, fleet()); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "clusters/stage/more.yaml") {
+		t.Errorf("a plan while stage's entry cannot be read: %v", err)
+	}
+	if _, err := r.repo.Commit("main", "mend it", map[string]string{"clusters/stage/more.yaml": "not: [yaml of Flux's\n"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Plan(t.Context(), change, fleet()); err != nil {
+		t.Errorf("a file that cannot hold a Kustomization hurts: %v", err)
+	}
+}
+
 func explainOrNil(err error) string {
 	if err == nil {
 		return ""

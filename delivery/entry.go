@@ -70,7 +70,12 @@ func entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", e.Path, err)
 		}
-		for _, doc := range documents(data) {
+		docs, err := documents(data)
+		if err != nil && bytes.Contains(data, []byte(flux.Group)) {
+			return nil, fault.Newf(fault.Refused, "`%s` cannot be read, and may declare what %s applies", e.Path, c).
+				WithHelp("ferry has not seen %s since it started and knows only what the repository says: mend the file, or wait until %s answers", c, c).Because(err)
+		}
+		for _, doc := range docs {
 			meta, _ := doc["metadata"].(map[string]any)
 			ref := deploy.Ref{Kind: text(doc["kind"]), Namespace: text(meta["namespace"]), Name: text(meta["name"])}
 			group, _, _ := strings.Cut(text(doc["apiVersion"]), "/")
@@ -78,7 +83,7 @@ func entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string)
 			case group == flux.Group && ref.Kind == "Kustomization":
 				raw, err := json.Marshal(doc)
 				if err != nil {
-					continue
+					return nil, fmt.Errorf("read %s in %s: %w", ref, e.Path, err)
 				}
 				out = append(out, deploy.Kustomization{Cluster: c, Ref: ref, Object: raw})
 			case group == "source.toolkit.fluxcd.io" && ref.Kind == "GitRepository":
@@ -90,7 +95,8 @@ func entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string)
 	for i := range out {
 		k, err := flux.ParseKustomization(out[i].Object)
 		if err != nil {
-			continue
+			return nil, fault.Newf(fault.Refused, "%s of %s cannot be read from `%s`", out[i].Ref, c, folder).
+				WithHelp("ferry has not seen %s since it started and knows only what the repository says: mend it, or wait until %s answers", c, c).Because(err)
 		}
 		out[i].SourceRef, out[i].Path = k.SourceRef, k.Spec.Path
 		out[i].Source, out[i].SourceIgnore = sources[k.SourceRef], ignore[k.SourceRef]
@@ -101,21 +107,21 @@ func entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string)
 	return out, nil
 }
 
-// documents reads the maps of a YAML file as far as it can be read.
-func documents(data []byte) []map[string]any {
+// documents reads the maps of a YAML file; with an error, those before it.
+func documents(data []byte) ([]map[string]any, error) {
 	var out []map[string]any
 	dec := yamlv3.NewDecoder(bytes.NewReader(data))
 	for {
 		doc := map[string]any{}
 		err := dec.Decode(&doc)
 		if errors.Is(err, io.EOF) {
-			return out
+			return out, nil
 		}
 		if _, wrongType := errors.AsType[*yamlv3.TypeError](err); wrongType {
 			continue
 		}
 		if err != nil {
-			return out
+			return out, err
 		}
 		out = append(out, doc)
 	}

@@ -302,7 +302,7 @@ func TestTheDeadlineEndsWhatNeverGetsHealthy(t *testing.T) {
 		if !fault.Is(err, fault.Expired) || time.Since(began) != time.Minute {
 			t.Errorf("ended with %v after %s", err, time.Since(began))
 		}
-		if !strings.Contains(m.Lines[0], "1 of 2 pods") {
+		if !strings.Contains(m.Lines[0], "1 of 2 new pods") {
 			t.Errorf("closing = %+v", m)
 		}
 	})

@@ -51,37 +51,47 @@ type watcher struct {
 	err   error
 }
 
-// watch observes until the judgement is final. An observation's end by a
-// timer is no end: time itself may make a failure believed.
+// watch observes until the judgement is final. One observation serves for all
+// of it: a new one begins with less than the last one knew. What only time
+// decides, the deadline and how long a failure has lasted, ends it by a timer.
 func (w *watcher) watch(ctx context.Context) error {
 	for {
-		until := w.deadline
-		if believed := w.since.Add(w.Grace); !w.since.IsZero() && believed.Before(until) {
-			until = believed
-		}
-		timed, cancel := context.WithTimeout(ctx, until.Sub(w.Now()))
+		timed, cancel := context.WithCancel(ctx)
+		timer := time.AfterFunc(w.until().Sub(w.Now()), cancel)
 		err := w.Cluster.Observe(timed, w.row.Change.Target, w.row.Change.Owner, w.row.Plan.Site, func(o deploy.Observation) bool {
-			before := w.since
 			w.err = w.take(ctx, o)
-			// A failure that begins or ends moves the time to wait until.
-			return w.err == nil && !w.final() && w.since.Equal(before)
+			timer.Reset(w.until().Sub(w.Now()))
+			return w.err == nil && !w.final()
 		})
+		over := timed.Err() != nil
+		timer.Stop()
 		cancel()
-		switch {
+		switch now := w.Now(); {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case w.err != nil:
 			return w.err
-		case err != nil && !errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("observe %s: %w", w.row.Change.Target, err)
 		case w.final():
 			return nil
-		}
-		if !w.Now().Before(w.deadline) {
+		case !now.Before(w.deadline):
 			w.late = true
 			return nil
+		case !w.since.IsZero() && now.Sub(w.since) >= w.Grace:
+			w.last.verdict = failed
+			return nil
+		case err != nil && !over:
+			return fmt.Errorf("observe %s: %w", w.row.Change.Target, err)
 		}
 	}
+}
+
+// until is when time alone decides: at the deadline, or once a failure has
+// lasted.
+func (w *watcher) until() time.Time {
+	if believed := w.since.Add(w.Grace); !w.since.IsZero() && believed.Before(w.deadline) {
+		return believed
+	}
+	return w.deadline
 }
 
 // take judges one observation and shows it.

@@ -156,7 +156,7 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	var behind *deploy.WorkloadState
 	var ready, desired int32
 	for i, w := range o.Workloads {
-		ready, desired = ready+min(w.Ready, w.Updated), desired+w.Desired
+		ready, desired = ready+newReady(w), desired+w.Desired
 		if w.Observed && w.Stuck != "" {
 			return withProblems(told(failed, fmt.Sprintf("%s gave up: %s", w.Ref, clip(w.Stuck)), rollingOut), o)
 		}
@@ -170,7 +170,14 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	if behind.Paused {
 		return told(waiting, fmt.Sprintf("%s is paused: resume its rollout, or nothing will happen", behind.Ref), rollingOut)
 	}
-	return withProblems(told(waiting, fmt.Sprintf("%d of %d pods are ready", ready, desired), rollingOut), o)
+	return withProblems(told(waiting, fmt.Sprintf("%d of %d new pods are ready", ready, desired), rollingOut), o)
+}
+
+// newReady is how many pods of the newest template are ready at the least: a
+// status counts old and new ones together.
+func newReady(w deploy.WorkloadState) int32 {
+	old := max(0, w.Total-w.Updated)
+	return max(0, min(w.Ready-old, w.Updated))
 }
 
 // rolledOut is `kubectl rollout status`' notion: the present template, all

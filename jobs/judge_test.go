@@ -47,18 +47,21 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		want               verdict
 		reason             string
 	}{
-		"complete image":                {want: arrived},
-		"complete chart":                {chart: true, want: arrived},
-		"scaled to nothing":             {edit: func(o *deploy.Observation) { o.Workloads[0] = deploy.WorkloadState{Observed: true} }, want: arrived},
-		"cluster stale":                 {edit: func(o *deploy.Observation) { o.State = deploy.ClusterState{Stale: true, Reason: "refused"} }, want: waiting, reason: "refused"},
-		"commit not applied":            {applied: deploy.NotYet, attempted: deploy.NotYet, want: waiting, reason: "not applied the commit"},
-		"value replaced in Git":         {applied: deploy.Replaced, want: replaced},
-		"replaced while attempted":      {applied: deploy.NotYet, attempted: deploy.Replaced, want: replaced},
-		"owner without the value":       {edit: func(o *deploy.Observation) { o.SiteValue = "podinfo:6.5.3" }, want: waiting, reason: "still shows `podinfo:6.5.3`"},
-		"owner gone":                    {edit: func(o *deploy.Observation) { o.SiteFound = false }, want: waiting, reason: "not there yet"},
-		"old generation observed":       {edit: func(o *deploy.Observation) { o.Workloads[0].Observed = false }, want: waiting},
-		"one pod of two":                {edit: func(o *deploy.Observation) { o.Workloads[0].Ready = 1; o.Workloads[0].Available = 1 }, want: waiting, reason: "1 of 2 pods"},
-		"old pods still there":          {edit: func(o *deploy.Observation) { o.Workloads[0].Total = 3 }, want: waiting},
+		"complete image":           {want: arrived},
+		"complete chart":           {chart: true, want: arrived},
+		"scaled to nothing":        {edit: func(o *deploy.Observation) { o.Workloads[0] = deploy.WorkloadState{Observed: true} }, want: arrived},
+		"cluster stale":            {edit: func(o *deploy.Observation) { o.State = deploy.ClusterState{Stale: true, Reason: "refused"} }, want: waiting, reason: "refused"},
+		"commit not applied":       {applied: deploy.NotYet, attempted: deploy.NotYet, want: waiting, reason: "not applied the commit"},
+		"value replaced in Git":    {applied: deploy.Replaced, want: replaced},
+		"replaced while attempted": {applied: deploy.NotYet, attempted: deploy.Replaced, want: replaced},
+		"owner without the value":  {edit: func(o *deploy.Observation) { o.SiteValue = "podinfo:6.5.3" }, want: waiting, reason: "still shows `podinfo:6.5.3`"},
+		"owner gone":               {edit: func(o *deploy.Observation) { o.SiteFound = false }, want: waiting, reason: "not there yet"},
+		"old generation observed":  {edit: func(o *deploy.Observation) { o.Workloads[0].Observed = false }, want: waiting},
+		"one pod of two":           {edit: func(o *deploy.Observation) { o.Workloads[0].Ready = 1; o.Workloads[0].Available = 1 }, want: waiting, reason: "1 of 2 new pods"},
+		"old pods still there":     {edit: func(o *deploy.Observation) { o.Workloads[0].Total = 3 }, want: waiting},
+		"the one old pod is ready, the new one is not": {edit: func(o *deploy.Observation) {
+			o.Workloads[0] = deploy.WorkloadState{Observed: true, Desired: 1, Updated: 1, Ready: 1, Available: 1, Total: 2}
+		}, want: waiting, reason: "0 of 1 new pods"},
 		"old pods ready, new ones none": {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0 }, want: waiting, reason: "0 of 2"},
 		"second workload behind":        {edit: func(o *deploy.Observation) { w := complete(); w.Updated = 1; o.Workloads = append(o.Workloads, w) }, want: waiting},
 		"paused":                        {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0; o.Workloads[0].Paused = true }, want: waiting, reason: "paused"},

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/klog/v2"
+
 	"ferry/bot"
 	"ferry/bot/say"
 	"ferry/delivery"
@@ -46,6 +48,8 @@ func (p Process) bot(ctx context.Context, file string) int {
 		p.complain(err)
 		return exitUsage
 	}
+	// client-go reports to klog what ferry is told as an error anyway.
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	log.Info("ferry starts", "version", p.version(), "config", c.File)
 	err = p.assemble(ctx, c, log, fleet, db)
 	err = errors.Join(err, db.Close())
