@@ -41,7 +41,8 @@ const (
 // anything is tried again: it is made at most once. declared is asked before
 // each plan. With plan.Already there is no commit.
 func (d *Delivery) Apply(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
-	onPlan func(deploy.Plan) error) (deploy.Plan, deploy.Commit, error) {
+	onPlan func(deploy.Plan) error,
+) (deploy.Plan, deploy.Commit, error) {
 	select {
 	case d.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -150,7 +151,7 @@ func (a *attempt) pause(ctx context.Context, try int) error {
 	if a.lost == 0 && !a.stale {
 		d = 50 * time.Millisecond
 	}
-	timer := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // jitter
+	timer := time.NewTimer(d/2 + rand.N(d/2+1))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -203,8 +204,12 @@ func message(p deploy.Plan, by deploy.Authorship) (headline, body string) {
 	}
 	body += "\n"
 	for _, trailer := range [][2]string{
-		{TrailerJob, by.Job}, {TrailerApp, t.App.String()}, {TrailerCluster, string(t.Cluster)}, {TrailerFrom, string(p.From)},
-		{TrailerVersion, string(p.Change.Version)}, {TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
+		{TrailerJob, by.Job},
+		{TrailerApp, t.App.String()},
+		{TrailerCluster, string(t.Cluster)},
+		{TrailerFrom, string(p.From)},
+		{TrailerVersion, string(p.Change.Version)},
+		{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
 	} {
 		if v := line(trailer[1]); v != "" {
 			body += trailer[0] + ": " + v + "\n"

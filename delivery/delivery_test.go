@@ -145,30 +145,54 @@ func TestPlan(t *testing.T) {
 		before, after string // of the line
 		from, value   string
 	}{
-		{"kustomize images with a marker", want("podinfo/podinfo", "6.5.4", "prod", "apps", false),
-			"apps/prod/kustomization.yaml", `  newTag: 6.5.3   # {"$imagepolicy": "flux-system:podinfo:tag"}`, `  newTag: 6.5.4   # {"$imagepolicy": "flux-system:podinfo:tag"}`, "6.5.3", "ghcr.io/acme/podinfo:6.5.4"},
-		{"prod beside prod-eu", want("podinfo/podinfo", "20240101", "prod-eu", "apps", false),
-			"apps/prod-eu/kustomization.yaml", `- {name: ghcr.io/acme/podinfo, newTag: "6.5.3"}`, `- {name: ghcr.io/acme/podinfo, newTag: "20240101"}`, "6.5.3", "ghcr.io/acme/podinfo:20240101"},
-		{"digits get quotes", want("podinfo/podinfo", "20240101", "stage", "apps", false),
-			"apps/stage/kustomization.yaml", "  newTag: 6.5.3", `  newTag: "20240101"`, "6.5.3", "ghcr.io/acme/podinfo:20240101"},
-		{"chart version in a patch", want("redis/redis", "17.1.1", "prod", "apps", true),
-			"apps/prod/redis.yaml", `      version: "17.1.0"`, `      version: "17.1.1"`, "17.1.0", "17.1.1"},
-		{"chart asked for", with(want("web/web", "1.3.0", "prod", "apps", true), deploy.FieldChart),
-			"apps/prod/web.yaml", "  chart: {spec: {version: 1.2.0}}", "  chart: {spec: {version: 1.3.0}}", "1.2.0", "1.3.0"},
-		{"image asked for", with(want("web/web", "6.5.4", "prod", "apps", true), deploy.FieldImage),
-			"apps/prod/web.yaml", "      tag: '6.5.3'", "      tag: '6.5.4'", "6.5.3", "6.5.4"},
-		{"values tag with an anchor, chart a range", want("web/tagged", "6.5.4", "prod", "apps", true),
-			"apps/prod/tagged.yaml", "        tag: &tag 6.5.3", "        tag: &tag 6.5.4", "6.5.3", "6.5.4"},
-		{"tag and digest", want("web/digest", newDigest, "prod", "apps", true),
-			"apps/prod/digest.yaml", "      tag: 6.5.3@sha256:" + strings.Repeat("1", 64), "      tag: " + newDigest, "6.5.3@sha256:" + strings.Repeat("1", 64), newDigest},
-		{"one of two namespaces", want("two-a/two", "7.0.1", "prod", "apps", false),
-			"apps/prod/two.yaml", `      - {name: two, image: "reg.example:5000/two:7.0.0"}`, `      - {name: two, image: "reg.example:5000/two:7.0.1"}`, "7.0.0", "reg.example:5000/two:7.0.1"},
-		{"a JSON patch in a block", want("two-b/two", "7.0.1", "prod", "apps", false),
-			"apps/prod/kustomization.yaml", `      value: "reg.example:5000/two:7.0.0" # inside`, `      value: "reg.example:5000/two:7.0.1" # inside`, "7.0.0", "reg.example:5000/two:7.0.1"},
-		{"images of the Flux Kustomization", want("tools/cron", "3.0.1", "prod", "plain", false),
-			"clusters/prod/apps.yaml", "    newTag: 3.0.0 # in the owner itself", "    newTag: 3.0.1 # in the owner itself", "3.0.0", "reg.example:5000/cron:3.0.1"},
-		{"an inline variable", want("tools/worker", "1.5.0", "prod", "plain", false),
-			"clusters/prod/apps.yaml", `      worker_tag: "1.4.0"`, `      worker_tag: "1.5.0"`, "1.4.0", "reg.example:5000/worker:1.5.0"},
+		{
+			"kustomize images with a marker", want("podinfo/podinfo", "6.5.4", "prod", "apps", false),
+			"apps/prod/kustomization.yaml", `  newTag: 6.5.3   # {"$imagepolicy": "flux-system:podinfo:tag"}`, `  newTag: 6.5.4   # {"$imagepolicy": "flux-system:podinfo:tag"}`, "6.5.3", "ghcr.io/acme/podinfo:6.5.4",
+		},
+		{
+			"prod beside prod-eu", want("podinfo/podinfo", "20240101", "prod-eu", "apps", false),
+			"apps/prod-eu/kustomization.yaml", `- {name: ghcr.io/acme/podinfo, newTag: "6.5.3"}`, `- {name: ghcr.io/acme/podinfo, newTag: "20240101"}`, "6.5.3", "ghcr.io/acme/podinfo:20240101",
+		},
+		{
+			"digits get quotes", want("podinfo/podinfo", "20240101", "stage", "apps", false),
+			"apps/stage/kustomization.yaml", "  newTag: 6.5.3", `  newTag: "20240101"`, "6.5.3", "ghcr.io/acme/podinfo:20240101",
+		},
+		{
+			"chart version in a patch", want("redis/redis", "17.1.1", "prod", "apps", true),
+			"apps/prod/redis.yaml", `      version: "17.1.0"`, `      version: "17.1.1"`, "17.1.0", "17.1.1",
+		},
+		{
+			"chart asked for", with(want("web/web", "1.3.0", "prod", "apps", true), deploy.FieldChart),
+			"apps/prod/web.yaml", "  chart: {spec: {version: 1.2.0}}", "  chart: {spec: {version: 1.3.0}}", "1.2.0", "1.3.0",
+		},
+		{
+			"image asked for", with(want("web/web", "6.5.4", "prod", "apps", true), deploy.FieldImage),
+			"apps/prod/web.yaml", "      tag: '6.5.3'", "      tag: '6.5.4'", "6.5.3", "6.5.4",
+		},
+		{
+			"values tag with an anchor, chart a range", want("web/tagged", "6.5.4", "prod", "apps", true),
+			"apps/prod/tagged.yaml", "        tag: &tag 6.5.3", "        tag: &tag 6.5.4", "6.5.3", "6.5.4",
+		},
+		{
+			"tag and digest", want("web/digest", newDigest, "prod", "apps", true),
+			"apps/prod/digest.yaml", "      tag: 6.5.3@sha256:" + strings.Repeat("1", 64), "      tag: " + newDigest, "6.5.3@sha256:" + strings.Repeat("1", 64), newDigest,
+		},
+		{
+			"one of two namespaces", want("two-a/two", "7.0.1", "prod", "apps", false),
+			"apps/prod/two.yaml", `      - {name: two, image: "reg.example:5000/two:7.0.0"}`, `      - {name: two, image: "reg.example:5000/two:7.0.1"}`, "7.0.0", "reg.example:5000/two:7.0.1",
+		},
+		{
+			"a JSON patch in a block", want("two-b/two", "7.0.1", "prod", "apps", false),
+			"apps/prod/kustomization.yaml", `      value: "reg.example:5000/two:7.0.0" # inside`, `      value: "reg.example:5000/two:7.0.1" # inside`, "7.0.0", "reg.example:5000/two:7.0.1",
+		},
+		{
+			"images of the Flux Kustomization", want("tools/cron", "3.0.1", "prod", "plain", false),
+			"clusters/prod/apps.yaml", "    newTag: 3.0.0 # in the owner itself", "    newTag: 3.0.1 # in the owner itself", "3.0.0", "reg.example:5000/cron:3.0.1",
+		},
+		{
+			"an inline variable", want("tools/worker", "1.5.0", "prod", "plain", false),
+			"clusters/prod/apps.yaml", `      worker_tag: "1.4.0"`, `      worker_tag: "1.5.0"`, "1.4.0", "reg.example:5000/worker:1.5.0",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := r.Plan(t.Context(), c.change, fleet())
@@ -201,7 +225,7 @@ func TestPlan(t *testing.T) {
 }
 
 func explain(err error) string {
-	if f, ok := err.(*fault.Error); ok { //nolint:errorlint // shown only
+	if f, ok := err.(*fault.Error); ok {
 		return fmt.Sprintf("%s: %s | %s | %v | %v", f.Kind, f.Says, f.Help, f.Choices, f.Err)
 	}
 	return err.Error()

@@ -178,13 +178,13 @@ func (c *child) end(signal syscall.Signal) error {
 	defer timer.Stop()
 	var late error
 	select {
-	case <-c.exited:
+	case <-c.exited: //nolint:errcheck // it was told to end: how it did is no news
 	case <-timer.C:
 		late = fmt.Errorf("ferry did not end within %s and was killed", farewell)
-		_ = syscall.Kill(group, syscall.SIGKILL) //nolint:errcheck // it may just have ended
-		<-c.exited
+		_ = syscall.Kill(group, syscall.SIGKILL) // it may just have ended
+		<-c.exited                               //nolint:errcheck // as above
 	}
-	_ = syscall.Kill(group, syscall.SIGKILL) //nolint:errcheck // what it left behind, if anything
+	_ = syscall.Kill(group, syscall.SIGKILL) // what it left behind, if anything
 	c.gone = true
 	return late
 }

@@ -54,11 +54,11 @@ func (r *Repository) page(ctx context.Context, opts *github.CommitsListOptions) 
 // HasTrailer reports whether the last paragraph of a message has a trailer.
 func HasTrailer(message, key, value string) bool {
 	message = strings.TrimRight(strings.ReplaceAll(message, "\r\n", "\n"), "\n ")
-	if i := strings.LastIndex(message, "\n\n"); i >= 0 {
-		message = message[i+2:]
-	} else {
+	i := strings.LastIndex(message, "\n\n")
+	if i < 0 {
 		return false
 	}
+	message = message[i+2:]
 	for line := range strings.SplitSeq(message, "\n") {
 		if k, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(k, key) && strings.TrimSpace(v) == value {
 			return true
