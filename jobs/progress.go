@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"strings"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -113,6 +114,8 @@ func (p *progress) fail(err error) {
 	if p.steps[p.at].Text == "" {
 		p.steps[p.at].Text = stepNames[p.at]
 	}
+	// Why is the closing message's to tell.
+	p.steps[p.at].Text, _, _ = strings.Cut(p.steps[p.at].Text, "; ")
 	p.steps[p.at].State = chat.StepFailed
 	for i := p.at + 1; i < len(p.steps); i++ {
 		p.set(i, chat.StepSkipped, "")

@@ -56,7 +56,8 @@ type Pressed struct {
 // Take looks up what a click asks for and reserves the button for it. The
 // command comes from the store, never from the chat. It returns an Already
 // fault if somebody else's press has the button, and a NotFound one if no such
-// button is to be seen on that message. Settle or Release ends the reservation;
+// button is to be seen on that message, and Unavailable while it is not known
+// whether the message was posted. Settle or Release ends the reservation;
 // until then the same press may Take again.
 func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 	gone := fault.New(fault.NotFound, "that button is no longer valid", "nothing was done; type the command instead")
@@ -66,6 +67,11 @@ func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 	}
 	var p Pressed
 	err := o.change(ctx, key, func(r *row, exists bool) (bool, error) {
+		if exists && r.TS == "" && r.Dead == "" {
+			// It can be pressed before the answer that tells its timestamp is here,
+			// or, after a restart, before it was looked for.
+			return false, fault.Newf(fault.Unavailable, "ferry does not know yet that this message was sent")
+		}
 		if !exists || r.TS != c.TS || r.Thread.Channel != c.Channel || i >= len(r.Wish.Buttons) ||
 			operation(key, i, r.Wish.Buttons[i].Command) != c.Operation {
 			return false, gone

@@ -344,6 +344,37 @@ func TestAButtonPressedTwiceRunsOnce(t *testing.T) {
 	})
 }
 
+// TestAButtonPressedBeforeItsMessageIsKnown is for the moment in which the chat
+// shows a message and its timestamp is still on the way.
+func TestAButtonPressedBeforeItsMessageIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		c := &bottest.Chat{After: func(what, _ string) error {
+			if what == "post" {
+				<-answer
+			}
+			return nil
+		}}
+		b, stop := start(t, outbox.Options{Store: &bottest.Outbox{}, Chat: c})
+		defer stop()
+		m := final("failed")
+		m.Buttons = []chat.Button{{Label: "Roll back", Command: "rollback podinfo on prod"}}
+		put(t, b, "a|b", m)
+		synctest.Wait()
+		p := c.Posts()[0]
+		click := outbox.Click{Operation: p.States[0].Operations[0], Channel: "C1", TS: p.TS, Press: "1", By: "U1"}
+		if _, err := b.Take(t.Context(), click); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("before the answer: %v, want Unavailable", err)
+		}
+		close(answer)
+		synctest.Wait()
+		if got, err := b.Take(t.Context(), click); err != nil || got.Command != "rollback podinfo on prod" {
+			t.Errorf("after the answer: %+v, %v", got, err)
+		}
+	})
+}
+
 func TestPostedWaitsForTheMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
