@@ -1,0 +1,18 @@
+#!/bin/sh
+# Tries the demo in a real browser: bin/playground and bin/ferry as they are
+# built. Ends with "N passed, N failed". SCREENSHOTS=dir makes the README's
+# pictures.
+set -eu
+cd "$(dirname "$0")"
+bin=${BIN:-$(pwd)/../../../bin}
+if [ ! -d ../slack/node_modules ]; then
+  (cd ../slack && npm ci --no-audit --no-fund --loglevel=error)
+fi
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+status=0
+PLAYGROUND="$bin/playground" FERRY="$bin/ferry" node --test --test-reporter=spec demo.test.mjs >"$out" 2>&1 || status=$?
+cat "$out"
+count() { awk -v what="$1" '$2 == what { n = $3 } END { print n + 0 }' "$out"; }
+echo "$(count pass) passed, $(($(count fail) + $(count cancelled))) failed"
+exit "$status"
