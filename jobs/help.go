@@ -26,7 +26,7 @@ func (h *help) Answer(_ context.Context, cmd chat.Command) (chat.Message, error)
 	}
 	m := chat.Message{Tone: chat.Info, Title: "What you can ask ferry for"}
 	for _, c := range h.commands {
-		m.Lines = append(m.Lines, "`"+Usage(c)+"` "+c.Summary)
+		m.Lines = append(m.Lines, "`"+c.Usage()+"` "+c.Summary)
 	}
 	m.Footer = "help <command> explains one of them"
 	return m, nil
@@ -36,7 +36,7 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 	var verbs []string
 	for _, c := range h.commands {
 		if c.Verb == v {
-			m := chat.Message{Tone: chat.Info, Title: "`" + Usage(c) + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
+			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
 			m.Lines = append(m.Lines, "For example: `"+strings.Join(c.Examples, "`, `")+"`")
 			return m, nil
 		}
@@ -47,14 +47,4 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 		return chat.Message{}, e.WithHelp("did you mean %s?", quoted(similar))
 	}
 	return chat.Message{}, e.WithHelp("there are %s", quoted(verbs))
-}
-
-// shown are the placeholders whose names in a form are not the best ones for
-// people.
-var shown = strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<", "", ">", "")
-
-// Usage writes a syntax as people read it: `promote app@version [chart|image]
-// to cluster`.
-func Usage(s chat.Syntax) string {
-	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }

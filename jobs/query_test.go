@@ -179,7 +179,7 @@ func TestHelpExplainsEveryCommand(t *testing.T) {
 			t.Errorf("help %s: %+v, %v", s.Verb, one, err)
 		}
 	}
-	if got := Usage(promoteSyntax); got != "promote app@version [chart|image] to cluster" {
+	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster" {
 		t.Errorf("usage = %q", got)
 	}
 	_, err = ask(t, fleet(), "help", chat.Args{Topic: "promot"})

@@ -124,7 +124,7 @@ func (g *Grammar) unknownVerb(head string) string {
 func (g *Grammar) explain(text string, m *miss) error {
 	e := fault.New(fault.Invalid, m.says, m.help)
 	if m.cmd != nil {
-		usage := "write " + quote(Usage(m.cmd.syntax))
+		usage := "write " + quote(m.cmd.syntax.Usage())
 		if e.Help == "" {
 			e.Help = usage
 		} else {
@@ -139,11 +139,6 @@ func (g *Grammar) explain(text string, m *miss) error {
 func (g *Grammar) verbNear(word string) []string { return near.Names(word, g.verbs, 3) }
 
 func (g *Grammar) clusterNear(word string) []string { return near.Names(word, g.clusters, 3) }
-
-// Usage writes a syntax the way help shows it: "promote <app>@<version> to <cluster>".
-func Usage(s chat.Syntax) string {
-	return strings.TrimSpace(string(s.Verb) + " " + s.Form)
-}
 
 // Render writes a command so that it parses to the same arguments. It is the
 // inverse of Parse for everything that Parse accepts.

@@ -177,16 +177,6 @@ func TestBadForms(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
-	t.Parallel()
-	if got, want := Usage(commands()[2]), "promote <app>@<version> [<field>] to <cluster>"; got != want {
-		t.Errorf("usage = %q, want %q", got, want)
-	}
-	if got := Usage(chat.Syntax{Verb: "status"}); got != "status" {
-		t.Errorf("usage = %q", got)
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "list", "list pod* on prod in x", "diff prod stage pod*", "promote podinfo@6.5.4 to prod",

@@ -160,7 +160,7 @@ func commandTable() string {
 	var b strings.Builder
 	b.WriteString("| command | what it does |\n|---|---|\n")
 	for _, s := range jobs.Syntaxes() {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(jobs.Usage(s), "|", "\\|"), s.Summary)
+		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(s.Usage(), "|", "\\|"), s.Summary)
 	}
 	return b.String()
 }

@@ -1,6 +1,6 @@
 // Package chat holds the words in which rooms speak with people: what somebody
 // asked (Command), how a command is written (Syntax), what ferry answers
-// (Message) and where (Thread). It has no behaviour and knows no Slack: the bot
+// (Message) and where (Thread). It decides nothing and knows no Slack: the bot
 // turns these words into a chat system's own, and another chat would do the
 // same beside it.
 //
@@ -12,6 +12,7 @@ package chat
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -90,6 +91,13 @@ type Syntax struct {
 	// Changes is true if the command changes something outside ferry, so that
 	// it needs a role.
 	Changes bool
+}
+
+// Usage writes a syntax as people read it, everywhere:
+// "promote app@version [chart|image] to cluster".
+func (s Syntax) Usage() string {
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<", "", ">", "")
+	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }
 
 // Tone is the mood of a message; it decides on the sign before the first line.
