@@ -116,6 +116,7 @@ var (
 	target = regexp.MustCompile("(?:`|^ {4,}|&& )make ([a-z0-9-]+)")
 	link   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	title  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	quoted = regexp.MustCompile(`(?m)^\| "([^"]+)" \|`)
 )
 
 // TestExamplesLoad loads every configuration that a paper shows.
@@ -235,6 +236,38 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s links to %s: no such title; there are %q", name, m[1], anchors(all[to]))
 			}
 		}
+	}
+}
+
+// TestQuotedMessages demands that what the paper on operation quotes from ferry's
+// answers is still in the code that answers.
+func TestQuotedMessages(t *testing.T) {
+	text, err := os.ReadFile("operation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := new(strings.Builder)
+	for _, room := range []string{"bot", "delivery", "dispatcher", "jobs", "k8s"} {
+		err := filepath.WalkDir(filepath.Join(root, room), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			code.Write(source)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	quotes := quoted.FindAllStringSubmatch(string(text), -1)
+	for _, m := range quotes {
+		if !strings.Contains(code.String(), m[1]) {
+			t.Errorf("operation.md quotes %q, which ferry does not say", m[1])
+		}
+	}
+	if len(quotes) < 3 {
+		t.Errorf("only %d quotes were found", len(quotes))
 	}
 }
 
