@@ -18,6 +18,8 @@ let url;
 let browser;
 let page;
 let profile;
+let ended = false;
+let underWay = false; // there is a picture of a promotion that goes well
 const faults = [];
 
 // freePort asks the system for one.
@@ -35,6 +37,7 @@ async function until(what, ask, ms = 60000) {
   const end = Date.now() + ms;
   for (;;) {
     if (await ask().catch(() => false)) return;
+    if (ended) throw new Error(`the demo ended by itself; not seen: ${what}`);
     if (Date.now() > end) throw new Error(`not seen in time: ${what}`);
     await new Promise((r) => setTimeout(r, 50));
   }
@@ -46,6 +49,7 @@ before(async () => {
   demo = spawn(process.env.PLAYGROUND, ['-ferry', process.env.FERRY], {
     env: { ...process.env, PLAYGROUND_ADDR: `127.0.0.1:${port}` }, stdio: ['ignore', 'ignore', 'inherit'],
   });
+  demo.once('exit', () => { ended = true; });
   await until('a connected ferry', async () => (await (await fetch(`${url}/playground/state`)).json()).ferry === 'running');
   profile = await mkdtemp(join(tmpdir(), 'demo-'));
   browser = await chromium.launchPersistentContext(profile, {
@@ -62,15 +66,14 @@ before(async () => {
 after(async () => {
   await browser?.close();
   if (demo && demo.exitCode === null) {
-    const ended = new Promise((resolve) => { demo.once('exit', resolve); });
+    const code = new Promise((resolve) => { demo.once('exit', resolve); });
     demo.kill('SIGINT');
-    assert.equal(await ended, 0, 'the demo ends well');
+    assert.equal(await code, 0, 'the demo ends well');
   }
   if (profile) await rm(profile, { recursive: true, force: true });
 });
 
 const thread = () => page.locator('#thread-list');
-const title = (text) => thread().getByText(text, { exact: false }).first();
 
 async function ask(text) {
   if (await page.locator('#close-thread').isVisible()) await page.click('#close-thread');
@@ -79,10 +82,12 @@ async function ask(text) {
   await composer.press('Enter');
 }
 
+// picture shows a thread from its beginning, with every animation at its end.
 async function picture(name) {
   if (!process.env.SCREENSHOTS) return;
   await mkdir(process.env.SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+  await thread().evaluate((e) => { for (let p = e; p; p = p.parentElement) p.scrollTop = 0; });
+  await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), animations: 'disabled' });
 }
 
 // said waits until the thread's text holds all of the words.
@@ -95,12 +100,19 @@ async function said(...words) {
 test('a list is answered in a thread', async () => {
   await ask('@ferry list');
   await said('apps on 3 clusters', 'podinfo', '6.5.3', 'healthy');
+  await ask('@ferry list podinfo');
+  await said('1 app on 3 clusters', 'prod', 'stage', 'dev');
   await picture('list');
 });
 
 test('a promotion moves before one\'s eyes and ends', async () => {
   await ask('@ferry promote podinfo@6.5.4 to prod');
   await said('Promote podinfo', 'Find the version in Git');
+  if (process.env.SCREENSHOTS) {
+    await said('Flux applied');
+    await picture('promote-running');
+    underWay = (await thread().innerText()).includes('▸');
+  }
   await said('is healthy on prod', '3 of 3 pods are ready');
   await thread().getByText('(edited)').first().waitFor();
   await picture('promote-done');
@@ -108,11 +120,11 @@ test('a promotion moves before one\'s eyes and ends', async () => {
 
 test('a version that never becomes ready is told with its reason, and a button', async () => {
   await ask('@ferry promote podinfo@6.5.5 to stage');
-  await said('Flux applied', 'of 2 new pods are ready');
-  await picture('promote-running');
+  await said('▸ Find the version in Git');
+  await said('✓ Commit', '✓ Flux applied', '▸ 0 of 2 new pods are ready');
+  if (!underWay) await picture('promote-running');
   await said('did not become healthy on stage', 'ImagePullBackOff', 'The last version seen healthy there is');
   await thread().getByRole('button', { name: 'Roll back to 6.5.4' }).waitFor();
-  await title('did not become healthy').scrollIntoViewIfNeeded();
   await picture('promote-failed');
 });
 

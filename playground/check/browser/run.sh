@@ -5,8 +5,9 @@
 set -eu
 cd "$(dirname "$0")"
 bin=${BIN:-$(pwd)/../../../bin}
-if [ ! -d ../slack/node_modules ]; then
-  (cd ../slack && npm ci --no-audit --no-fund --loglevel=error)
+# The browser's library is the one of the other checks; nothing is installed twice.
+if [ ! -d ../slack/node_modules ] || [ ../slack/package-lock.json -nt ../slack/node_modules ]; then
+  (cd ../slack && npm ci --no-audit --no-fund --loglevel=error && touch node_modules)
 fi
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
