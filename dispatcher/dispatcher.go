@@ -311,7 +311,7 @@ func guarded(fn func() (chat.Message, error)) (m chat.Message, err error) {
 
 func outcome(err error) job.Outcome {
 	switch fault.KindOf(err) {
-	case "":
+	case "", fault.Already:
 		return job.Done
 	case fault.Failed, fault.Internal:
 		return job.Failed

@@ -272,6 +272,7 @@ func TestOutcomesFollowFromFaults(t *testing.T) {
 		note    string
 	}{
 		"refused":     {job.Refused, "explained: because"},
+		"already":     {job.Done, "explained: because"},
 		"ambiguous":   {job.Refused, "explained: because"},
 		"failed":      {job.Failed, "explained: because"},
 		"superseded":  {job.Superseded, "explained: because"},

@@ -227,14 +227,14 @@ func TestStatusAndHistory(t *testing.T) {
 	jobs := b.options.Rows.(interface {
 		Create(ctx context.Context, j *job.Job) (bool, error)
 	})
-	j := &job.Job{Key: "k", Title: "Promote it", Created: noon.Add(-time.Minute), Updated: noon, Attempts: 2, Step: stepFollow}
+	j := &job.Job{Key: "k", Title: "Promote `it`", Created: noon.Add(-time.Minute), Updated: noon, Attempts: 2, Step: stepFollow}
 	if _, err := jobs.Create(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
 	if m := answer("status", chat.Args{}); m.Title != "1 job under way" || rows(m) != string(j.ID)+" | Promote it | following | 60 s ago" {
 		t.Errorf("status: %s\n%s", m.Title, rows(m))
 	}
-	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote it: following" || len(m.Fields) != 3 {
+	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote `it`: following" || len(m.Fields) != 3 {
 		t.Errorf("status of one: %+v", m)
 	}
 }

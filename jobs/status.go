@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"ferry/internal/chat"
@@ -40,7 +41,7 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 		if !j.Ended() {
 			running++
 		}
-		t.Rows = append(t.Rows, []string{string(j.ID), j.Title, stateOf(j), span(now.Sub(j.Created)) + " ago"})
+		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created)) + " ago"})
 	}
 	m.Title = count(running, "job") + " under way"
 	if len(t.Rows) == 0 {
