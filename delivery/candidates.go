@@ -14,6 +14,7 @@ import (
 // candidate is a scalar that may be the one.
 type candidate struct {
 	file, doc, path string
+	docIndex        int
 	key             string
 	marker          string // the comment beside it
 	score           int
@@ -52,7 +53,9 @@ func candidatesIn(file string, before []byte, f field, wanted string) (out []can
 		return nil, encryptedFor(y, f)
 	}
 	add := func(s yamledit.Scalar, inner string, score int, edit func() ([]byte, yamledit.Edit, error)) {
-		out = append(out, candidate{file, strconv.Itoa(s.Doc), s.Path + inner, s.Key, s.Marker(), score, edit})
+		out = append(out, candidate{
+			file: file, doc: strconv.Itoa(s.Doc), docIndex: s.Doc, path: s.Path + inner, key: s.Key, marker: s.Marker(), score: score, edit: edit,
+		})
 	}
 	for _, s := range y.Scalars() {
 		if value, ok := swap(s.Value, f, wanted); ok {

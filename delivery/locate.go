@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"ferry/delivery/flux"
-	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
@@ -23,7 +22,6 @@ type scene struct {
 
 // site is a scalar that moves a field.
 type site struct {
-	file string
 	candidate
 	before, after string // the token
 	line, column  int
@@ -57,7 +55,7 @@ func (e *engine) locate(ctx context.Context, s *scene, f field, wanted string) (
 			shape = errors.Join(shape, fmt.Errorf("%s: %w", c.file, err))
 			continue
 		}
-		at := site{file: c.file, candidate: c, before: edit.Before, after: edit.After, line: edit.Line, column: edit.Column, data: data}
+		at := site{candidate: c, before: edit.Before, after: edit.After, line: edit.Line, column: edit.Column, data: data}
 		if at.world, err = e.flux.With(ctx, s.world, c.file, data); err != nil {
 			return nil, err
 		}
@@ -84,7 +82,7 @@ func (e *engine) locate(ctx context.Context, s *scene, f field, wanted string) (
 func (e *engine) collect(ctx context.Context, s *scene, f field, wanted string) (all []candidate, blocked []string, err error) {
 	last := e.remembered(hint{s.change.Target, f.path})
 	for _, file := range s.candidates(f) {
-		before, entry, err := read(ctx, s.world.Files(), file)
+		before, _, err := read(ctx, s.world.Files(), file)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -92,9 +90,6 @@ func (e *engine) collect(ctx context.Context, s *scene, f field, wanted string) 
 			continue
 		}
 		found, why := candidatesIn(file, before, f, wanted)
-		if why == "" && entry.Mode == snapshot.ModeExecutable {
-			found, why = nil, "is executable, and GitHub's API would take that from it"
-		}
 		if why != "" {
 			blocked = append(blocked, fmt.Sprintf("`%s` %s", file, why))
 			continue

@@ -14,6 +14,7 @@ import (
 
 	"ferry/delivery/flux"
 	"ferry/delivery/forge"
+	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
@@ -34,9 +35,23 @@ func (d *Delivery) Plan(ctx context.Context, c deploy.Change, declared []deploy.
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	p, _, err := d.plan(ctx, w, c)
+	p, err := d.plan(ctx, w, c)
 	p.Base, p.Source = head.SHA, d.source(c, declared)
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	return p, committable(w, p)
+}
+
+// committable refuses files that a commit would not leave as they are.
+func committable(w *flux.World, p deploy.Plan) error {
+	for file := range p.Files {
+		if e, _ := w.Files().Tree.Entry(file); e.Mode == snapshot.ModeExecutable {
+			return fault.Newf(fault.Refused, "`%s` is executable, and GitHub's API would take that from it", file).
+				WithHelp("make it a plain file first: git update-index --chmod=-x %s", file).WithCode(Shaped)
+		}
+	}
+	return nil
 }
 
 // at renders what the clusters want at a commit.
@@ -61,7 +76,7 @@ func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.So
 }
 
 // plan makes a change concrete on the files of a world. Nothing is written.
-func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (deploy.Plan, *flux.World, error) {
+func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (deploy.Plan, error) {
 	p := deploy.Plan{Change: c}
 	s, err := e.stage(w, c)
 	if err != nil {

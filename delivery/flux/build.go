@@ -1,6 +1,7 @@
 package flux
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -62,9 +63,9 @@ func (b *builder) root() (*Rendering, error) {
 			return
 		}
 		dir := b.k.Dir()
-		if entries := list(kus); entries != nil {
+		if l := listOf(kus); l != nil {
 			var whole bool
-			if whole, failed = b.compose(v, dir, entries, out); failed != nil || !whole {
+			if whole, failed = b.compose(v, dir, l, out); failed != nil || !whole {
 				return
 			}
 		}
@@ -81,31 +82,53 @@ func (b *builder) root() (*Rendering, error) {
 	return out, err
 }
 
-// list returns the resources of a kustomization that is only a list of them.
-func list(kus *types.Kustomization) []string {
-	rest := *kus
-	rest.TypeMeta, rest.MetaData, rest.Resources, rest.BuildMetadata = types.TypeMeta{}, nil, nil, nil
-	if len(kus.Resources) < 2 || !reflect.DeepEqual(rest, types.Kustomization{}) {
+// aList is a kustomization that does nothing but list others, and perhaps
+// change each object for itself.
+type aList struct {
+	entries []string
+	// each is what is laid over every entry; nil if nothing is.
+	each *types.Kustomization
+}
+
+// listOf returns a kustomization as a list; nil if it is none.
+func listOf(kus *types.Kustomization) *aList {
+	if len(kus.Resources) < 2 {
 		return nil
 	}
-	return kus.Resources
+	rest := *kus
+	rest.TypeMeta, rest.MetaData, rest.Resources, rest.BuildMetadata = types.TypeMeta{}, nil, nil, nil
+	if reflect.DeepEqual(rest, types.Kustomization{}) {
+		return &aList{entries: kus.Resources}
+	}
+	for _, p := range rest.Patches {
+		if p.Target == nil || p.Options != nil { // it must hit something: which entry has it is not known
+			return nil
+		}
+	}
+	rest.Patches, rest.Images, rest.Namespace = nil, nil, ""
+	rest.Labels, rest.CommonLabels, rest.CommonAnnotations = nil, nil, nil //nolint:staticcheck // the old fields are in use
+	if !reflect.DeepEqual(rest, types.Kustomization{}) {
+		return nil
+	}
+	each := *kus
+	return &aList{entries: kus.Resources, each: &each}
 }
 
 // compose builds a list entry by entry. whole is true if it has to be built at
 // once.
-func (b *builder) compose(v *snapshot.View, dir string, entries []string, out *Rendering) (whole bool, err error) {
+func (b *builder) compose(v *snapshot.View, dir string, l *aList, out *Rendering) (whole bool, err error) {
 	if b.atOnce {
 		return true, nil
 	}
 	seen := map[ID]bool{}
-	parts := make([]*Rendering, 0, len(entries))
-	for _, entry := range entries {
+	parts := make([]*Rendering, 0, len(l.entries))
+	for _, entry := range l.entries {
 		p := strings.TrimPrefix(path.Join("/", dir, entry), "/")
 		kind := v.Kind(p)
 		if remote(entry) || path.IsAbs(entry) || kind == "" || inside(dir, p) {
 			return true, nil
 		}
-		part, err := b.part(p, kind)
+		part, err := b.entry(p, kind, dir, entry, l)
 		if err != nil {
 			return false, err
 		}
@@ -126,6 +149,7 @@ func (b *builder) compose(v *snapshot.View, dir string, entries []string, out *R
 	for _, part := range parts {
 		out.Objects = append(out.Objects, part.Objects...)
 		out.moved = out.moved || part.moved
+		out.renamed = append(out.renamed, part.renamed...)
 	}
 	out.parts = parts
 	return false, nil
@@ -135,6 +159,26 @@ func (b *builder) compose(v *snapshot.View, dir string, entries []string, out *R
 // stands in.
 func inside(dir, p string) bool {
 	return dir == p || p == "" || strings.HasPrefix(dir, p+"/")
+}
+
+// entry builds one entry of a list, and what the list lays over it.
+func (b *builder) entry(p, kind, dir, entry string, l *aList) (*Rendering, error) {
+	if l.each == nil {
+		return b.part(p, kind)
+	}
+	one := *l.each
+	one.Resources = []string{entry}
+	data, err := yaml.Marshal(one)
+	if err != nil {
+		return nil, fmt.Errorf("write kustomization of %s: %w", b.k.Ref, err)
+	}
+	return b.once(b.key+"\x00entry\x00"+dir+"\x00"+string(data), func(v *snapshot.View, out *Rendering) {
+		fs := &guarded{View: v, file: kustomizationFile(v, dir), data: data}
+		if fs.file == "" {
+			fs.file = path.Join(dir, "kustomization.yaml")
+		}
+		b.whole(fs, dir, out)
+	})
 }
 
 // part builds one entry of a list: a folder or a file.
@@ -148,9 +192,9 @@ func (b *builder) part(p, kind string) (*Rendering, error) {
 			if fs.file == "" {
 				fs.file = path.Join(dir, "kustomization.yaml")
 			}
-		} else if entries := b.entries(v, dir); entries != nil {
+		} else if l := b.list(v, dir); l != nil {
 			var whole bool
-			if whole, failed = b.compose(v, dir, entries, out); failed != nil || !whole {
+			if whole, failed = b.compose(v, dir, l, out); failed != nil || !whole {
 				return
 			}
 		}
@@ -162,8 +206,8 @@ func (b *builder) part(p, kind string) (*Rendering, error) {
 	return out, err
 }
 
-// entries reads a folder's own kustomization; nil if it is no mere list.
-func (b *builder) entries(v *snapshot.View, dir string) []string {
+// list reads a folder's own kustomization; nil if it is no mere list.
+func (b *builder) list(v *snapshot.View, dir string) *aList {
 	file := kustomizationFile(v, dir)
 	if file == "" {
 		return nil
@@ -176,7 +220,7 @@ func (b *builder) entries(v *snapshot.View, dir string) []string {
 	if err := yaml.UnmarshalStrict(data, &kus); err != nil || kus.Kind == types.ComponentKind {
 		return nil
 	}
-	return list(&kus)
+	return listOf(&kus)
 }
 
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -189,17 +233,19 @@ func parent(p string) string {
 }
 
 // entangled reports whether an object of one entry may refer to an object that
-// another entry put into a namespace.
+// another entry put into a namespace, or gave another name.
 func entangled(parts []*Rendering) bool {
 	accounts := map[string]*Rendering{} // by what a reference names
 	for _, p := range parts {
-		if !p.moved {
-			continue
-		}
-		for _, o := range p.Objects {
-			if o.Ref.Kind == "ServiceAccount" || o.Ref.Kind == "Service" {
-				accounts[o.Ref.Name] = p
+		if p.moved {
+			for _, o := range p.Objects {
+				if o.Ref.Kind == "ServiceAccount" || o.Ref.Kind == "Service" {
+					accounts[o.Ref.Name] = p
+				}
 			}
+		}
+		if slices.ContainsFunc(p.renamed, func(n oldName) bool { return p.namedElsewhere(n, parts) }) {
+			return true
 		}
 	}
 	if len(accounts) == 0 {
@@ -213,6 +259,63 @@ func entangled(parts []*Rendering) bool {
 		}
 	}
 	return false
+}
+
+// oldName is what an object was called before it was renamed.
+type oldName struct{ namespace, name string }
+
+// namedElsewhere reports whether an object of another part may refer to one that
+// was renamed here: it mentions the old name, in the same namespace.
+func (r *Rendering) namedElsewhere(old oldName, parts []*Rendering) bool {
+	quoted := []byte(`"` + old.name + `"`)
+	for _, other := range parts {
+		if other == r {
+			continue
+		}
+		for _, o := range other.Objects {
+			near := o.Ref.Namespace == "" || old.namespace == "" || old.namespace == o.Ref.Namespace
+			if near && bytes.Contains(o.JSON, quoted) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// oldNames lists what objects may have been called, going by what the
+// kustomizations say that were read.
+func oldNames(objects []*Object, by []renaming) []oldName {
+	var out []oldName
+	for _, o := range objects {
+		names := []string{o.Ref.Name}
+		for range 2 { // a name may be changed on two levels
+			for _, n := range names {
+				for _, r := range by {
+					if old, ok := r.undo(o, n); ok && !slices.Contains(names, old) {
+						names = append(names, old)
+					}
+				}
+			}
+		}
+		for _, n := range names[1:] {
+			out = append(out, oldName{o.Ref.Namespace, n})
+		}
+	}
+	return out
+}
+
+// renaming is how a kustomization changes names.
+type renaming struct {
+	prefix, suffix string
+	generated      string // the name of one ConfigMap or Secret that gets a hash
+}
+
+func (r renaming) undo(o *Object, name string) (old string, ok bool) {
+	if r.generated != "" {
+		return r.generated, isValues(o) && strings.Contains(name, r.generated)
+	}
+	old = strings.TrimSuffix(strings.TrimPrefix(name, r.prefix), r.suffix)
+	return old, old != name
 }
 
 // refersAcross reports whether objects of a kind name others with a namespace
@@ -264,6 +367,7 @@ func (b *builder) whole(fs *guarded, dir string, out *Rendering) {
 		}
 		out.Objects = append(out.Objects, o)
 	}
+	out.renamed = oldNames(out.Objects, fs.renames)
 }
 
 // run builds with kustomize, which panics on some invalid input.

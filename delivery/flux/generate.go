@@ -144,6 +144,7 @@ type guarded struct {
 	refused error
 	// whole and moved are a Rendering's.
 	whole, moved bool
+	renames      []renaming
 }
 
 // ReadFile returns a file's contents.
@@ -183,6 +184,7 @@ func (g *guarded) check(p string, data []byte) error {
 		return nil
 	}
 	g.whole, g.moved = g.whole || refs.whole, g.moved || refs.moved
+	g.renames = append(g.renames, refs.renames...)
 	for _, r := range refs.all() {
 		if remote(r) {
 			return fmt.Errorf("%s names %q, which is fetched from outside of the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
@@ -211,6 +213,7 @@ type refs struct {
 	trees, files []string
 	plugins      bool // it names configurations that may name more files
 	whole, moved bool // as in Rendering
+	renames      []renaming
 }
 
 func (r *refs) all() []string { return append(append([]string{}, r.trees...), r.files...) }
@@ -224,6 +227,7 @@ func references(data []byte) *refs {
 		Patches, PatchesJSON6902, Replacements                             []struct{ Path string }
 		OpenAPI                                                            struct{ Path string }
 		ConfigMapGenerator, SecretGenerator                                []struct {
+			Name        string
 			Files, Envs []string
 			Env         string
 		}
@@ -236,7 +240,10 @@ func references(data []byte) *refs {
 	}
 	r := &refs{plugins: len(k.Transformers)+len(k.Generators)+len(k.Validators)+len(k.HelmCharts) > 0}
 	r.moved = k.Namespace != ""
-	r.whole = r.plugins || k.NamePrefix+k.NameSuffix+k.OpenAPI.Path != "" || len(k.Vars)+len(k.Crds)+len(k.Configurations)+len(k.ConfigMapGenerator)+len(k.SecretGenerator) > 0
+	if k.NamePrefix+k.NameSuffix != "" {
+		r.renames = append(r.renames, renaming{prefix: k.NamePrefix, suffix: k.NameSuffix})
+	}
+	r.whole = r.plugins || k.OpenAPI.Path != "" || len(k.Vars)+len(k.Crds)+len(k.Configurations) > 0
 	for _, l := range [][]string{k.Resources, k.Bases, k.Components, k.Transformers, k.Generators, k.Validators} {
 		r.trees = append(r.trees, l...)
 	}
@@ -250,6 +257,7 @@ func references(data []byte) *refs {
 	}
 	r.files = append(r.files, k.OpenAPI.Path)
 	for _, g := range append(k.ConfigMapGenerator, k.SecretGenerator...) {
+		r.renames = append(r.renames, renaming{generated: g.Name})
 		for _, f := range g.Files {
 			if _, after, ok := strings.Cut(f, "="); ok {
 				f = after

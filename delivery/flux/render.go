@@ -19,9 +19,12 @@ type Rendering struct {
 	notes snapshot.Notes
 	// parts are the renderings that this one is a list of; their notes count.
 	parts []*Rendering
-	// whole is true if names change in it (prefixes, generators): what refers to
-	// them may stand beside it, so that it cannot be part of a list.
+	// whole is true if it brings rules of its own, which may reach beyond it, so
+	// that it cannot be part of a list.
 	whole bool
+	// renamed are the names that objects had before they were changed: what
+	// refers to them may stand beside it.
+	renamed []oldName
 	// moved is true if it puts objects into other namespaces.
 	moved bool
 	// on is the latest tree on which all notes are known to hold.
