@@ -185,7 +185,22 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	if _, err := yamledit.Parse([]byte("\xff\xfea\x00:\x00")); !errors.Is(err, yamledit.ErrEncoding) {
-		t.Errorf("UTF-16: %v", err)
+}
+
+func TestEncodingsRefused(t *testing.T) {
+	for name, src := range map[string]string{
+		"UTF-16LE":                  "\xff\xfea\x00:",                // half a character
+		"starts as UTF-16LE":        "\xff\xfea\x00\x00\xd8b\x00",    // half a pair
+		"starts as UTF-16BE":        "\xfe\xff\xdc\x00\x00a",         // the other half
+		"UTF-16BE":                  "\xfe\xff\x00a\x00:\x00\x00",    // a zero
+		"UTF-32LE":                  "\xff\xfe\x00\x00a\x00\x00\x00", // as it says
+		"UTF-32BE":                  "\x00\x00\xfe\xff\x00\x00\x00a",
+		"zero bytes":                "a\x00:\x00 \x00b\x00",
+		"not UTF-8":                 "a: caf\xe9\n",
+		"without a byte order mark": "\x00a\x00:",
+	} {
+		if _, err := yamledit.Parse([]byte(src)); !errors.Is(err, yamledit.ErrEncoding) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%q: %v, want %q", src, err, name)
+		}
 	}
 }
