@@ -13,22 +13,25 @@ import (
 func (f *File) Inside(s Scalar) (*File, error) { return Parse([]byte(s.Value)) }
 
 // ReplaceInside is Replace for an inner scalar of sub, which is the text of the
-// outer scalar as Inside returned it. The edit names line and column in f.
+// outer scalar as Inside returned it. The edit is that of f, of the inner token.
 func (f *File) ReplaceInside(outer Scalar, sub *File, inner Scalar, value string) ([]byte, Edit, error) {
-	text, innerEdit, err := sub.Replace(inner, value)
+	text, _, err := sub.Replace(inner, value)
+	s, err := f.rewriting(outer, sub, text, err)
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
-	if string(sub.src) != outer.Value {
-		return nil, Edit{}, inText(outer, fmt.Errorf("%w: it is not the text of this scalar", ErrProof))
-	}
-	out, edit, err := f.Replace(outer, string(text))
+	out, _, err := f.finish([]splice{s}, func(c copies) { c.of[outer.node].Value = string(text) })
 	if err != nil {
-		return nil, Edit{}, err
+		return nil, Edit{}, inText(outer, err)
 	}
-	pos, _ := f.positions(outer)
-	edit.Line, edit.Column = f.place(outer.start + pos[inner.start])
-	edit.Before, edit.After = innerEdit.Before, innerEdit.After
+	pos, err := f.positions(outer)
+	if err != nil {
+		return nil, Edit{}, inText(outer, err)
+	}
+	from, to := outer.start+pos[inner.start], outer.start+pos[inner.end]
+	now := slices.Concat(f.src[:s.start], []byte(s.text), f.src[s.end:])
+	edit := Edit{Before: string(f.src[from:to]), After: string(now[from : to+len(now)-len(f.src)])}
+	edit.Line, edit.Column = f.place(from)
 	return out, edit, nil
 }
 
@@ -63,31 +66,35 @@ func inText(outer Scalar, err error) error {
 
 // rewrite gives a scalar the text that an edit of sub made, unless that failed.
 func (f *File) rewrite(outer Scalar, sub *File, text []byte, err error) ([]byte, Edit, error) {
-	switch {
-	case err != nil:
-		return nil, Edit{}, inText(outer, err)
-	case string(sub.src) != outer.Value:
-		return nil, Edit{}, inText(outer, fmt.Errorf("%w: it is not the text of this scalar", ErrProof))
-	case outer.ambiguous:
-		return nil, Edit{}, inText(outer, fmt.Errorf("%w: %s", ErrAmbiguous, outer.Path))
-	}
-	pos, err := f.positions(outer)
-	if err != nil {
-		return nil, Edit{}, inText(outer, err)
-	}
-	var s splice
-	switch style := outer.node.Style; {
-	case style&yaml.LiteralStyle != 0:
-		s, err = f.rewriteBlock(outer, string(text))
-	case style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
-		s, err = rewriteQuoted(outer, pos, string(text))
-	default:
-		err = fmt.Errorf("%w: it is neither a block nor in quotes", ErrShape)
-	}
+	s, err := f.rewriting(outer, sub, text, err)
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
 	return f.finish([]splice{s}, func(c copies) { c.of[outer.node].Value = string(text) })
+}
+
+// rewriting is the splice that rewrite makes.
+func (f *File) rewriting(outer Scalar, sub *File, text []byte, err error) (splice, error) {
+	switch {
+	case err != nil:
+		return splice{}, err
+	case string(sub.src) != outer.Value:
+		return splice{}, fmt.Errorf("%w: it is not the text of this scalar", ErrProof)
+	case outer.ambiguous:
+		return splice{}, fmt.Errorf("%w: %s", ErrAmbiguous, outer.Path)
+	}
+	pos, err := f.positions(outer)
+	if err != nil {
+		return splice{}, err
+	}
+	switch style := outer.node.Style; {
+	case style&yaml.LiteralStyle != 0:
+		return f.rewriteBlock(outer, string(text))
+	case style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		return rewriteQuoted(outer, pos, string(text))
+	}
+	token, err := f.spell(outer, string(text))
+	return splice{outer.start, outer.end, string(token)}, err
 }
 
 // rewriteQuoted splices the part that differs, with the escapes of its quotes.

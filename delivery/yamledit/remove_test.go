@@ -1,11 +1,8 @@
 package yamledit_test
 
 import (
-	"encoding/binary"
 	"errors"
-	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"ferry/delivery/yamledit"
 )
@@ -100,45 +97,4 @@ func TestRemovalsRefused(t *testing.T) {
 			}
 		})
 	}
-}
-
-// checkSplice holds an edit to what it says: its bytes taken at its line and
-// column, its others put there, and nothing else.
-func checkSplice(t fataler, src, out string, e yamledit.Edit) {
-	t.Helper()
-	src, out = fromUTF16(src), fromUTF16(out)
-	at := 0
-	if strings.HasPrefix(src, "\ufeff") {
-		at = len("\ufeff")
-	}
-	for range e.Line - 1 {
-		i := strings.IndexByte(src[at:], '\n')
-		if i < 0 {
-			t.Fatalf("%q has no line %d", src, e.Line)
-		}
-		at += i + 1
-	}
-	at += e.Column - 1
-	if at > len(src) || !strings.HasPrefix(src[at:], e.Before) || src[:at]+e.After+src[at+len(e.Before):] != out {
-		t.Fatalf("from %q to %q is not %+v", src, out, e)
-	}
-}
-
-func utf16le(text string) string {
-	var out []byte
-	for _, unit := range utf16.Encode([]rune(text)) {
-		out = binary.LittleEndian.AppendUint16(out, unit)
-	}
-	return string(out)
-}
-
-func fromUTF16(s string) string {
-	if !strings.HasPrefix(s, "\xff\xfe") {
-		return s
-	}
-	var units []uint16
-	for i := 0; i < len(s); i += 2 {
-		units = append(units, binary.LittleEndian.Uint16([]byte(s[i:i+2])))
-	}
-	return string(utf16.Decode(units))
 }

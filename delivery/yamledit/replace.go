@@ -42,7 +42,7 @@ func (f *File) spell(s Scalar, value string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %q cannot be written there", ErrShape, part)
 	}
 	out := slices.Concat(raw[:pos[i]], []byte(part), raw[pos[j]:])
-	if !isPlain(s.node) || bareWord(s.node, value) {
+	if !isPlain(s.node) || bareWord(s, value) {
 		return out, nil
 	}
 	quote := f.quote()
@@ -126,7 +126,7 @@ func (f *File) positions(s Scalar) ([]int, error) {
 
 // doublePositions reads a double-quoted token; escapes of one byte only.
 func doublePositions(raw []byte, add func(int, ...byte)) bool {
-	simple := map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'n': '\n', 't': '\t', 'r': '\r', '0': 0, ' ': ' '}
+	simple := map[byte]byte{'"': '"', '\\': '\\', 'n': '\n', 't': '\t', 'r': '\r', '0': 0, ' ': ' '}
 	for i := 1; i < len(raw)-1; i++ {
 		if raw[i] == '\n' || raw[i] == '\r' {
 			return false
@@ -185,8 +185,8 @@ func (f *File) quote() string {
 // bareWord reports whether a plain scalar may stay plain with a new value: the
 // value reads as a string by the rules of YAML 1.1 and 1.2 alike, or it is a
 // number that reads back digit by digit where a number stood before.
-func bareWord(n *yaml.Node, value string) bool {
-	switch n.ShortTag() {
+func bareWord(s Scalar, value string) bool {
+	switch s.node.ShortTag() {
 	case "!!int":
 		if _, err := strconv.ParseInt(value, 10, 64); err == nil && (value == "0" || value[0] >= '1' && value[0] <= '9') {
 			return true
@@ -196,22 +196,22 @@ func bareWord(n *yaml.Node, value string) bool {
 			return true
 		}
 	}
-	return readsAsString(value)
+	return readsAsString(value, s.inFlow)
 }
 
 // What YAML 1.1 or 1.2, or a reader of either, takes for a number or a date.
 var (
-	numeric = regexp.MustCompile(`^[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|([0-9][0-9_]*)?\.?[0-9_]*([eE][-+]?[0-9]+)?)$`)
+	numeric = regexp.MustCompile(`^[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|(\.[0-9_]*|[0-9][0-9_]*\.?[0-9_]*)([eE][-+]?[0-9]+)?)$`)
 	dated   = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
 )
 
 // readsAsString is cautious: what any reader could take for something else is
-// not a string.
-func readsAsString(value string) bool {
+// not a string. Brackets and commas are something else within brackets.
+func readsAsString(value string, inFlow bool) bool {
 	if value == "" || strings.IndexByte("!&*-?|>%@`\"'#,[]{}:~=<", value[0]) >= 0 {
 		return false
 	}
-	if strings.Contains(value, ": ") || strings.Contains(value, " #") || strings.HasSuffix(value, ":") || strings.ContainsAny(value, "[]{},") {
+	if strings.Contains(value, ": ") || strings.Contains(value, " #") || strings.HasSuffix(value, ":") || inFlow && strings.ContainsAny(value, "[]{},") {
 		return false
 	}
 	switch strings.ToLower(value) {

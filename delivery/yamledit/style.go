@@ -27,7 +27,7 @@ func plainStyle() style {
 
 // pair returns the lines of a map's entry whose key stands at a column.
 func (st style) pair(column int, p Pair) []string {
-	head := spaces(column) + st.spell(p.Key) + ":"
+	head := spaces(column) + st.spell(p.Key, false) + ":"
 	switch n := p.Value; {
 	case n.asBlock():
 		return append([]string{head + " " + literalHead(n.text)}, literalLines(n.text, column+st.width)...)
@@ -83,7 +83,7 @@ func (st style) scalar(n Node) string {
 	case n.kind == isWord:
 		return n.text
 	}
-	return st.spell(n.text)
+	return st.spell(n.text, false)
 }
 
 // flow is a node on one line within braces.
@@ -106,11 +106,11 @@ func (st style) flow(n Node) string {
 	if st.strings != 0 {
 		return quoted(n.text, st.strings)
 	}
-	return st.spell(n.text)
+	return st.spell(n.text, true)
 }
 
 func (st style) flowPair(p Pair) string {
-	key := st.spell(p.Key)
+	key := st.spell(p.Key, true)
 	if st.keys != 0 {
 		key = quoted(p.Key, st.keys)
 	}
@@ -118,8 +118,8 @@ func (st style) flowPair(p Pair) string {
 }
 
 // spell writes a string, in quotes where any reader could need them.
-func (st style) spell(s string) string {
-	if readsAsString(s) && printable(s) {
+func (st style) spell(s string, inFlow bool) string {
+	if readsAsString(s, inFlow) && printable(s) {
 		return s
 	}
 	quote := st.quote

@@ -73,6 +73,7 @@ type Scalar struct {
 
 	node       *yaml.Node
 	start, end int // offsets of the token
+	inFlow     bool
 	ambiguous  bool
 }
 
@@ -212,6 +213,7 @@ func lineStarts(src []byte) (starts []int, narrow bool) {
 // collect gathers the scalars below a node; s holds what is known of the way.
 func (f *File) collect(s Scalar, n *yaml.Node) {
 	way := s.Path
+	s.inFlow = s.inFlow || isFlow(n)
 	switch n.Kind {
 	case yaml.DocumentNode:
 		for _, c := range n.Content {
