@@ -62,7 +62,7 @@ func (f *File) separator() []string {
 			continue
 		}
 		out := []string{"---"}
-		if len(line(i-1)) == 0 && len(line(len(f.lines)-2)) > 0 {
+		if len(line(i-1)) == 0 && len(line(len(f.lines)-2)) > 0 && !endsInBlock(f.docs[len(f.docs)-1]) {
 			out = slices.Insert(out, 0, "")
 		}
 		if len(line(i+1)) == 0 {
@@ -71,4 +71,13 @@ func (f *File) separator() []string {
 		return out
 	}
 	return []string{"---"}
+}
+
+// endsInBlock reports a document whose last value is a block of text, to which
+// blank lines behind it may belong.
+func endsInBlock(n *yaml.Node) bool {
+	for len(n.Content) > 0 {
+		n = n.Content[len(n.Content)-1]
+	}
+	return n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
 }

@@ -137,6 +137,7 @@ var documents = []insertion{
 	{"no last line break", "a: 1", document(entries("b", "x")), "a: 1\n---\nb: x"},
 	{"ended by dots", "---\na: 1\n...\n", document(entries("b", "x")), "---\na: 1\n...\n---\nb: x\n...\n"},
 	{"with blank lines as before", "a: 1\n\n---\n\nb: 1\n", document(entries("c", "x")), "a: 1\n\n---\n\nb: 1\n\n---\n\nc: x\n"},
+	{"with blank lines, which a text would take in", "a: 1\n\n---\nb: |+\n  x\n", document(entries("c", "x")), "a: 1\n\n---\nb: |+\n  x\n---\nc: x\n"},
 	{"where an empty one waits", "a: 1\n---\n", document(entries("b", "x")), "a: 1\n---\nb: x\n"},
 	{"in an empty file", "", document(entries("b", "x")), "b: x\n"},
 	{"behind comments", "# head\n", document(entries("b", "x")), "# head\nb: x\n"},
