@@ -192,6 +192,9 @@ type Change struct {
 	// Container is the container whose image is meant, where the app has
 	// several; empty for the one called like the app, or the only one.
 	Container string `json:"container,omitempty"`
+	// Pin allows what changes how the app gets its version: an override for this
+	// cluster where the version is shared, an exact version in place of a range.
+	Pin bool `json:"pin,omitempty"`
 }
 
 // Site is the place in a rendered object where the version shows: what the
