@@ -57,6 +57,7 @@ func (c changer) look(cmd chat.Command) (deploy.AppState, error) {
 	}
 	app, err := find(c.Fleet, cluster, string(cmd.Args.App))
 	return app, commands(err, func(app string) string {
-		return strings.Replace(cmd.Text, string(cmd.Args.App), app, 1)
+		verb, rest, _ := strings.Cut(cmd.Text, " ") // the app is what comes first after it
+		return verb + " " + strings.Replace(rest, string(cmd.Args.App), app, 1)
 	})
 }

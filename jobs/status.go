@@ -43,7 +43,10 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 		}
 		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created)) + " ago"})
 	}
-	m.Title = count(running, "job") + " under way"
+	m.Title = "Nothing is under way"
+	if running > 0 {
+		m.Title = count(running, "job") + " under way"
+	}
 	if len(t.Rows) == 0 {
 		m.Lines = append(m.Lines, "Nothing has been asked for yet.")
 		return m, nil
@@ -75,7 +78,9 @@ func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
 func stateOf(j *job.Job) string {
 	switch {
 	case j.Ended():
-		return string(j.Outcome)
+		return ending(j.Outcome)
+	case j.Step == stepFollow:
+		return "rolling out"
 	case j.Step != "":
 		return string(j.Step)
 	case j.Attempts > 0:

@@ -28,6 +28,7 @@ import (
 type Grammar struct {
 	commands []command
 	verbs    []string
+	offered  []string // the verbs that are not unlisted
 	clusters []string
 	literals []string // of all forms, each once
 }
@@ -65,6 +66,9 @@ func New(commands []chat.Syntax, clusters []string) (*Grammar, error) {
 		}
 		c.literals = slices.Sorted(maps.Keys(c.reserved))
 		g.commands, g.verbs = append(g.commands, c), append(g.verbs, string(s.Verb))
+		if !s.Unlisted {
+			g.offered = append(g.offered, string(s.Verb))
+		}
 	}
 	slices.Sort(g.literals)
 	return g, nil
@@ -128,15 +132,21 @@ func (g *Grammar) explain(text string, m *miss) error {
 		if e.Help == "" {
 			e.Help = usage
 		} else {
-			e.Help += "; " + usage
+			e.Help += "\n" + usage
 		}
 	} else {
-		e.Help = "the commands are " + list(g.verbs)
+		e.Help = "the commands are " + list(g.offered)
 	}
 	return e.WithChoices(g.repair(text)...)
 }
 
-func (g *Grammar) verbNear(word string) []string { return near.Names(word, g.verbs, 3) }
+// Changes reports whether a text is a command that changes something.
+func (g *Grammar) Changes(text string) bool {
+	verb, _, miss := g.parse(text)
+	return miss == nil && slices.ContainsFunc(g.commands, func(c command) bool { return c.syntax.Verb == verb && c.syntax.Changes })
+}
+
+func (g *Grammar) verbNear(word string) []string { return near.Names(word, g.offered, 3) }
 
 func (g *Grammar) clusterNear(word string) []string { return near.Names(word, g.clusters, 3) }
 

@@ -39,11 +39,13 @@ const (
 // Error is an error with a kind and words for a person.
 type Error struct {
 	Kind Kind
-	// Says is one sentence that names what went wrong: the first line of the
-	// answer. Help, if any, says what would work. Both are shown to people.
+	// Says is one short sentence that names what went wrong: the first line of
+	// the answer. Help, if any, says what would work, a sentence a line. Both are
+	// shown to people, who read them with capitals and full stops.
 	Says string
 	Help string
-	// Choices are complete things to write instead, at most a handful.
+	// Choices are complete commands to write instead, at most a handful. They
+	// are shown as such and can be pressed.
 	Choices []string
 	// Err is the cause, for the log. It may be nil.
 	Err error
