@@ -16,7 +16,7 @@ import (
 var diffSyntax = chat.Syntax{
 	Verb:    "diff",
 	Form:    "<cluster> [<other>] [<glob>]",
-	Summary: "compare a cluster with another one, or with all others: only what differs",
+	Summary: "show what differs between a cluster and another one, or all others",
 	Details: []string{
 		"Compared are version, chart, replicas and further images; and what exists on one side alone.",
 		"Versions are ordered as semantic versions where both are.",
@@ -69,7 +69,7 @@ func (d diff) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 	if len(apps) != 1 {
 		verb = "differ"
 	}
-	m.Title = fmt.Sprintf("%s %s between %s and %s", count(len(apps), "app"), verb, left, spoken(names))
+	m.Title = fmt.Sprintf("%s %s between %s", count(len(apps), "app"), verb, spoken(append([]string{string(left)}, names...)))
 	m.Footer = explained(signs, left, shorten(m.Table, count(len(rows), "difference"), fmt.Sprintf("`diff %s %s pod*` names fewer", left, others[0])))
 	return m, nil
 }
@@ -79,11 +79,14 @@ func (d diff) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 func explained(signs map[string]bool, left deploy.Cluster, more string) string {
 	var out []string
 	for _, s := range []struct{ sign, means string }{
-		{signNewer, "newer than on " + string(left)}, {signOlder, "older"}, {signDiffers, "of no known order"}, {signSame, "the same"},
+		{signNewer, "newer"}, {signOlder, "older"}, {signDiffers, "another"}, {signSame, "the same"},
 	} {
 		if signs[s.sign] {
 			out = append(out, s.sign+" "+s.means)
 		}
+	}
+	if len(out) > 0 {
+		out = []string{"Seen from " + string(left) + ": " + strings.Join(out, ", ")}
 	}
 	if more != "" {
 		out = append(out, more)
@@ -169,19 +172,33 @@ func compare(left []deploy.AppState, others [][]deploy.AppState) []difference {
 // fact is one thing to compare of an app, as it is shown.
 type fact struct {
 	what, shown string
-	// version gives an order; of an image it is set where that is the app's own
-	// version, and repository then is what is left to compare.
-	version    deploy.Version
+	version     deploy.Version // gives an order; may be empty
+	// repository is an image's; own is true where the image is the one whose
+	// version is the app's.
 	repository string
+	own        bool
 }
 
-// equal reports whether two facts say the same. Images whose versions differ
-// are not told again for that.
+// equal reports whether two facts say the same. Versions that differ are not
+// told again of the image from which they are.
 func (f fact) equal(g fact) bool {
-	if f.repository != "" && g.repository != "" && f.version != g.version {
+	if f.own && g.own && f.version != g.version {
 		return f.repository == g.repository
 	}
 	return f.shown == g.shown
+}
+
+// brief shows images of one repository by their versions alone. They must
+// differ in these, or else nothing would be seen.
+func brief(facts []fact) []fact {
+	out := slices.Clone(facts)
+	for i, f := range facts {
+		if f.repository == "" || f.repository != facts[0].repository || i > 0 && f.version == facts[0].version && f.shown != facts[0].shown {
+			return facts
+		}
+		out[i].shown = shortVersion(f.version)
+	}
+	return out
 }
 
 // facts are what is compared of an app.
@@ -198,11 +215,10 @@ func facts(a deploy.AppState, here bool) []fact {
 		out[1].shown += " " + string(a.ChartVersion)
 	}
 	for _, i := range a.Images {
-		f := fact{what: "image of " + i.Container, shown: i.String()}
-		if a.Field != deploy.FieldChart && i.Version() == a.Version {
-			f.version, f.repository = a.Version, i.Repository
-		}
-		out = append(out, f)
+		out = append(out, fact{
+			what: "image of " + i.Container, shown: i.String(), version: i.Version(), repository: i.Repository,
+			own: a.Field != deploy.FieldChart && i.Version() == a.Version,
+		})
 	}
 	return out
 }
@@ -220,28 +236,39 @@ func differing(app deploy.App, left []fact, others [][]fact) []difference {
 	}
 	var out []difference
 	for _, what := range whats {
-		l := among(left, what)
-		row, same := difference{app: app, what: what, left: l.shown}, true
-		for _, side := range others {
-			r := among(side, what)
-			cell := r.shown
-			switch {
-			case what != "version" && (side[0].shown == absent || left[0].shown == absent):
-				row.right = append(row.right, "")
-				continue
-			case l.equal(r):
-				row.right = append(row.right, signSame)
-				continue
-			case l.version != "" && r.version != "" && r.repository == "":
-				cell = order(l.version, r.version) + " " + cell
-			}
-			row.right, same = append(row.right, cell), false
-		}
-		if !same {
+		if row, same := differingIn(what, left, others); !same {
+			row.app = app
 			out = append(out, row)
 		}
 	}
 	return out
+}
+
+// differingIn is the line about one thing; same is true if there is no need of
+// one.
+func differingIn(what string, left []fact, others [][]fact) (row difference, same bool) {
+	facts := []fact{among(left, what)}
+	for _, side := range others {
+		facts = append(facts, among(side, what))
+	}
+	told := brief(facts)
+	row, same = difference{what: what, left: told[0].shown}, true
+	for i, side := range others {
+		l, r := facts[0], facts[i+1]
+		cell := told[i+1].shown
+		switch {
+		case what != "version" && (side[0].shown == absent || left[0].shown == absent):
+			row.right = append(row.right, "")
+			continue
+		case l.equal(r):
+			row.right = append(row.right, signSame)
+			continue
+		case l.version != "" && r.version != "" && l.repository == r.repository && l.version != r.version:
+			cell = order(l.version, r.version) + " " + cell
+		}
+		row.right, same = append(row.right, cell), false
+	}
+	return row, same
 }
 
 // among finds the fact about something.

@@ -13,6 +13,7 @@ import (
 const (
 	signDiffers = "≠"
 	signStale   = "⚠️"
+	signDigest  = "@"
 )
 
 // signOf is the sign of a health; healthy has none.
@@ -85,6 +86,10 @@ func gridRow(rows []row, states []deploy.ClusterState, name string, signs *legen
 	charts := true
 	for _, r := range rows {
 		cell := plainVersion(r.AppState)
+		if sum, ok := strings.CutPrefix(cell, "sha256:"); ok {
+			cell = signDigest + sum
+			signs.add(signDigest, "digest")
+		}
 		charts = charts && r.Field == deploy.FieldChart
 		if sign := signOf(r.Health); sign != "" {
 			cell += " " + sign

@@ -30,7 +30,7 @@ func (h *help) Answer(_ context.Context, cmd chat.Command) (chat.Message, error)
 			m.Lines = append(m.Lines, "`"+c.Usage()+"` "+c.Summary)
 		}
 	}
-	m.Footer = "help <command> explains one of them"
+	m.Footer = "`help promote` explains one of them"
 	return m, nil
 }
 
@@ -39,7 +39,8 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 	for _, c := range h.commands {
 		if c.Verb == v {
 			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
-			m.Lines = append(m.Lines, "For example: `"+strings.Join(c.Examples, "`, `")+"`")
+			m.Lines = append(m.Lines, "For example:")
+			m.Code = &chat.Code{Text: strings.Join(c.Examples, "\n")}
 			return m, nil
 		}
 		if !c.Unlisted {

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -23,7 +24,7 @@ type history struct{ Options }
 // Answer implements Query.
 func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 	const most = 20
-	t := &chat.Table{Columns: []string{"When (UTC)", "App", "Cluster", "Version", "By", "Outcome"}}
+	t := &chat.Table{Columns: []string{"UTC", "What", "Version", "Outcome", "By"}}
 	called := naming(h.Fleet)
 	more := false
 	err := h.History.All(ctx, func(r deploy.Record) bool {
@@ -71,7 +72,15 @@ func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.Ap
 	if r.Command == "rollback" {
 		outcome = "rollback, " + outcome
 	}
-	return []string{r.At.UTC().Format("2006-01-02 15:04"), called(r.Target.App), string(r.Target.Cluster), version, by, outcome}
+	return []string{h.day(r.At), called(r.Target.App) + " on " + string(r.Target.Cluster), version, outcome, by}
+}
+
+// day is a time as short as it is clear.
+func (h history) day(t time.Time) string {
+	if t = t.UTC(); t.Year() != h.Now().UTC().Year() {
+		return t.Format("2006-01-02 15:04")
+	}
+	return t.Format("01-02 15:04")
 }
 
 func ofWhat(a chat.Args) string {

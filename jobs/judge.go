@@ -191,7 +191,7 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	if behind.Paused {
 		return told(waiting, fmt.Sprintf("%s is paused: resume its rollout, or nothing will happen", behind.Ref), rollingOut)
 	}
-	return withProblems(told(waiting, fmt.Sprintf("%d of %d new pods are ready", ready, desired), rollingOut), o)
+	return withProblems(told(waiting, readiness(ready, desired, "new pod"), rollingOut), o)
 }
 
 // newReady is how many pods of the newest template are ready at the least: a

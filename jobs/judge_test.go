@@ -61,7 +61,7 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		"old pods still there":     {edit: func(o *deploy.Observation) { o.Workloads[0].Total = 3 }, want: waiting},
 		"the one old pod is ready, the new one is not": {edit: func(o *deploy.Observation) {
 			o.Workloads[0] = deploy.WorkloadState{Observed: true, Desired: 1, Updated: 1, Ready: 1, Available: 1, Total: 2}
-		}, want: waiting, reason: "0 of 1 new pods"},
+		}, want: waiting, reason: "0 of 1 new pod is ready"},
 		"old pods ready, new ones none": {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0 }, want: waiting, reason: "0 of 2"},
 		"second workload behind":        {edit: func(o *deploy.Observation) { w := complete(); w.Updated = 1; o.Workloads = append(o.Workloads, w) }, want: waiting},
 		"paused":                        {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0; o.Workloads[0].Paused = true }, want: waiting, reason: "paused"},

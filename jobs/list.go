@@ -18,7 +18,7 @@ import (
 var listSyntax = chat.Syntax{
 	Verb:    "list",
 	Form:    "[<glob>] [on <cluster>] [in <namespace>]",
-	Summary: "show what runs where: the versions side by side, or all about one cluster or app",
+	Summary: "show which versions run where, or all about one cluster or app",
 	Details: []string{
 		"The pattern knows `*`, `?` and `[a-z]` and is matched against the app's name, or against `namespace/name` if it has a slash.",
 		"Apps whose versions differ between clusters come first and are marked.",
@@ -143,7 +143,7 @@ func plainVersion(a deploy.AppState) string {
 
 func shortVersion(v deploy.Version) string {
 	if sum, ok := strings.CutPrefix(string(v), "sha256:"); ok {
-		return "sha256:" + sum[:min(12, len(sum))]
+		return "sha256:" + sum[:min(7, len(sum))] // as commits are shortened
 	}
 	return string(v)
 }
@@ -231,10 +231,14 @@ func instead(a chat.Args, f Fleet) []string {
 	for _, s := range f.Clusters() {
 		known = append(known, f.Apps(s.Name)...)
 	}
-	if similar := near.Names(glob, names(known, false), 3); len(similar) > 0 {
-		return []string{fmt.Sprintf("Did you mean %s?", quoted(similar))}
+	similar := near.Names(glob, names(known, false), 3)
+	for i, name := range similar {
+		similar[i] = "list " + name
 	}
-	return nil
+	if len(similar) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Did you mean %s?", quoted(similar))}
 }
 
 func count(n int, noun string) string {

@@ -12,7 +12,8 @@ import (
 // be looked up, and what it means. The kubelet's own words, which bury that, are
 // for whoever reads on: raw.
 func cause(p deploy.Problem) string {
-	reason, means := p.Reason, ""
+	var means string
+	reason := p.Reason
 	switch reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull", "InvalidImageName":
 		means = pullFailure(p)

@@ -43,7 +43,9 @@ func (p *progress) message() chat.Message {
 				s.State = chat.StepRunning
 			}
 		}
-		m.Steps = append(m.Steps, s)
+		if !p.done || s.State != chat.StepSkipped { // what never came is not told in the end
+			m.Steps = append(m.Steps, s)
+		}
 	}
 	return m
 }
@@ -97,7 +99,7 @@ func (p *progress) arrived(o deploy.Observation) {
 	for _, w := range o.Workloads {
 		ready, desired = ready+w.Ready, desired+w.Desired
 	}
-	p.set(3, chat.StepDone, fmt.Sprintf("%d of %d pods are ready", ready, desired))
+	p.set(3, chat.StepDone, readiness(ready, desired, "pod"))
 	p.done, p.tone = true, chat.Done
 }
 

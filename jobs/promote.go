@@ -13,7 +13,7 @@ import (
 var promoteSyntax = chat.Syntax{
 	Verb:    "promote",
 	Form:    "<app>@<version> [<field>] to <cluster>",
-	Summary: "commit a version of an app for one cluster and follow it until it is healthy there",
+	Summary: "commit a version for one cluster and follow it until it is healthy there",
 	Details: []string{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
 		"Where an app has both a chart version and an image tag in Git, say which is meant: `promote podinfo@6.5.4 image to prod`.",

@@ -88,9 +88,9 @@ func TestList(t *testing.T) {
 		{chat.Args{}, "6 apps on 3 clusters, 2 with different versions", "App | dev | stage | prod ⚠️", `≠ nginx (chart) |  | 17.0.0 | 7.0.0
 ≠ podinfo | 6.6.0 | 6.5.4 ❌ | 6.5.10
 only-stage |  | 1 | 
-sealed |  |  | sha256:0123456789ab
+sealed |  |  | @0123456
 a/worker | 1.0.0 |  | 
-b/worker | 2.0.0 |  | `, "≠ versions differ · ⚠️ last seen · ❌ degraded", 1},
+b/worker | 2.0.0 |  | `, "≠ versions differ · ⚠️ last seen · ❌ degraded · @ digest", 1},
 		{chat.Args{Glob: "podinfo"}, "podinfo on 3 clusters", "Cluster | Version | Ready | Health | Age", `dev | 6.6.0 | 2/2 | healthy | 3 d
 stage | 6.5.4 | 1/2 | degraded: 1 pod crashes | 3 d
 prod | 6.5.10 | 2/4 | stale | 3 d`, "", 1},
@@ -114,7 +114,7 @@ podinfo | 6.5.4 | 1/2 | degraded: 1 pod crashes | 3 d`, "", 0},
 	if _, err := ask(t, fleet(), "list", chat.Args{Glob: "[a"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a broken pattern: %v", err)
 	}
-	for glob, want := range map[chat.Word]string{"stage": "There is a cluster of that name: `list on stage`.", "podinf": "Did you mean `podinfo`?"} {
+	for glob, want := range map[chat.Word]string{"stage": "There is a cluster of that name: `list on stage`.", "podinf": "Did you mean `list podinfo`?"} {
 		if m, _ := ask(t, fleet(), "list", chat.Args{Glob: glob}); m.Table != nil || m.Lines[len(m.Lines)-1] != want {
 			t.Errorf("list %s: %q", glob, m.Lines)
 		}
@@ -153,13 +153,13 @@ func TestDiff(t *testing.T) {
 		title, head, rows, footer string
 	}{
 		{chat.Args{Cluster: "stage", Other: "prod"}, "4 apps differ between stage and prod", "App | What | stage | prod", `nginx | version | 17.0.0 (chart) | ← 7.0.0 (chart)
-nginx | image of nginx | r/nginx:17.0.0 | r/nginx:7.0.0
+nginx | image of nginx | 17.0.0 | ← 7.0.0
 only-stage | version | 1 | absent
 podinfo | version | 6.5.4 | → 6.5.10
 podinfo | replicas | 2 | 4
-sealed | version | absent | sha256:0123456789ab`, "→ newer than on stage · ← older"},
-		{chat.Args{Cluster: "stage", Glob: "podinfo"}, "1 app differs between stage and dev and prod", "App | What | stage | dev | prod", `podinfo | version | 6.5.4 | → 6.6.0 | → 6.5.10
-podinfo | replicas | 2 | = | 4`, "→ newer than on stage · = the same"},
+sealed | version | absent | sha256:0123456`, "Seen from stage: → newer, ← older"},
+		{chat.Args{Cluster: "stage", Glob: "podinfo"}, "1 app differs between stage, dev and prod", "App | What | stage | dev | prod", `podinfo | version | 6.5.4 | → 6.6.0 | → 6.5.10
+podinfo | replicas | 2 | = | 4`, "Seen from stage: → newer, = the same"},
 		{chat.Args{Cluster: "dev", Other: "stage", Glob: "nothing*"}, "No app matches `nothing*` on dev and stage", "", "", ""},
 	} {
 		m, err := ask(t, fleet(), "diff", c.args)
@@ -201,7 +201,7 @@ func TestCompare(t *testing.T) {
 		"a further image": {
 			at("1", with(own("1", ""), proxy("1.30"))),
 			[][]deploy.AppState{at("2", with(own("2", ""), proxy("1.31")))},
-			"version 1 [→ 2], image of proxy envoy:1.30 [envoy:1.31]",
+			"version 1 [→ 2], image of proxy 1.30 [→ 1.31]",
 		},
 		"one image less":               {at("1", with(own("1", ""), proxy("1.30"))), [][]deploy.AppState{at("1", with(own("1", "")))}, "image of proxy envoy:1.30 [none]"},
 		"the digests of two versions":  {at("1", with(own("1", "sha256:a"))), [][]deploy.AppState{at("2", with(own("2", "sha256:b")))}, "version 1 [→ 2]"},
@@ -282,12 +282,15 @@ func TestStatusAndHistory(t *testing.T) {
 		{Command: "rollback", From: "6.5.4", Version: "6.5.3", Healthy: true, Outcome: "done"},
 	} {
 		r.Target, r.At, r.Job, r.By = target, noon.Add(time.Duration(i)*time.Minute), fmt.Sprint(i), "U1"
+		if i < 2 {
+			r.At = r.At.AddDate(-1, 0, 0)
+		}
 		if err := b.history.Append(t.Context(), &r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := `2026-03-01 12:02 | podinfo | prod | 6.5.4 → 6.5.3 | Ada | rollback, healthy
-2026-03-01 12:01 | podinfo | prod | 6.5.3 → 6.5.4 | Ada | failed`
+	want := `03-01 12:02 | podinfo on prod | 6.5.4 → 6.5.3 | rollback, healthy | Ada
+2025-03-01 12:01 | podinfo on prod | 6.5.3 → 6.5.4 | failed | Ada`
 	if m := answer("history", chat.Args{App: "apps/podinfo", Cluster: "prod"}); rows(m) != want {
 		t.Errorf("history:\n%s", rows(m))
 	}
@@ -304,7 +307,7 @@ func TestStatusAndHistory(t *testing.T) {
 	if _, err := jobs.Create(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
-	if m := answer("status", chat.Args{}); m.Title != "1 job under way" || rows(m) != string(j.ID)+" | Promote it | rolling out | 60 s ago" {
+	if m := answer("status", chat.Args{}); m.Title != "1 job under way" || rows(m) != string(j.ID)+" | Promote it | rolling out | 60 s" {
 		t.Errorf("status: %s\n%s", m.Title, rows(m))
 	}
 	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote `it`: rolling out" || len(m.Fields) != 3 {

@@ -15,7 +15,7 @@ import (
 var rollbackSyntax = chat.Syntax{
 	Verb:    "rollback",
 	Form:    "<app> on <cluster> [to <version>]",
-	Summary: "commit the last version that was seen healthy on a cluster, or a named one of them",
+	Summary: "go back to the last version that was seen healthy there, or to a named one",
 	Details: []string{
 		"Only the version goes back: later changes to other things stay.",
 		"ferry remembers a version as healthy when it saw it healthy on that cluster, before or after a promotion.",

@@ -13,7 +13,7 @@ import (
 var statusSyntax = chat.Syntax{
 	Verb:     "status",
 	Form:     "[<job>]",
-	Summary:  "show the jobs that run and the latest that ended, or one of them",
+	Summary:  "show what is under way and what ended lately, or one job",
 	Details:  []string{"Without a job it also says which clusters do not answer."},
 	Examples: []string{"status", "status k3f9q"},
 }
@@ -36,12 +36,12 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	for _, c := range s.Fleet.Clusters() {
 		m.Lines = append(m.Lines, staleness(c, now)...)
 	}
-	t := &chat.Table{Columns: []string{"Job", "What", "State", "Asked"}}
+	t := &chat.Table{Columns: []string{"Job", "What", "State", "Ago"}}
 	for _, j := range jobs {
 		if !j.Ended() {
 			running++
 		}
-		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created)) + " ago"})
+		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created))})
 	}
 	m.Title = "Nothing is under way"
 	if running > 0 {

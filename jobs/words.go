@@ -69,6 +69,15 @@ func capital(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
+// readiness counts what is ready of so many.
+func readiness(ready, of int32, noun string) string {
+	verb := "are"
+	if of == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%d of %s %s ready", ready, count(int(of), noun), verb)
+}
+
 // short is the part of a SHA that people read.
 func short(sha string) string { return sha[:min(7, len(sha))] }
 

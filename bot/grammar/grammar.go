@@ -126,18 +126,14 @@ func (g *Grammar) unknownVerb(head string) string {
 // explain makes the answer: what was wrong, how it is written, what may have
 // been meant.
 func (g *Grammar) explain(text string, m *miss) error {
-	e := fault.New(fault.Invalid, m.says, m.help)
-	if m.cmd != nil {
-		usage := "write " + quote(m.cmd.syntax.Usage())
-		if e.Help == "" {
-			e.Help = usage
-		} else {
-			e.Help += "\n" + usage
-		}
-	} else {
+	e := fault.New(fault.Invalid, m.says, m.help).WithChoices(g.repair(text)...)
+	switch {
+	case m.cmd == nil:
 		e.Help = "the commands are " + list(g.offered)
+	case len(e.Choices) == 0: // a command that works says more than how one is written
+		e.Help = strings.TrimSpace(e.Help + "\nwrite " + quote(m.cmd.syntax.Usage()))
 	}
-	return e.WithChoices(g.repair(text)...)
+	return e
 }
 
 // Changes reports whether a text is a command that changes something.

@@ -98,7 +98,7 @@ func (g *Grammar) neighbours(c candidate, spellings map[spelling][]string) []can
 			}
 			add(costSpelling, head, []string{other}, tail)
 		}
-		if i+1 < len(w) {
+		if i+1 < len(w) && !slices.Contains(g.literals, word) && !slices.Contains(g.literals, w[i+1]) {
 			add(costSpelling, head, []string{strings.TrimSuffix(word, "@") + "@" + strings.TrimPrefix(w[i+1], "@")}, w[i+2:])
 		}
 		if len(w) > 1 {

@@ -44,7 +44,7 @@ func Error(err error) chat.Message {
 
 // longest is how many characters a title may have before what follows its colon
 // becomes a line of its own.
-const longest = 90
+const longest = 60
 
 // headline splits what is too long for a title.
 func headline(says string) (title, rest string) {
