@@ -22,6 +22,7 @@ var listSyntax = chat.Syntax{
 	Details: []string{
 		"The pattern knows `*`, `?` and `[a-z]` and is matched against the app's name, or against `namespace/name` if it has a slash.",
 		"Apps whose versions differ between clusters come first and are marked.",
+		"The version of a Helm release is its chart's, unless the chart is a mere library or lies in Git: then it is the image's.",
 		"A cluster that does not answer is shown as it was last seen, and for how long that has been.",
 	},
 	Examples: []string{"list", "list podinfo", "list pod* on prod", "list on stage in backend"},

@@ -44,8 +44,8 @@ type Error struct {
 	// shown to people, who read them with capitals and full stops.
 	Says string
 	Help string
-	// Choices are complete commands to write instead, at most a handful. They
-	// are shown as such and can be pressed.
+	// Choices are complete things to write instead, at most a handful: in a
+	// chat commands, which are shown as such and can be pressed.
 	Choices []string
 	// Err is the cause, for the log. It may be nil.
 	Err error
