@@ -303,14 +303,14 @@ func TestStatusAndHistory(t *testing.T) {
 	jobs := b.options.Rows.(interface {
 		Create(ctx context.Context, j *job.Job) (bool, error)
 	})
-	j := &job.Job{Key: "k", Title: "Promote `it`", Created: noon.Add(-time.Minute), Updated: noon, Attempts: 2, Step: stepFollow}
+	j := &job.Job{Key: "k", Title: "Promote `it`", Created: noon.Add(-time.Minute), Updated: noon, Attempts: 2, Step: stepFollow, Note: "podinfo waits"}
 	if _, err := jobs.Create(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
 	if m := answer("status", chat.Args{}); m.Title != "1 job under way" || rows(m) != string(j.ID)+" | Promote it | rolling out | 60 s" {
 		t.Errorf("status: %s\n%s", m.Title, rows(m))
 	}
-	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote `it`: rolling out" || len(m.Fields) != 3 {
+	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote `it`: rolling out" || len(m.Fields) != 3 || m.Lines[0] != "podinfo waits." {
 		t.Errorf("status of one: %+v", m)
 	}
 	// One outcome has one word, in history and status.

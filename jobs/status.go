@@ -62,7 +62,7 @@ func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
 	}
 	m := chat.Message{Tone: chat.Info, Title: fmt.Sprintf("%s: %s", j.Title, stateOf(j))}
 	if j.Note != "" {
-		m.Lines = []string{sentence(j.Note)}
+		m.Lines = []string{strings.TrimSuffix(j.Note, ".") + "."} // it may begin with a name
 	}
 	m.Fields = []chat.Field{{Name: "Job", Value: string(j.ID)}, {Name: "Asked", Value: j.Created.UTC().Format(time.DateTime) + " UTC"}}
 	if j.Ended() {

@@ -136,9 +136,13 @@ func Tone(kind fault.Kind) chat.Tone {
 	}
 }
 
-// sentence is a line with a capital letter and a full stop.
+// sentence is a line with a capital letter and a full stop. Lines of help are
+// written to begin with a word, not with a name; ferry's own keeps its case.
 func sentence(s string) string {
-	s = capital(s)
+	first, _, _ := strings.Cut(s, " ")
+	if word := strings.TrimRight(first, ",:;."); word != "ferry" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == "" {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
 	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, ":") {
 		return s
 	}
@@ -160,5 +164,4 @@ func capital(s string) string {
 // with a name.
 const openers = "a an the that this there these they it its you your he she somebody nobody something nothing no not none neither both " +
 	"two three several some many all every each only another one at by for from in of on to with without within before after while when if since until because " +
-	"only seen changing allow compare leave mend pin run whoever " +
 	"ask add check did choose give is look make name pass push read send set take tell try type use wait was what who write cannot could"

@@ -29,6 +29,24 @@ func TestFaultsAreToldInTheirOwnWords(t *testing.T) {
 	}
 }
 
+func TestSentences(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"say which one is meant":   "Say which one is meant.",
+		"ferry goes on trying":     "ferry goes on trying.",
+		"prod-eu does not answer":  "prod-eu does not answer.",
+		"`list` shows them":        "`list` shows them.",
+		"GitHub has trouble":       "GitHub has trouble.",
+		"was it meant so?":         "Was it meant so?",
+		"for example, ask again …": "For example, ask again …",
+		"äpfel":                    "äpfel.",
+	} {
+		if got := sentence(in); got != want {
+			t.Errorf("%q reads %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestTitlesAreShortAndLinesAreSentences(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 60)
