@@ -53,7 +53,7 @@ before(async () => {
   await until('a connected ferry', async () => (await (await fetch(`${url}/playground/state`)).json()).ferry === 'running');
   profile = await mkdtemp(join(tmpdir(), 'demo-'));
   browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS, viewport: { width: 1280, height: 800 }, colorScheme: 'light',
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS, viewport: { width: 1280, height: 860 }, colorScheme: 'light',
   });
   page = browser.pages()[0] || await browser.newPage();
   page.setDefaultTimeout(60000);
