@@ -391,6 +391,20 @@ func TestAlreadyThere(t *testing.T) {
 	})
 }
 
+// TestAfterTheCommitNobodySaysThatNothingWasChanged has a branch that cannot be
+// read any more.
+func TestAfterTheCommitNobodySaysThatNothingWasChanged(t *testing.T) {
+	lost := fault.New(fault.NotFound, "the branch is gone", "")
+	r := &change{}
+	if e, _ := errors.AsType[*fault.Error](r.unchanged(lost)); e.Help != "nothing was changed" {
+		t.Errorf("before the commit: %q", e.Help)
+	}
+	r.row.Commit.SHA = "c0ffee"
+	if e, _ := errors.AsType[*fault.Error](r.unchanged(lost)); e.Help != "" {
+		t.Errorf("after it: %q", e.Help)
+	}
+}
+
 func TestARefusedPlanChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -146,6 +146,27 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 	}
 }
 
+// TestWhatOnlyTakesItsTimeIsNoTrouble keeps a container that starts from making
+// an earlier stumble of another one a failure.
+func TestWhatOnlyTakesItsTimeIsNoTrouble(t *testing.T) {
+	starts := deploy.Problem{Pod: "a", Container: "app", Reason: deploy.NotReady, Current: true}
+	stumbles := deploy.Problem{Pod: "b", Container: "app", Reason: "ErrImagePull", Current: true}
+	for _, c := range []struct {
+		problems []deploy.Problem
+		cause    string
+		troubled bool
+	}{
+		{nil, "", false},
+		{[]deploy.Problem{starts}, "its probes do not pass", false},
+		{[]deploy.Problem{starts, stumbles}, "ErrImagePull", true},
+	} {
+		j := withProblems(told(waiting, "x", rollingOut), deploy.Observation{Problems: c.problems})
+		if !strings.Contains(j.cause, c.cause) || j.troubled != c.troubled || j.verdict != waiting {
+			t.Errorf("%+v: %+v", c.problems, j)
+		}
+	}
+}
+
 func TestPick(t *testing.T) {
 	rec := func(command string, v deploy.Version, healthy bool) deploy.Record {
 		return deploy.Record{Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}

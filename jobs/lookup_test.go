@@ -66,6 +66,26 @@ func TestAChoiceReplacesTheAppAlone(t *testing.T) {
 	}
 }
 
+func TestRunsTheVersionOfTheField(t *testing.T) {
+	library := deploy.AppState{Version: "4.0.9", Field: deploy.FieldImage, Chart: "app-template", ChartVersion: "3.5.1+0af", Images: []deploy.Image{{Tag: "4.0.9"}}}
+	plain := deploy.AppState{Version: "4.0.9", Field: deploy.FieldImage, Images: []deploy.Image{{Tag: "4.0.9"}}}
+	for _, c := range []struct {
+		app   deploy.AppState
+		field deploy.FieldKind
+		v     deploy.Version
+		want  bool
+	}{
+		{library, deploy.FieldChart, "3.5.1", true},
+		{library, deploy.FieldChart, "4.0.9", false},
+		{library, deploy.FieldImage, "4.0.9", true},
+		{plain, deploy.FieldChart, "", false},
+	} {
+		if got := runs(c.app, c.field, c.v); got != c.want {
+			t.Errorf("%s %s on %+v: %v", c.field, c.v, c.app, got)
+		}
+	}
+}
+
 // TestAppsAreCalledOneWay covers what list, diff and history share.
 func TestAppsAreCalledOneWay(t *testing.T) {
 	called := naming(fleet())

@@ -61,6 +61,21 @@ func TestCausesComeFirstAndInWords(t *testing.T) {
 	}
 }
 
+func TestTheCommitIsNotNamedTwice(t *testing.T) {
+	t.Parallel()
+	ours := deploy.Commit{SHA: "c0ffee0011223344"}
+	for revision, want := range map[string]string{
+		"main@sha1:c0ffee0011223344": "it",
+		"main@sha1:0123456789abcdef": "`main@0123456`",
+		"0123456789abcdef":           "`0123456`",
+		"c0ffee0011223344":           "it",
+	} {
+		if got := applied(revision, ours); got != want {
+			t.Errorf("Flux applied %s, want %s of %s", got, want, revision)
+		}
+	}
+}
+
 func TestTheKubeletsOwnWordsStandBelow(t *testing.T) {
 	t.Parallel()
 	p := deploy.Problem{Pod: "web-1", Container: "web", Reason: "Error", Message: "exit code 2:\n  panic"}

@@ -141,7 +141,14 @@ func TestManyAppsAreCutWithACount(t *testing.T) {
 	if want := "the first 60 of 200 apps; `list on dev` or `list pod*` shows others"; !strings.HasSuffix(m.Footer, want) {
 		t.Errorf("footer %q, want %q", m.Footer, want)
 	}
-	m, _ = ask(t, w, "list", chat.Args{Cluster: "dev"})
+	long := strings.Repeat("x", 300)
+	for i := range w.apps["dev"] {
+		w.apps["dev"][i].Version = deploy.Version(long)
+	}
+	if m, _ := ask(t, w, "list", chat.Args{Cluster: "dev"}); !strings.HasPrefix(m.Footer, "the first 23 of 200 apps; ") || len(m.Table.Rows) != 23 {
+		t.Errorf("long rows: %d of them, footer %q", len(m.Table.Rows), m.Footer)
+	}
+	m, _ = ask(t, w, "list", chat.Args{Cluster: "stage"})
 	if !strings.HasPrefix(m.Footer, "the first 60 of 200 apps; ") || len(m.Table.Rows) != 60 {
 		t.Errorf("%d rows, footer %q", len(m.Table.Rows), m.Footer)
 	}

@@ -72,6 +72,17 @@ func TestReleaseVersions(t *testing.T) {
 	}
 }
 
+// TestALibraryChartsAppIsItsImages gathers an app from its records.
+func TestALibraryChartsAppIsItsImages(t *testing.T) {
+	s, name := newStore(), key{"media", "sonarr"}
+	s.releases[name] = &release{key: name, targetNamespace: "media", chart: "app-template", version: "3.5.1"}
+	s.workloads[name] = &workload{kind: "Deployment", key: name, release: name, images: []deploy.Image{{Container: "app", Repository: "r/sonarr", Tag: "4.0.9"}}}
+	all := gather(s, "prod", nil)
+	if len(all) != 1 || all[0].Version != "4.0.9" || all[0].Field != deploy.FieldImage || all[0].Chart != "app-template" || all[0].ChartVersion != "3.5.1" {
+		t.Errorf("apps are %+v", all)
+	}
+}
+
 func TestRunningContainersThatAreNotReady(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"ready":false,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}`:         deploy.NotReady,
