@@ -39,6 +39,9 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 	for _, c := range h.commands {
 		if c.Verb == v {
 			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
+			if c.Unlisted {
+				m.Lines = append(m.Lines, "Nothing that could do it is installed here.")
+			}
 			m.Lines = append(m.Lines, "For example:")
 			m.Code = &chat.Code{Text: strings.Join(c.Examples, "\n")}
 			return m, nil

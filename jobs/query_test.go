@@ -258,6 +258,9 @@ func TestHelpExplainsEveryCommand(t *testing.T) {
 		if err != nil || !strings.Contains(one.Title, string(s.Verb)) || len(s.Examples) == 0 {
 			t.Errorf("help %s: %+v, %v", s.Verb, one, err)
 		}
+		if says := strings.Contains(strings.Join(one.Lines, "\n"), "is installed here"); says != (s.Verb == "kubectl") {
+			t.Errorf("help %s says that nothing can do it: %v", s.Verb, says)
+		}
 	}
 	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster" {
 		t.Errorf("usage = %q", got)
