@@ -94,21 +94,26 @@ func (a addresses) image(repository string) (place, error) {
 	return p, nil
 }
 
-// chart returns where the index of a chart repository is asked for.
-func (a addresses) chart(repository string) (*url.URL, error) {
-	at := strings.TrimSuffix(repository, "/")
+// chart returns where the index of a chart repository is asked for, and what
+// people call the repository. Credentials in its address are not used: they have
+// their own place.
+func (a addresses) chart(repository string) (at *url.URL, shown string, err error) {
+	u, err := url.Parse(strings.TrimSuffix(repository, "/"))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, "", fault.New(fault.Invalid, "that is not the address of a chart repository", "it begins with https:// or oci://")
+	}
+	u.User, shown = nil, words(u)
 	for _, m := range a.charts {
-		if rest, ok := strings.CutPrefix(at, m.from); ok && (rest == "" || rest[0] == '/') {
-			return m.to.JoinPath(rest, "index.yaml"), nil
+		if rest, ok := strings.CutPrefix(shown, m.from); ok && (rest == "" || rest[0] == '/') {
+			return m.to.JoinPath(rest, "index.yaml"), shown, nil
 		}
 	}
-	u, err := url.Parse(at)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fault.Newf(fault.Invalid, "`%s` is not the address of a chart repository", repository).
-			WithHelp("it begins with https:// or oci://")
-	}
-	u.User = nil // credentials have their own place
-	return u.JoinPath("index.yaml"), nil
+	return u.JoinPath("index.yaml"), shown, nil
+}
+
+// words are an address without what may be secret in it.
+func words(u *url.URL) string {
+	return strings.TrimSuffix((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String(), "/")
 }
 
 // mayPlain reports whether requests to a host may go unencrypted.

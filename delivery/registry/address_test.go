@@ -40,15 +40,17 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]string{
-		"https://charts.example/team":      "http://127.0.0.1:5000/charts/index.yaml",
-		"https://charts.example/team/":     "http://127.0.0.1:5000/charts/index.yaml",
-		"https://charts.example/team/two":  "http://127.0.0.1:5000/charts/two/index.yaml",
-		"https://charts.example/team/one":  "https://one.example/index.yaml",
-		"https://charts.example/teams":     "https://charts.example/teams/index.yaml",
-		"https://me:word@other.example/x/": "https://other.example/x/index.yaml",
+		"https://charts.example/team":     "http://127.0.0.1:5000/charts/index.yaml",
+		"https://charts.example/team/":    "http://127.0.0.1:5000/charts/index.yaml",
+		"https://charts.example/team/two": "http://127.0.0.1:5000/charts/two/index.yaml",
+		"https://charts.example/team/one": "https://one.example/index.yaml",
+		"https://charts.example/teams":    "https://charts.example/teams/index.yaml",
+		"https://other.example/x/":        "https://other.example/x/index.yaml",
+		"https://other.example/x?secret":  "https://other.example/x/index.yaml?secret",
 	} {
-		if got, err := a.chart(url); err != nil || got.String() != want {
-			t.Errorf("%s is asked for at %s (%v), not at %s", url, got, err, want)
+		got, shown, err := a.chart(strings.Replace(url, "://", "://me:word@", 1))
+		if plain, _, _ := strings.Cut(strings.TrimSuffix(url, "/"), "?"); err != nil || got.String() != want || shown != plain {
+			t.Errorf("%s is asked for at %s as %s (%v), not at %s", url, got, shown, err, want)
 		}
 	}
 }

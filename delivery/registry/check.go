@@ -38,7 +38,7 @@ func (r *Registry) Check(ctx context.Context) []Row {
 		if err != nil {
 			row = failed(row.What, err)
 		} else {
-			row.Detail = fmt.Sprintf("%s lists %d charts", m.to.Redacted(), len(i.charts))
+			row.Detail = fmt.Sprintf("%s lists %d charts", words(m.to), len(i.charts))
 		}
 		rows = append(rows, row)
 	}
@@ -74,14 +74,14 @@ func (r *Registry) checkHost(ctx context.Context, host string) Row {
 		var challenge *transport.Challenge
 		challenge, err = transport.Ping(ctx, reg, r.transport)
 		if err == nil && challenge.Scheme != "" {
-			row.Detail = to.Redacted() + " answers, and wants to know who asks"
+			row.Detail = words(to) + " answers, and wants to know who asks"
 		}
 	}
 	if err != nil {
-		return failed(row.What, r.explain(ctx, err, to.Host, to.Redacted()))
+		return failed(row.What, r.explain(ctx, err, to.Host, words(to)))
 	}
 	if row.Detail == "" {
-		row.Detail = to.Redacted() + " answers"
+		row.Detail = words(to) + " answers"
 	}
 	return row
 }

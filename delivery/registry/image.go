@@ -262,7 +262,7 @@ func (r *Registry) session(ctx context.Context, repo name.Repository) (http.Roun
 	}
 	s, err := transport.NewWithContext(ctx, repo.Registry, who, r.transport, []string{repo.Scope(transport.PullScope)})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // explained by status
+		return nil, err
 	}
 	r.sessions.put(key, s, 1, sessionLife)
 	return s, nil

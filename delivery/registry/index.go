@@ -55,7 +55,7 @@ func (i *index) weight() int {
 // inIndex looks a version up. One that is there stays there, for a while; for
 // one that is not, the index is asked whether it has changed.
 func (r *Registry) inIndex(ctx context.Context, repo Chart, version string) (Found, error) {
-	at, err := r.addresses.chart(repo.URL)
+	at, shown, err := r.addresses.chart(repo.URL)
 	if err != nil {
 		return Found{}, err
 	}
@@ -73,24 +73,24 @@ func (r *Registry) inIndex(ctx context.Context, repo Chart, version string) (Fou
 	case known.has(repo.Name, version):
 		return Found{Exists: true}, nil
 	case len(versions) == 0:
-		return Found{Why: NoRepository, Says: fmt.Sprintf("the chart repository %s has no chart `%s`", repo.URL, repo.Name)}, nil
+		return Found{Why: NoRepository, Says: fmt.Sprintf("the chart repository %s has no chart `%s`", shown, repo.Name)}, nil
 	default:
 		return Found{
 			Why: NoVersion, Near: nearest(version, versions, mostOf),
-			Says: fmt.Sprintf("the chart `%s` in %s has no version `%s`", repo.Name, repo.URL, version),
+			Says: fmt.Sprintf("the chart `%s` in %s has no version `%s`", repo.Name, shown, version),
 		}, nil
 	}
 }
 
 // fetch gets an index, unless it is still the known one, which may be nil.
 func (r *Registry) fetch(ctx context.Context, at *url.URL, known *index) (*index, error) {
-	return together(ctx, &r.flights, at.Redacted(), patience*r.o.Timeout, func(ctx context.Context) (*index, error) {
+	return together(ctx, &r.flights, words(at), patience*r.o.Timeout, func(ctx context.Context) (*index, error) {
 		if err := r.paused(at.Host); err != nil {
 			return nil, err
 		}
 		i, err := r.download(ctx, at, known)
 		if err != nil {
-			return nil, r.explain(ctx, err, at.Host, at.Redacted())
+			return nil, r.explain(ctx, err, at.Host, words(at))
 		}
 		r.indexes.put(at.String(), i, i.weight(), 24*time.Hour)
 		return i, nil
@@ -112,8 +112,11 @@ func (r *Registry) download(ctx context.Context, at *url.URL, known *index) (*in
 	}
 	client := http.Client{Transport: r.o.Transport, CheckRedirect: redirected}
 	resp, err := client.Do(req)
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return nil, e.Err // without the address, which may hold a secret
+	}
 	if err != nil {
-		return nil, err //nolint:wrapcheck // explained
+		return nil, err
 	}
 	defer resp.Body.Close()
 	now := r.o.Clock()

@@ -115,6 +115,23 @@ func TestChartInIndex(t *testing.T) {
 	explained(t, err, fault.Unavailable, "answers with 404 Not Found", "/other/index.yaml")
 }
 
+// TestSecretsInAddresses are not told, whatever happens.
+func TestSecretsInAddresses(t *testing.T) {
+	t.Parallel()
+	h := newHelm(t, podinfoIndex)
+	for _, url := range []string{h.URL + "/charts?hunter2", h.URL + "/other?hunter2", "http://me:hunter2@127.0.0.1:1/charts?hunter2", "https://" + strings.TrimPrefix(h.URL, "http://") + "/charts?hunter2"} {
+		r, _ := made(t, Options{})
+		f, err := r.Chart(t.Context(), Chart{url, "podinfo"}, "9.9.9")
+		text := fmt.Sprint(f, err)
+		if e, ok := err.(*fault.Error); ok {
+			text += e.Help
+		}
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("it tells: %s", text)
+		}
+	}
+}
+
 // TestIndexIsAskedAgain counts what is fetched: nothing for a version that was
 // there, the question whether something changed for one that was not.
 func TestIndexIsAskedAgain(t *testing.T) {

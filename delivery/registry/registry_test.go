@@ -215,7 +215,7 @@ func TestVersionsThatCannotBe(t *testing.T) {
 		}
 	}
 	_, err := r.Chart(t.Context(), Chart{"ftp://charts.example", "app"}, "1.0.0")
-	explained(t, err, fault.Invalid, "is not the address of a chart repository")
+	explained(t, err, fault.Invalid, "is not the address of a chart repository", "https:// or oci://")
 }
 
 // deaf refuses to send anything.
@@ -331,6 +331,20 @@ func TestTagsInPages(t *testing.T) {
 	f, err := r.Image(t.Context(), h.host()+"/team/app", "1.0.9")
 	if err != nil || !slices.Equal(f.Near, []string{"1.0.1", "1.0.0"}) || pages != 2 {
 		t.Errorf("%d pages: %+v %v", pages, f, err)
+	}
+	h.be(func(w http.ResponseWriter, r *http.Request) bool { // the second page fails
+		if r.URL.Query().Get("last") != "" {
+			return answering(http.StatusInternalServerError)(w, r)
+		}
+		w.Header().Set("Link", `</v2/team/app/tags/list?n=1000&last=1.0.0>; rel="next"`)
+		if strings.HasSuffix(r.URL.Path, "/tags/list") {
+			fmt.Fprint(w, `{"tags":["1.0.0"]}`)
+			return true
+		}
+		return false
+	})
+	if f, err := r.Image(t.Context(), h.host()+"/team/app", "1.0.8"); err != nil || !slices.Equal(f.Near, []string{"1.0.0"}) {
+		t.Errorf("after a page that failed: %+v %v", f, err)
 	}
 	pages = 0
 	p, err := r.addresses.image(h.host() + "/team/app")

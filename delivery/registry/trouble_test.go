@@ -166,6 +166,28 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
+// TestStuck has something in the way that does not obey its context.
+func TestStuck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		defer close(never)
+		r, err := New(Options{Transport: deaf{}, Credentials: map[string]Credential{local: {Secret: func(context.Context) (string, error) {
+			<-never
+			return "", errors.New("too late")
+		}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err = r.Image(t.Context(), local+"/team/app", "1.0.0")
+		explained(t, err, fault.Unavailable, "the look-up of "+local+"/team/app 1.0.0 did not end within 5s")
+		if took := time.Since(start); took != 6*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
 // TestTogether has many ask the same while the registry thinks; some leave.
 func TestTogether(t *testing.T) {
 	t.Parallel()
