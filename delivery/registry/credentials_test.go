@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"ferry/internal/fault"
 )
 
@@ -176,6 +178,31 @@ func TestWhereCredentialsStand(t *testing.T) {
 		if err != nil || (got.Username == "me" && got.Password == "word") != c.found {
 			t.Errorf("%s for %s/%s: %v %v", c.key, c.host, c.path, got.Username, err)
 		}
+	}
+}
+
+// TestEmptyCredentials are none: the next wider ones count.
+func TestEmptyCredentials(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(`{"auths":{"ghcr.io/team":{},"ghcr.io":{"auth":"bWU6d29yZA=="}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []Options{
+		{DockerConfig: file},
+		{DockerConfig: "/nowhere", Credentials: map[string]Credential{"ghcr.io": {User: "me", Secret: secret("word")}}},
+	} {
+		who, err := newKeychain(o).find(t.Context(), "ghcr.io", "team/app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := who.Authorization(); err != nil || got.Username != "me" {
+			t.Errorf("%+v %v", got, err)
+		}
+	}
+	k := newKeychain(Options{Credentials: map[string]Credential{"docker.io": {User: "me", Secret: secret("word")}}})
+	if who, err := k.find(t.Context(), "index.docker.io", "library/nginx"); err != nil || who == authn.Anonymous {
+		t.Errorf("Docker Hub by its other name: %v %v", who, err)
 	}
 }
 

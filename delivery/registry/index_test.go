@@ -153,6 +153,7 @@ func TestIndexIsAskedAgain(t *testing.T) {
 		clock.pass(briefly)
 		ask("6.5.4", true, 1, 0)
 		ask("6.6.0", false, 1, 1)
+		ask("6.6.1", false, 1, 1)
 		clock.pass(settled)
 		ask("6.5.4", true, 1, 2)
 		h.set(strings.Replace(podinfoIndex, "6.5.3", "6.6.0", 1), `"two"`, "Fri, 01 May 2026 11:00:00 GMT")

@@ -307,7 +307,7 @@ func TestAnswersAreTheCallers(t *testing.T) {
 // not for ever.
 func TestTagsInPages(t *testing.T) {
 	t.Parallel()
-	h := newHub(t)
+	h, elsewhere := newHub(t), newHub(t)
 	pages := 0
 	h.be(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/tags/list") {
@@ -319,7 +319,7 @@ func TestTagsInPages(t *testing.T) {
 			w.Header().Set("Link", `</v2/team/app/tags/list?n=1000&last=1.0.0>; rel="next"`)
 			fmt.Fprint(w, `{"tags":["1.0.0"]}`)
 		case "1.0.0":
-			w.Header().Set("Link", `<http://elsewhere.example/v2/team/app/tags/list?last=x>; rel="next"`)
+			w.Header().Set("Link", `<`+elsewhere.URL+`/v2/team/app/tags/list?last=x>; rel="next"`)
 			fmt.Fprint(w, `{"tags":["1.0.1"]}`)
 		default:
 			w.Header().Set("Link", `<`+r.URL.String()+`>; rel="next"`)
@@ -329,7 +329,7 @@ func TestTagsInPages(t *testing.T) {
 	})
 	r, _ := made(t, Options{})
 	f, err := r.Image(t.Context(), h.host()+"/team/app", "1.0.9")
-	if err != nil || !slices.Equal(f.Near, []string{"1.0.1", "1.0.0"}) || pages != 2 {
+	if err != nil || !slices.Equal(f.Near, []string{"1.0.1", "1.0.0"}) || pages != 2 || len(elsewhere.asked()) > 0 {
 		t.Errorf("%d pages: %+v %v", pages, f, err)
 	}
 	h.be(func(w http.ResponseWriter, r *http.Request) bool { // the second page fails
@@ -391,6 +391,18 @@ func TestOldRegistries(t *testing.T) {
 				w.Header().Set("Content-Type", single)
 			}
 			return r.Method == http.MethodHead
+		},
+		"another kind of digest": func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Docker-Content-Digest", "md5:0cc175b9c0f1b6a831c399e269772661")
+			return r.Method == http.MethodHead
+		},
+		"the digest of a conversion, unless all forms are taken": func(w http.ResponseWriter, r *http.Request) bool {
+			accept := r.Header.Get("Accept")
+			converted := r.Method == http.MethodHead && !(strings.Contains(accept, single) && strings.Contains(accept, multiple))
+			if converted {
+				w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("2", 64))
+			}
+			return converted
 		},
 		"no HEAD": func(w http.ResponseWriter, r *http.Request) bool {
 			return r.Method == http.MethodHead && answering(http.StatusMethodNotAllowed)(w, r)

@@ -99,7 +99,7 @@ func joined(charts map[string][]string) map[string]string {
 func (s *scanner) take(line string) error {
 	text := strings.TrimLeft(line, " ")
 	indent := len(line) - len(text)
-	text = strings.TrimRight(text, " \t\r")
+	text = strings.TrimRight(text, " \t")
 	item := text == "-" || strings.HasPrefix(text, "- ")
 	switch {
 	case text == "" || text[0] == '#':

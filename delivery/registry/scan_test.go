@@ -109,6 +109,7 @@ func TestScanByHand(t *testing.T) {
 		"\ufeff# a comment\n---\napiVersion: v1\nentries:\n\n  # the chart\n  app: # here\n    - version: 1.0.0 # the last\n      name: app\n    -\n      name: app\n      version: '1.0.1'\n",
 		"entries:\n  \"app\":\n  - \"version\": \"1.0.0\"\n  -   version: 1.0.1\n      name: app\n",
 		"generated: x\nentries:\n   app:\n   - name: version\n     version:   1.0.0\n     version2: 3\n   - urls:\n     - version: 9\n     version: 1.0.1",
+		"entries:\n  app:\n  - version: 1.0.0\n  -\n       name: x\n       version: 1.0.1\n",
 		"entries:\n  other:\n  app:\n  - version: 1.0.0\n  - version: &last 1.0.1\nserverInfo: {}\nother:\n  trap:\n  - version: 9.9.9\n",
 		"entries:\n  app:\n  - description: |\n      version: 9\n\n     # not a comment\n    version: 1.0.0\n  - version: 1.0.1\n    home: >-\n      - version: 9\n",
 	} {

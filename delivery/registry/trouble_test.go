@@ -84,6 +84,11 @@ func TestLimits(t *testing.T) {
 	if asked := h.asked(); len(asked) > 0 {
 		t.Errorf("it was asked: %q", asked)
 	}
+	_, err = r.Chart(t.Context(), Chart{h.URL + "/charts", "app"}, "1.0.0")
+	explained(t, err, fault.Unavailable, "limits ferry's requests")
+	if asked := h.asked(); len(asked) > 0 {
+		t.Errorf("it was asked for an index: %q", asked)
+	}
 	clock.pass(time.Second)
 	if f, err := r.Image(t.Context(), h.host()+"/team/app", "1.0.0"); err != nil || !f.Exists {
 		t.Errorf("%+v %v", f, err)
@@ -264,8 +269,9 @@ func TestPlainHTTP(t *testing.T) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", h.host())
 	}
-	transport := &http.Transport{DialContext: dial}
-	t.Cleanup(transport.CloseIdleConnections)
+	direct := &http.Transport{DialContext: dial}
+	t.Cleanup(direct.CloseIdleConnections)
+	transport := &schemes{next: direct}
 	r, _ := made(t, Options{Transport: transport})
 	for _, host := range []string{"10.0.0.7:5000", "registry.example"} {
 		_, err := r.Image(t.Context(), host+"/team/app", "1.0.0")
@@ -278,10 +284,27 @@ func TestPlainHTTP(t *testing.T) {
 	if f, err := r.Image(t.Context(), "10.0.0.7:5000/team/app", "1.0.0"); err != nil || !f.Exists {
 		t.Errorf("%+v %v", f, err)
 	}
+	transport.encrypted.Store(0)
 	r, _ = made(t, Options{Transport: transport, Insecure: []string{"registry.example"}})
 	if f, err := r.Image(t.Context(), "registry.example/team/app", "1.0.0"); err != nil || !f.Exists {
 		t.Errorf("%+v %v", f, err)
 	}
+	if n := transport.encrypted.Load(); n > 0 {
+		t.Errorf("one that speaks plain HTTP was asked otherwise %d times", n)
+	}
+}
+
+// schemes counts the requests that are encrypted.
+type schemes struct {
+	next      http.RoundTripper
+	encrypted atomic.Int32
+}
+
+func (s *schemes) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "https" {
+		s.encrypted.Add(1)
+	}
+	return s.next.RoundTrip(req)
 }
 
 func TestRedirects(t *testing.T) {
