@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -27,7 +28,9 @@ type status struct {
 }
 
 // Error implements error.
-func (s *status) Error() string { return fmt.Sprintf("%d %s", s.code, http.StatusText(s.code)) }
+func (s *status) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", s.code, http.StatusText(s.code)))
+}
 
 func statusOf(resp *http.Response) *status {
 	s := &status{code: resp.StatusCode}

@@ -173,6 +173,12 @@ func (r *Registry) digest(ctx context.Context, repo name.Repository, reference s
 	if len(body) > maxManifest {
 		return "", fmt.Errorf("the manifest has more than %d bytes", maxManifest)
 	}
+	var manifest struct {
+		SchemaVersion int `json:"schemaVersion"`
+	}
+	if err := json.Unmarshal(body, &manifest); err != nil || manifest.SchemaVersion == 0 {
+		return "", errors.New("what answers there is no manifest of an image")
+	}
 	sum := sha256.Sum256(body)
 	return matching(reference, "sha256:"+hex.EncodeToString(sum[:]))
 }

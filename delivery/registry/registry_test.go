@@ -414,6 +414,15 @@ func TestOldRegistries(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, f, err)
 		}
 	}
+	for _, page := range []string{"<html>welcome</html>", "{}"} { // to everybody, whatever they ask for
+		h.be(func(w http.ResponseWriter, _ *http.Request) bool {
+			fmt.Fprint(w, page)
+			return true
+		})
+		r, _ := made(t, Options{})
+		_, err := r.Image(t.Context(), h.host()+"/team/app", "1.0.0")
+		explained(t, err, fault.Unavailable, "what answers there is no manifest of an image")
+	}
 	h.be(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("1", 64))
 		return true
