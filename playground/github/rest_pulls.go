@@ -105,7 +105,7 @@ func (c *call) labels(names []string) list {
 	for _, name := range names {
 		out = append(out, record{
 			"id": Token{Login: "label " + name}.id(), "node_id": nodeID("LA", name), "url": c.url("labels", escapePath(name)), "name": name,
-			"description": nil, "color": "ededed", "default": false,
+			"description": "", "color": "ededed", "default": false,
 		})
 	}
 	return out
