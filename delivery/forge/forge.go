@@ -265,7 +265,11 @@ func (r *Repository) explain(err error, what string) error {
 	status := resp.Response.StatusCode
 	switch {
 	case status == http.StatusUnauthorized:
-		return fault.New(fault.Denied, "GitHub does not accept ferry's token", "an operator has to renew GITHUB_API_TOKEN").Because(wrapped)
+		renew := "GITHUB_API_TOKEN"
+		if r.o.App != nil {
+			renew = "the GitHub App's installation: `ferry check` says more"
+		}
+		return fault.New(fault.Denied, "GitHub does not accept ferry's token", "an operator has to renew "+renew).Because(wrapped)
 	case status == http.StatusForbidden:
 		return fault.New(fault.Denied, "ferry's token may not do that on "+r.Full(),
 			"it needs read and write access to the repository's contents, and to its pull requests where ferry opens them").Because(wrapped)

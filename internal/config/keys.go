@@ -11,7 +11,7 @@ import (
 type Key struct {
 	// Path is where it stands: "clusters.<name>.file", "roles[].users".
 	Path string
-	// Type is text, list, duration, "true or false", or "" for a key that only
+	// Type is text, list, number, duration, "true or false", or "" for a key that only
 	// holds others.
 	Type     string
 	Default  string // as one would write it; "" for none
@@ -55,6 +55,8 @@ func describe(v reflect.Value) (kind, def string) {
 		return "duration", short(x)
 	case bool:
 		return "true or false", fmt.Sprint(x)
+	case int64:
+		return "number", ""
 	}
 	if v.Kind() == reflect.Slice {
 		return "list", ""
