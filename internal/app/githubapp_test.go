@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -44,7 +43,7 @@ func TestDeliveryAsApp(t *testing.T) {
 	d, err := newDelivery(&config.Config{
 		Repo:   config.Repo{Owner: "acme", Name: "fleet", Branch: "main"},
 		GitHub: config.GitHub{BaseURL: web.URL + "/", App: config.App{ID: "12", Installation: 34, KeyFile: file}},
-	}, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +61,7 @@ func TestDeliveryAsApp(t *testing.T) {
 		Repo:   config.Repo{Owner: "acme", Name: "fleet", Branch: "main"},
 		GitHub: config.GitHub{BaseURL: web.URL + "/", App: config.App{ID: "12", Installation: 34, KeyFile: file}},
 	}
-	if d, err = newDelivery(c, slog.New(slog.NewTextHandler(io.Discard, nil)), nil); err != nil {
+	if d, err = newDelivery(c, slog.New(slog.DiscardHandler), nil); err != nil {
 		t.Fatal(err)
 	}
 	if rows := d.Check(t.Context()); rows[0].OK || !strings.Contains(rows[0].Help, "github.app.key_file") {

@@ -50,6 +50,12 @@ func (r *Repo) Unprotect(branch string) {
 	r.settle()
 }
 
+// Protection of a branch; the zero one for none.
+func (r *Repo) Protection(branch string) Protection {
+	p, _ := r.protection(branch)
+	return p
+}
+
 func (r *Repo) protection(branch string) (Protection, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -245,6 +245,7 @@ type Pull struct {
 	Title, Body, Branch, Base string
 	State                     string
 	Head, MergeCommit         OID
+	Start                     OID // of the base, when Head was made
 	Labels, Reviewers, Teams  []string
 	Comments                  []string
 	Draft                     bool
@@ -253,7 +254,7 @@ type Pull struct {
 
 func (p pull) shown() Pull {
 	out := Pull{
-		Number: p.number, Title: p.title, Body: p.body, Branch: p.head, Base: p.base, State: "open", Head: p.headSHA, MergeCommit: p.mergeCommit,
+		Number: p.number, Title: p.title, Body: p.body, Branch: p.head, Base: p.base, Start: p.baseSHA, State: "open", Head: p.headSHA, MergeCommit: p.mergeCommit,
 		Labels: p.labels, Reviewers: p.reviewers, Teams: p.teams, Draft: p.draft,
 	}
 	for _, c := range p.comments {
