@@ -183,13 +183,10 @@ func (r *Repository) restart(ctx context.Context, n NewProposal, was string) err
 	if err != nil {
 		return err
 	}
-	if !made { // of an attempt that was cut short
+	if !made { // by an attempt that was cut short
 		t, ok, err := r.tip(ctx, beside)
 		if err != nil {
 			return err
-		}
-		if ok && t.on(n.On) && t.Commit.Message == n.message() {
-			return r.replace(ctx, n.Branch, was, beside, t.SHA)
 		}
 		if !ok || t.SHA != n.On {
 			if err := r.deleteBranch(ctx, beside); err != nil {

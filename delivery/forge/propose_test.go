@@ -41,15 +41,23 @@ func TestProposeOnce(t *testing.T) {
 				f := step
 				f.Effect, f.Cut = effect, true
 				w.Inject(f)
+				if name == "pull" { // then branch and commit are done
+					t.Cleanup(func() {
+						if n := w.Requests()["POST /graphql"].Counted; n != 1 {
+							t.Errorf("%d requests for commits", n)
+						}
+					})
+				}
 				p, failures := w.again(func(r *forge.Repository) (forge.Proposal, error) { return r.Propose(t.Context(), n) })
 				w.one(p)
 				if wants := name != "labels" && name != "reviewers"; (failures > 0) != wants {
 					t.Errorf("%d failures", failures)
 				}
 				// Told again it does what is left and nothing twice.
-				p, err := w.forge().Propose(t.Context(), n)
-				if err != nil || len(p.Warnings) > 0 {
-					t.Fatalf("told again: %v, %q", err, p.Warnings)
+				var s sent
+				p, err := w.forge(func(o *forge.Options) { o.OnRequest = s.seen }).Propose(t.Context(), n)
+				if err != nil || len(p.Warnings) > 0 || s.graph > 0 {
+					t.Fatalf("told again: %v, %q, %+v", err, p.Warnings, s)
 				}
 				w.one(p)
 				if x := w.repo.Pulls()[0]; !slices.Equal(x.Labels, n.Labels) || !slices.Equal(x.Reviewers, n.Reviewers) || !slices.Equal(x.Teams, n.TeamReviewers) {
@@ -60,6 +68,69 @@ func TestProposeOnce(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestProposeUnseen has its pull request, and GitHub's list does not show it yet;
+// then somebody rewrites its text.
+func TestProposeUnseen(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.forge().Propose(t.Context(), w.proposal()); err != nil {
+		t.Fatal(err)
+	}
+	behind := github.Fault{Method: http.MethodGet, Path: regexp.MustCompile(`/pulls$`), Status: http.StatusOK, Body: "[]"}
+	w.Inject(behind)
+	p, err := w.forge().Propose(t.Context(), w.proposal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.one(p)
+	behind.Times = 2
+	w.Inject(behind)
+	if _, err := w.forge().Propose(t.Context(), w.proposal()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("it is never shown: %v", err)
+	}
+	w.hand(http.MethodPatch, "pulls/1", `{"body":"better words"}`)
+	if p, err = w.forge().Propose(t.Context(), w.proposal()); err != nil {
+		t.Fatal(err)
+	}
+	w.one(p)
+	n := w.proposal()
+	n.Job = "j2"
+	w.hand(http.MethodPatch, "pulls/1", `{"body":"words\n\nFerry-Job: j1"}`)
+	if _, err := w.forge().Propose(t.Context(), n); !fault.Is(err, fault.Refused) || len(w.repo.Pulls()) != 1 {
+		t.Errorf("another job on the same branch: %v", err)
+	}
+}
+
+// TestFindsOwnAlone does not take for a job's what goes elsewhere.
+func TestFindsOwnAlone(t *testing.T) {
+	w := newWorld(t)
+	w.push("release", "r", "1")
+	w.push("theirs", "t", "1")
+	w.hand(http.MethodPost, "pulls", `{"title":"a copy","body":"x\n\nFerry-Job: j1","head":"theirs","base":"release"}`)
+	if p, ok, err := w.forge().FindProposal(t.Context(), "j1", time.Time{}); err != nil || ok {
+		t.Errorf("%+v, %v", p, err)
+	}
+	w.hand(http.MethodPost, "pulls", `{"title":"words","body":"as in Ferry-Job: j1","head":"release","base":"main"}`)
+	if p, ok, err := w.forge().FindProposal(t.Context(), "j1", time.Time{}); err != nil || ok {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestMergedWhileClosing loses against a person who merges.
+func TestMergedWhileClosing(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.forge().Propose(t.Context(), w.proposal()); err != nil {
+		t.Fatal(err)
+	}
+	merge := &before{http.MethodPatch, func() {
+		if _, err := w.repo.MergePull(1, "squash", "ana"); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := w.forge(func(o *forge.Options) { o.Transport = merge }).CloseProposal(t.Context(), 1, ""); !fault.Is(err, fault.Already) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -281,8 +352,9 @@ func TestUpdateProposal(t *testing.T) {
 				t.Errorf("%s: text %q", name, body)
 			}
 			head := p.Head
-			if p, err := w.forge().UpdateProposal(t.Context(), 1, n); err != nil || p.Head != head {
-				t.Errorf("%s told again: %+v, %v", name, p, err)
+			var s sent
+			if p, err := w.forge(func(o *forge.Options) { o.OnRequest = s.seen }).UpdateProposal(t.Context(), 1, n); err != nil || p.Head != head || s.graph > 0 {
+				t.Errorf("%s told again: %+v, %v, %+v", name, p, err, s)
 			}
 		}
 	}
@@ -318,6 +390,10 @@ func TestAutoMerge(t *testing.T) {
 		p, err := w.forge().Propose(t.Context(), n)
 		if err != nil || p.State != forge.Open || !p.AutoMerge || len(p.Warnings) > 0 {
 			t.Fatalf("%+v, %v", p, err)
+		}
+		var s sent
+		if p, err = w.forge(func(o *forge.Options) { o.OnRequest = s.seen }).Propose(t.Context(), n); err != nil || !p.AutoMerge || s.all != 1 {
+			t.Errorf("told again: %+v, %v, %+v", p, err, s)
 		}
 		if err := w.repo.ApprovePull(1, "ana"); err != nil {
 			t.Fatal(err)

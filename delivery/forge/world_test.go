@@ -3,6 +3,7 @@ package forge_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"strings"
@@ -137,10 +138,13 @@ func (w *world) again(propose func(*forge.Repository) (forge.Proposal, error)) (
 }
 
 // sent counts requests.
-type sent struct{ all, counted, free int }
+type sent struct{ all, counted, free, graph int }
 
 func (s *sent) seen(r forge.Request) {
 	s.all++
+	if strings.HasSuffix(r.Path, "/graphql") {
+		s.graph++
+	}
 	if r.Status == 304 {
 		s.free++
 	} else {
@@ -171,4 +175,36 @@ func (w *world) pile(branch string, n int) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.t.Fatalf("pile: %v\n%s", err, out)
 	}
+}
+
+// hand does something with GitHub's API as a person would with the site.
+func (w *world) hand(method, path, body string) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+"/api/v3/repos/acme/fleet/"+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer human")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		w.t.Fatalf("%s %s: %s", method, path, resp.Status)
+	}
+}
+
+// before does something in the moment before a request is sent.
+type before struct {
+	method string
+	do     func()
+}
+
+func (b *before) RoundTrip(r *http.Request) (*http.Response, error) {
+	if do := b.do; do != nil && r.Method == b.method {
+		b.do = nil
+		do()
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
