@@ -12,7 +12,7 @@ import (
 // What is kept of answers, so that asking again costs nothing that GitHub counts.
 const (
 	keptAnswers = 64
-	keptBytes   = 256 << 10 // of one answer
+	keptBytes   = 128 << 10 // of one answer
 )
 
 // answers keeps the last answer to each read with its ETag. Who comes when it is

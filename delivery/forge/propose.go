@@ -91,7 +91,11 @@ func (r *Repository) Propose(ctx context.Context, n NewProposal) (Proposal, erro
 	if p.state() != Open {
 		return p.proposal(), nil
 	}
-	return r.dress(ctx, p, n), nil
+	out := r.dress(ctx, p, n)
+	if !ok && n.Draft && !p.Draft {
+		out.Warnings = append(out.Warnings, "it is no draft: the repository does not have them")
+	}
+	return out, nil
 }
 
 // proposed looks for the pull request of a proposal by its branch. One whose text
@@ -168,8 +172,11 @@ func (r *Repository) commitHere(ctx context.Context, branch string, n NewProposa
 	if lookErr != nil {
 		return lookErr
 	}
-	if ok && t.ofJob(n.Job) && t.on(n.On) {
+	switch {
+	case ok && t.ofJob(n.Job) && t.on(n.On):
 		return nil // by an attempt whose answer was lost
+	case ok && t.SHA == n.On:
+		return fault.Newf(fault.Unavailable, "GitHub shows the branch %s where it was a moment ago", branch).WithHelp("it is tried again").Because(err)
 	}
 	return fault.Newf(fault.Refused, "somebody pushed to the branch %s while ferry was making it", branch).Because(err)
 }
@@ -224,10 +231,9 @@ func (r *Repository) openPull(ctx context.Context, n NewProposal) (pull, error) 
 			err = fault.New(fault.Unavailable, "GitHub has a pull request and does not show it yet", "it is tried again")
 		}
 		return p, err
-	case status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(says), "draft"):
+	case status == http.StatusUnprocessableEntity && n.Draft && strings.Contains(strings.ToLower(says), "draft"):
 		n.Draft = false
-		p, err := r.openPull(ctx, n)
-		return p, err
+		return r.openPull(ctx, n)
 	case status == http.StatusUnprocessableEntity && strings.Contains(says, "No commits between"):
 		return p, fault.Newf(fault.Already, "%s holds already what was to be proposed", r.o.Branch).Because(err)
 	case status == http.StatusUnprocessableEntity:

@@ -98,9 +98,39 @@ func TestProposeUnseen(t *testing.T) {
 	n := w.proposal()
 	n.Job = "j2"
 	w.hand(http.MethodPatch, "pulls/1", `{"body":"words\n\nFerry-Job: j1"}`)
-	if _, err := w.forge().Propose(t.Context(), n); !fault.Is(err, fault.Refused) || len(w.repo.Pulls()) != 1 {
+	if _, err := w.forge().Propose(t.Context(), n); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "another job, #1") {
 		t.Errorf("another job on the same branch: %v", err)
 	}
+}
+
+// TestProposeOnStaleBranch made its commit, and GitHub shows the branch where it
+// was before, for a while.
+func TestProposeOnStaleBranch(t *testing.T) {
+	w := newWorld(t)
+	n := w.proposal()
+	c := steps()["commit"]
+	c.Cut = true
+	w.Inject(c) // the branch is there, the commit is not
+	if _, err := w.forge().Propose(t.Context(), n); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("cut: %v", err)
+	}
+	stop, err := w.repo.ServeStale(n.Branch, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Effect = true
+	w.Inject(c)
+	for range 2 { // its answer is lost; then it cannot be seen
+		if _, err := w.forge().Propose(t.Context(), n); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("stale: %v", err)
+		}
+	}
+	fresh := &before{http.MethodPost, "/graphql", stop}
+	p, err := w.forge(func(o *forge.Options) { o.Transport = fresh }).Propose(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.one(p)
 }
 
 // TestFindsOwnAlone does not take for a job's what goes elsewhere.
@@ -111,6 +141,12 @@ func TestFindsOwnAlone(t *testing.T) {
 	w.hand(http.MethodPost, "pulls", `{"title":"a copy","body":"x\n\nFerry-Job: j1","head":"theirs","base":"release"}`)
 	if p, ok, err := w.forge().FindProposal(t.Context(), "j1", time.Time{}); err != nil || ok {
 		t.Errorf("%+v, %v", p, err)
+	}
+	fork := github.Fault{Method: http.MethodGet, Path: regexp.MustCompile(`/pulls$`), Status: http.StatusOK, Body: `[{"number":7,"state":"open",
+		"body":"x\n\nFerry-Job: j1","head":{"ref":"x","repo":{"full_name":"eve/fleet"}},"base":{"ref":"main","repo":{"full_name":"acme/fleet"}}}]`}
+	w.Inject(fork)
+	if p, ok, err := w.forge().FindProposal(t.Context(), "j1", time.Time{}); err != nil || ok {
+		t.Errorf("a stranger's: %+v, %v", p, err)
 	}
 	w.hand(http.MethodPost, "pulls", `{"title":"words","body":"as in Ferry-Job: j1","head":"release","base":"main"}`)
 	if p, ok, err := w.forge().FindProposal(t.Context(), "j1", time.Time{}); err != nil || ok {
@@ -124,7 +160,7 @@ func TestMergedWhileClosing(t *testing.T) {
 	if _, err := w.forge().Propose(t.Context(), w.proposal()); err != nil {
 		t.Fatal(err)
 	}
-	merge := &before{http.MethodPatch, func() {
+	merge := &before{http.MethodPatch, "", func() {
 		if _, err := w.repo.MergePull(1, "squash", "ana"); err != nil {
 			t.Error(err)
 		}
@@ -156,6 +192,23 @@ func TestProposeWarns(t *testing.T) {
 	}
 	if n := len([]rune(x.Title)); n != 256 {
 		t.Errorf("a title of %d", n)
+	}
+}
+
+func TestProposeDraft(t *testing.T) {
+	w := newWorld(t)
+	n := w.proposal()
+	n.Draft = true
+	if p, err := w.forge().Propose(t.Context(), n); err != nil || len(p.Warnings) > 0 || !w.repo.Pulls()[0].Draft {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err := w.forge().Proposal(t.Context(), 1); err != nil || p.Waits != "it is a draft" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	w = newWorld(t)
+	w.Inject(github.Fault{Method: http.MethodPost, Path: regexp.MustCompile(`/pulls$`), Status: http.StatusUnprocessableEntity, Body: `{"message":"Draft pull requests are not supported in this repository."}`})
+	if p, err := w.forge().Propose(t.Context(), n); err != nil || len(p.Warnings) != 1 || w.repo.Pulls()[0].Draft {
+		t.Errorf("where there are none: %+v, %v", p, err)
 	}
 }
 

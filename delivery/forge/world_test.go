@@ -197,12 +197,12 @@ func (w *world) hand(method, path, body string) {
 
 // before does something in the moment before a request is sent.
 type before struct {
-	method string
-	do     func()
+	method, path string // end of the path
+	do           func()
 }
 
 func (b *before) RoundTrip(r *http.Request) (*http.Response, error) {
-	if do := b.do; do != nil && r.Method == b.method {
+	if do := b.do; do != nil && r.Method == b.method && strings.HasSuffix(r.URL.Path, b.path) {
 		b.do = nil
 		do()
 	}
