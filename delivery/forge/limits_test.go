@@ -31,15 +31,15 @@ func TestSaysHowLong(t *testing.T) {
 		fault github.Fault
 		wait  time.Duration
 	}{
-		"403 secondary with Retry-After":  {github.Fault{Status: 403, Header: header("Retry-After", "90"), Body: secondary}, 90 * time.Second},
-		"429 with Retry-After":            {github.Fault{Status: 429, Header: header("Retry-After", "90")}, 90 * time.Second},
+		"403 secondary with Retry-After":  {github.Fault{Status: 403, Header: header("Retry-After", "300"), Body: secondary}, 5 * time.Minute},
+		"429 with Retry-After":            {github.Fault{Status: 429, Header: header("Retry-After", "300")}, 5 * time.Minute},
 		"403 secondary without a word":    {github.Fault{Status: 403, Body: secondary}, time.Minute},
 		"429 without a word":              {github.Fault{Status: 429}, time.Minute},
 		"403 spent":                       {github.Fault{Status: 403, Header: header("X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", in), Body: primary}, 10 * time.Minute},
 		"429 spent":                       {github.Fault{Status: 429, Header: header("X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", in), Body: primary}, 10 * time.Minute},
 		"reset of what is not spent":      {github.Fault{Status: 403, Header: header("X-Ratelimit-Remaining", "12", "X-Ratelimit-Reset", in), Body: secondary}, time.Minute},
 		"GraphQL spent, with status 200":  {github.Fault{Status: 200, Operation: "createCommitOnBranch", Header: header("X-Ratelimit-Remaining", "0", "X-Ratelimit-Reset", in), Body: `{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`}, 10 * time.Minute},
-		"secondary, of the commit itself": {github.Fault{Status: 403, Operation: "createCommitOnBranch", Header: header("Retry-After", "90"), Body: secondary}, 90 * time.Second},
+		"secondary, of the commit itself": {github.Fault{Status: 403, Operation: "createCommitOnBranch", Header: header("Retry-After", "300"), Body: secondary}, 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -214,7 +214,11 @@ func (r *Repository) restart(ctx context.Context, n NewProposal, was string) err
 	if !ok {
 		return fault.Newf(fault.Unavailable, "GitHub does not see the branch %s yet", beside).WithHelp("it is tried again")
 	}
-	return r.replace(ctx, n.Branch, was, beside, t.SHA)
+	err = r.replace(ctx, n.Branch, was, beside, t.SHA)
+	if fault.Is(err, fault.Moved) { // somebody pushed to it meanwhile, and it is theirs
+		return errors.Join(err, r.deleteBranch(ctx, beside))
+	}
+	return err
 }
 
 func (r *Repository) openPull(ctx context.Context, n NewProposal) (pull, error) {
