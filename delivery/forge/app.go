@@ -84,6 +84,9 @@ func (a *App) String() string {
 	return fmt.Sprintf("GitHub App %s, installation %d", a.o.ID, a.o.Installation)
 }
 
+// GoString keeps the token out of %#v, too.
+func (a *App) GoString() string { return a.String() }
+
 // Token returns a token of the installation that is good for some minutes more.
 func (a *App) Token(ctx context.Context) (string, error) {
 	if token := a.known(); token != "" {

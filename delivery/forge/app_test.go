@@ -189,7 +189,7 @@ func TestAppSurvivesTrouble(t *testing.T) {
 	if err != nil || token == "" {
 		t.Errorf("afterwards: %v", err)
 	}
-	if s := fmt.Sprintf("%v %+v %s", app, app, app); strings.Contains(s, token) {
+	if s := fmt.Sprintf("%v %+v %#v %s", app, app, app, app); strings.Contains(s, token) {
 		t.Errorf("it shows its token: %s", s)
 	}
 	if again, err := app.Token(t.Context()); err != nil || again != token {

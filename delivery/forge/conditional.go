@@ -69,8 +69,6 @@ func (a *answers) put(url string, k kept) {
 // before, and returns the number of the next page, 0 for none. Errors are
 // GitHub's own, for the caller to explain.
 func (r *Repository) read(ctx context.Context, url string, into any) (next int, err error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	req, err := r.client.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		return 0, fmt.Errorf("make request: %w", err)
@@ -97,8 +95,6 @@ func (r *Repository) read(ctx context.Context, url string, into any) (next int, 
 
 // write sends a change. Errors are GitHub's own, for the caller to explain.
 func (r *Repository) write(ctx context.Context, method, url string, body, into any) error {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	req, err := r.client.NewRequest(method, url, body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)

@@ -54,8 +54,6 @@ func (r *Repository) Find(ctx context.Context, key, value string, since time.Tim
 }
 
 func (r *Repository) page(ctx context.Context, opts *github.CommitsListOptions) ([]*github.RepositoryCommit, int, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	page, resp, err := r.client.Repositories.ListCommits(ctx, r.o.Owner, r.o.Name, opts)
 	if err != nil {
 		return nil, 0, r.explain(err, "list commits of "+r.o.Branch)

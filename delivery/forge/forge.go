@@ -57,7 +57,8 @@ type Options struct {
 	Pace *Pace
 	// Transport carries requests; nil is http.DefaultTransport.
 	Transport http.RoundTripper
-	// Timeout of one request; 0 is 15 s.
+	// Timeout of one request, from when it is sent; 0 is 15 s. What it waits for
+	// before is bounded by its context, and by half a minute where it is a limit.
 	Timeout time.Duration
 	// Clock is nil for the real one.
 	Clock func() time.Time
@@ -135,11 +136,6 @@ type Head struct {
 	At        time.Time
 }
 
-// bounded gives a request its time.
-func (r *Repository) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, r.o.Timeout)
-}
-
 // Head reads the branch's head. Where it did not move GitHub counts nothing.
 func (r *Repository) Head(ctx context.Context) (Head, error) {
 	h, err := r.commit(ctx, r.o.Branch)
@@ -154,8 +150,6 @@ func (r *Repository) Head(ctx context.Context) (Head, error) {
 func (r *Repository) At(ctx context.Context, sha string) (Head, error) { return r.commit(ctx, sha) }
 
 func (r *Repository) commit(ctx context.Context, ref string) (Head, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	req, err := r.client.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/commits/%s", r.Full(), url.PathEscape(ref)), nil)
 	if err != nil {
 		return Head{}, fmt.Errorf("read commit %s: %w", ref, err)
@@ -215,8 +209,6 @@ func (r *Repository) entries(ctx context.Context, tree, at string, recursive boo
 }
 
 func (r *Repository) tree(ctx context.Context, sha string, recursive bool) (*github.Tree, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	got, _, err := r.client.Git.GetTree(ctx, r.o.Owner, r.o.Name, sha, recursive)
 	if err != nil {
 		return nil, r.explain(err, "list tree "+sha)
@@ -237,8 +229,6 @@ const (
 
 // Compare says how head stands to base.
 func (r *Repository) Compare(ctx context.Context, base, head string) (Relation, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	got, _, err := r.client.Repositories.CompareCommits(ctx, r.o.Owner, r.o.Name, base, head, &github.ListOptions{PerPage: 1})
 	if err != nil {
 		return "", r.explain(err, "compare "+base+" with "+head)

@@ -20,8 +20,6 @@ type graphError struct {
 
 // graph sends one GraphQL request. The errors in its answer are the caller's.
 func (r *Repository) graph(ctx context.Context, query string, variables, into any) ([]graphError, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	req, err := r.client.NewRequest(http.MethodPost, r.graphql, map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		return nil, fmt.Errorf("make GraphQL request: %w", err)
@@ -110,8 +108,6 @@ func (r *Repository) chunk(ctx context.Context, shas []string, into map[string][
 
 // blob fetches one content by REST.
 func (r *Repository) blob(ctx context.Context, sha string) ([]byte, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	data, _, err := r.client.Git.GetBlobRaw(ctx, r.o.Owner, r.o.Name, sha)
 	if err != nil {
 		return nil, r.explain(err, "fetch blob "+sha)

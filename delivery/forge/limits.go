@@ -27,6 +27,7 @@ type limits struct {
 	next     http.RoundTripper
 	token    func(context.Context) (string, error)
 	rejected func(token string)
+	timeout  time.Duration
 	now      func() time.Time
 	seen     func(Request)
 	pace     *Pace
@@ -38,7 +39,7 @@ type limits struct {
 const longestWait = 30 * time.Second
 
 func newLimits(o Options) *limits {
-	l := &limits{next: o.Transport, token: o.Token, now: o.Clock, seen: o.OnRequest, pace: o.Pace, changes: make(turn, 1)}
+	l := &limits{next: o.Transport, timeout: o.Timeout, token: o.Token, now: o.Clock, seen: o.OnRequest, pace: o.Pace, changes: make(turn, 1)}
 	if o.App != nil {
 		l.token, l.rejected = o.App.Token, o.App.Rejected
 	}
@@ -116,10 +117,17 @@ func (l *limits) authorize(req *http.Request) (token string, err error) {
 	return token, nil
 }
 
-// send sends a request and counts it.
+// send sends a request and counts it. Its time begins here: waiting for a turn or
+// a limit is not GitHub's slowness.
 func (l *limits) send(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
 	start := l.now()
-	resp, err := l.next.RoundTrip(req)
+	resp, err := l.next.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		cancel()
+	} else {
+		resp.Body = &timed{resp.Body, cancel}
+	}
 	if l.seen != nil {
 		r := Request{Method: req.Method, Path: req.URL.Path, Took: l.now().Sub(start)}
 		if resp != nil {
@@ -128,6 +136,18 @@ func (l *limits) send(req *http.Request) (*http.Response, error) {
 		l.seen(r)
 	}
 	return resp, err
+}
+
+// timed is a body whose time ends with it.
+type timed struct {
+	io.ReadCloser
+	end context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (t *timed) Close() error {
+	defer t.end()
+	return t.ReadCloser.Close()
 }
 
 // wait returns when a request may be sent.

@@ -140,3 +140,18 @@ func TestChangesTakeTurns(t *testing.T) {
 		t.Errorf("%d changes at once, %d pull requests", n, len(w.repo.Pulls()))
 	}
 }
+
+// TestTimeoutIsGitHubs ends a request that gets no answer, and does not count what
+// it waited for before it was sent.
+func TestTimeoutIsGitHubs(t *testing.T) {
+	w := newWorld(t)
+	w.Inject(github.Fault{Hang: true})
+	r := w.forge(func(o *forge.Options) { o.Timeout = 300 * time.Millisecond })
+	if _, err := r.Head(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("no answer: %v", err)
+	}
+	w.Inject(github.SecondaryLimit(time.Second))
+	if _, err := r.Head(t.Context()); err != nil {
+		t.Errorf("a limit longer than the timeout: %v", err)
+	}
+}

@@ -17,10 +17,14 @@ const (
 	pointsOfChange   = 5
 )
 
-// apart is how long changes keep from each other once a minute's worth of them
-// is half spent: GitHub asks for a second. Until then none waits, so that a lone
-// promotion never does.
+// apart is how long changes keep from each other at least, once most of a budget
+// is spent: GitHub asks for a second. Then the rest is spread over the time that
+// is left, so that who comes late waits for seconds, not for the end of the hour.
+// Until then none waits: not a lone promotion, nor fifty at once.
 const apart = time.Second
+
+// burst is the part of a budget that is spent without waiting.
+const burst = 5.0 / 7
 
 // Pace keeps to GitHub's limits for all who share a token. It is safe for
 // concurrent use.
@@ -57,10 +61,7 @@ func (p *Pace) delay(s class, now time.Time) time.Duration {
 	}
 	wait := max(p.until[s.side()].Sub(now), points.wait(now, cost))
 	if s.change {
-		wait = max(wait, p.minute.wait(now, 1), p.hour.wait(now, 1))
-		if p.minute.sum*2 >= p.minute.most {
-			wait = max(wait, p.last.Add(apart).Sub(now))
-		}
+		wait = max(wait, p.minute.wait(now, 1), p.hour.wait(now, 1), p.last.Add(max(p.minute.gap(now), p.hour.gap(now))).Sub(now))
 	}
 	if wait > 0 {
 		return wait
@@ -146,6 +147,15 @@ func (b *budget) wait(now time.Time, cost int) time.Duration {
 		}
 	}
 	return 0
+}
+
+// gap is how long changes keep from each other; wait has been asked before.
+func (b *budget) gap(now time.Time) time.Duration {
+	if float64(b.sum) < burst*float64(b.most) {
+		return 0
+	}
+	left := b.spent[0].at.Add(b.span).Sub(now)
+	return max(apart, left/time.Duration(b.most-b.sum+1))
 }
 
 func (b *budget) spend(now time.Time, cost int) {
