@@ -185,6 +185,13 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 			o.Paths[m.Name] = m.Path
 		}
 	}
+	versions, err := newRegistry(c, log)
+	if err != nil {
+		return nil, err
+	}
+	if versions != nil {
+		o.Versions, o.RequireVersions = versions, c.Registries.Lookup == config.LookupRequire
+	}
 	d, err := delivery.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("make delivery: %w", err)
