@@ -44,8 +44,7 @@ func (f *File) scalarEnd(at int, n *yaml.Node) (int, bool) {
 	if end == at+len(header) { // a block without text
 		end = at + len(bytes.TrimRight(header, "\r\n"))
 	}
-	indicators, _, _ := bytes.Cut(header, []byte("#"))
-	for bytes.IndexByte(indicators, '+') >= 0 {
+	for keeps(f.text, at) {
 		next := f.nextLine(end)
 		line := bytes.Trim(f.text[next:f.nextLine(next)], " \r\n")
 		if next == len(f.text) || len(line) > 0 {
@@ -54,6 +53,12 @@ func (f *File) scalarEnd(at int, n *yaml.Node) (int, bool) {
 		end = next + len(bytes.TrimRight(f.text[next:f.nextLine(next)], "\r\n"))
 	}
 	return end, true
+}
+
+// keeps reports the header of a block to which all blank lines behind it belong.
+func keeps(text []byte, at int) bool {
+	indicators, _, _ := bytes.Cut(text[at:lineEnd(text, at)], []byte("#"))
+	return bytes.IndexByte(indicators, '+') >= 0
 }
 
 // plainEnd finds the end of a plain scalar, in which each run of blanks and line

@@ -137,14 +137,22 @@ func (f *File) removeBlock(parent *yaml.Node, i int) ([]splice, error) {
 }
 
 // cutLines takes whole lines. At the end of a file without a line break there
-// the break before them goes too, so that the file still has none.
+// the break before them goes too, so that the file still has none; unless it
+// belongs to a block of text.
 func (f *File) cutLines(from, to int) splice {
-	if to == len(f.text) && f.lines[len(f.lines)-1] != to {
-		if eol, ok := f.eol(from); ok && from > f.lines[0] && bytes.HasSuffix(f.text[:from], []byte(eol)) {
-			from -= len(eol)
+	if to < len(f.text) || f.lines[len(f.lines)-1] == to {
+		return splice{from, to, ""}
+	}
+	eol, ok := f.eol(from)
+	if !ok || from == f.lines[0] || !bytes.HasSuffix(f.text[:from], []byte(eol)) {
+		return splice{from, to, ""}
+	}
+	for _, s := range slices.Backward(f.scalars) {
+		if s.end == from-len(eol) && s.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && strings.HasSuffix(s.Value, "\n") {
+			return splice{from, to, ""}
 		}
 	}
-	return splice{from, to, ""}
+	return splice{from - len(eol), to, ""}
 }
 
 // removeOnly takes the only entry of a block, of which an empty map or list

@@ -33,6 +33,8 @@ var removals = []removal{
 	{"the only key of a document", "# head\na: 1\n---\nb: 1\n", "/a", "", "# head\n{}\n---\nb: 1\n"},
 	{"the first item of a list in a list", "- - a\n  - b\n", "/0/0", "", "- - b\n"},
 	{"a text block", "a: |\n  x\n  y\n\nb: 1\n", "/a", "", "\nb: 1\n"},
+	{"below a text block, without a line break", "a: |\n  x\nb: 1", "/b", "", "a: |\n  x\n"},
+	{"below a stripped text block, without a line break", "a: |-\n  x\nb: 1", "/b", "", "a: |-\n  x"},
 	{"a text block that keeps its line breaks", "a: |+\n  x\n\nb: 1\n", "/a", "", "b: 1\n"},
 	{"last in flow", "i: {a: 1, b: 2} # c\n", "/i/b", "", "i: {a: 1} # c\n"},
 	{"first in flow", "i: {a: 1, b: 2}\n", "/i/a", "", "i: {b: 2}\n"},
