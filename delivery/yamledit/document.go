@@ -32,11 +32,12 @@ func (f *File) AddDocument(value Node) ([]byte, Edit, error) {
 	if err != nil {
 		return nil, Edit{}, err
 	}
-	return f.finish([]splice{s}, func(c copies) {
+	return f.finish([]splice{s}, func(w wanted) {
+		root := w.change(w.root)
 		if place {
-			c.root.Content = c.root.Content[:last]
+			root.Content = root.Content[:last]
 		}
-		c.root.Content = append(c.root.Content, &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{value.data()}})
+		root.Content = append(root.Content, &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{value.data()}})
 	})
 }
 

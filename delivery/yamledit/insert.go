@@ -103,8 +103,8 @@ func (f *File) insert(way []hop, more Node) ([]byte, Edit, error) {
 	if err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", n.Line, err)
 	}
-	return f.finish(splices, func(c copies) {
-		target, data := c.of[n], more.data()
+	return f.finish(splices, func(w wanted) {
+		target, data := w.change(n), more.data()
 		target.Kind, target.Tag, target.Value = data.Kind, data.Tag, ""
 		target.Content = append(target.Content, data.Content...)
 	})

@@ -20,7 +20,7 @@ func (f *File) ReplaceInside(outer Scalar, sub *File, inner Scalar, value string
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
-	out, _, err := f.finish([]splice{s}, func(c copies) { c.of[outer.node].Value = read })
+	out, _, err := f.finish([]splice{s}, func(w wanted) { w.change(outer.node).Value = read })
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
@@ -70,7 +70,7 @@ func (f *File) rewrite(outer Scalar, sub *File, text []byte, err error) ([]byte,
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
-	return f.finish([]splice{s}, func(c copies) { c.of[outer.node].Value = read })
+	return f.finish([]splice{s}, func(w wanted) { w.change(outer.node).Value = read })
 }
 
 // rewriting is the splice that rewrite makes, and how the scalar then reads:
@@ -131,7 +131,7 @@ func (f *File) rewriteBlock(outer Scalar, text string) (splice, string, error) {
 		read = strings.TrimRight(body, "\n") + tail
 		after, err := Parse([]byte(text))
 		if err == nil {
-			err = proveData([]byte(read), after.docs)
+			err = wanted{root: &yaml.Node{Content: after.docs}}.prove([]byte(read))
 		}
 		if err != nil {
 			return splice{}, "", fmt.Errorf("%w: the block's end would change", ErrShape)

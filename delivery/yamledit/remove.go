@@ -48,8 +48,8 @@ func (f *File) Remove(doc int, pointer, keep string) ([]byte, Edit, error) {
 	if err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", gone.node.Line, err)
 	}
-	return f.finish(splices, func(c copies) {
-		p := c.of[parent]
+	return f.finish(splices, func(w wanted) {
+		p := w.change(parent)
 		p.Content = slices.Delete(p.Content, i, i+stride(p))
 	})
 }
