@@ -28,7 +28,7 @@ func (f *File) AddDocument(value Node) ([]byte, Edit, error) {
 			lines = append(lines, "...")
 		}
 	}
-	s, err := f.below(len(f.text), lines, value.open())
+	s, err := f.below(len(f.text), lines, value)
 	if err != nil {
 		return nil, Edit{}, err
 	}

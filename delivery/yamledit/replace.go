@@ -18,6 +18,9 @@ func (f *File) Replace(s Scalar, value string) ([]byte, Edit, error) {
 	if s.ambiguous {
 		return nil, Edit{}, fmt.Errorf("line %d: %w: %s", s.Line, ErrAmbiguous, s.Path)
 	}
+	if s.node.Anchor != "" && slices.ContainsFunc(f.docs, func(d *yaml.Node) bool { return isKey(d, s.node) }) {
+		return nil, Edit{}, fmt.Errorf("line %d: %w: it is a key elsewhere, as *%s", s.Line, ErrShape, s.node.Anchor)
+	}
 	after, err := f.spell(s, value)
 	if err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", s.Line, err)
@@ -26,6 +29,16 @@ func (f *File) Replace(s Scalar, value string) ([]byte, Edit, error) {
 		n := w.change(s.node)
 		n.Value, n.Tag = value, becomesString
 	})
+}
+
+// isKey reports an alias of target as a key below a node.
+func isKey(n, target *yaml.Node) bool {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Alias == target || isKey(c, target) {
+			return true
+		}
+	}
+	return false
 }
 
 // spell returns the token for a new value.

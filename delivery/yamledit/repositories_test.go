@@ -76,6 +76,7 @@ var seen = []edit{
 	{"a block in a list", "- |\n  v1\n- v1\n", 0, "/0", "v2\n", "- |\n  v2\n- v1\n"},
 	{"a block with a comment in its head", "a: |- # why\n  v1\nb: v1\n", 0, "/a", "v2", "a: |- # why\n  v2\nb: v1\n"},
 	{"a block that keeps its line breaks", "a: |+\n  v1\n\nb: v1\n", 0, "/a", "v2\n\n", "a: |+\n  v2\n\nb: v1\n"},
+	{"a block that ends with blanks", "a: |\n  v1\n    \nb: v1\n", 0, "/a", "v2\n  \n", "a: |\n  v2\n    \nb: v1\n"},
 	{"a script in a config map", "data:\n  run.sh: |\n    #!/bin/sh\n    exec app:v1 \"$@\"\n", 0, "/data/run.sh", "#!/bin/sh\nexec app:v2 \"$@\"\n", "data:\n  run.sh: |\n    #!/bin/sh\n    exec app:v2 \"$@\"\n"},
 	{"json over lines", "{\n\t\"tag\": \"v1\",\n\t\"b\": 1\n}\n", 0, "/tag", "v2", "{\n\t\"tag\": \"v2\",\n\t\"b\": 1\n}\n"},
 	{"text in a document's first line", "--- # head\ntag: v1\n", 0, "/tag", "v2", "--- # head\ntag: v2\n"},

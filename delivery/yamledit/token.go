@@ -105,7 +105,8 @@ func quotedEnd(src []byte, at int, quote byte) (int, bool) {
 	return at, false
 }
 
-// blockEnd returns the offset behind a block scalar's last line that has text.
+// blockEnd returns the offset behind a block scalar's last line that has text;
+// blanks behind its indentation are text.
 func blockEnd(src []byte, at int) int {
 	header := lineEnd(src, at)
 	end := header
@@ -114,7 +115,7 @@ func blockEnd(src []byte, at int) int {
 		stop := lineEnd(src, next)
 		line := bytes.TrimRight(src[next:stop], "\r\n")
 		text := bytes.TrimLeft(line, " ")
-		if len(text) > 0 {
+		if len(text) > 0 || indent >= 0 && len(line) > indent {
 			width := len(line) - len(text)
 			if indent < 0 {
 				if width <= parentIndent(src, at) {
