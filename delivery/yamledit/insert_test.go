@@ -66,6 +66,8 @@ var sets = []insertion{
 	{"under an empty map on a line of its own", "a:\n  {}\n  # x: 1\nz: 1\n", set("/a/tag", v2), "a:\n  # x: 1\n  tag: v2\nz: 1\n"},
 	{"a block of text above blanks", "a: 1\n        \n\nz: 1\n", set("/b", yamledit.Literal("x\n")), "a: 1\n        \n\nz: 1\nb: |\n  x\n"},
 	{"a block of text within, above blanks", "m:\n  a: 1\n        \n\nz: 1\n", set("/m/b", yamledit.Literal("x\n")), "m:\n  a: 1\n        \n  b: |\n    x\n\nz: 1\n"},
+	{"a block of text above blanks at the open end", "l:\n  - a\n    ", add("/l", yamledit.Literal("x\n")), "l:\n  - a\n    \n  - |\n    x\n"},
+	{"above blanks at the open end", "l:\n  - a\n    ", add("/l", v2), "l:\n  - a\n  - v2\n    "},
 	{"behind a text that ends with blanks", "m:\n  a: |\n    x\n      \nz: 1\n", set("/m/b", v2), "m:\n  a: |\n    x\n      \n  b: v2\nz: 1\n"},
 	{"empty map within braces", "a: {b: {}, c: 1}\n", set("/a/b/tag", v2), "a: {b: {tag: v2}, c: 1}\n"},
 	{"empty map as an item", "- {}\n- x\n", set("/0/tag", v2), "- {tag: v2}\n- x\n"},

@@ -272,21 +272,6 @@ func (f *File) eol(at int) (string, bool) {
 // below puts the lines of a node at an offset where a line starts, or where the
 // file ends.
 func (f *File) below(at int, lines []string, n Node) (splice, error) {
-	eol, ok := f.eol(at)
-	if !ok {
-		return splice{}, fmt.Errorf("%w: by its line breaks", ErrShape)
-	}
-	text := strings.Join(lines, eol)
-	if at == len(f.text) && at != f.lines[len(f.lines)-1] {
-		if f.endsOpen() {
-			return splice{}, fmt.Errorf("%w: the block of text above would get a line break", ErrShape)
-		}
-		text = eol + text
-		if n.open() {
-			text += eol
-		}
-		return splice{at, at, text}, nil
-	}
 	for pos := at; n.lastBlock() && pos < len(f.text); { // blanks would be its text
 		next := f.nextLine(pos)
 		line := bytes.TrimRight(f.text[pos:next], "\r\n")
@@ -297,7 +282,22 @@ func (f *File) below(at int, lines []string, n Node) (splice, error) {
 			at = next
 		}
 	}
-	return splice{at, at, text + eol}, nil
+	eol, ok := f.eol(at)
+	if !ok {
+		return splice{}, fmt.Errorf("%w: by its line breaks", ErrShape)
+	}
+	text := strings.Join(lines, eol)
+	if at < len(f.text) || at == f.lines[len(f.lines)-1] {
+		return splice{at, at, text + eol}, nil
+	}
+	if f.endsOpen() {
+		return splice{}, fmt.Errorf("%w: the block of text above would get a line break", ErrShape)
+	}
+	text = eol + text
+	if n.open() {
+		text += eol
+	}
+	return splice{at, at, text}, nil
 }
 
 // endsOpen reports a file that ends within a block of text, without the line

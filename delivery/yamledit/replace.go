@@ -104,11 +104,15 @@ func (f *File) positions(s Scalar) ([]int, error) {
 	switch {
 	case s.node.Style&yaml.SingleQuotedStyle != 0:
 		end--
-		for i := 1; i < end; i++ {
-			add(i, raw[i])
-			if raw[i] == '\'' {
-				i++
+		for i := 1; i < end; {
+			next := foldedPositions(raw[:end], i, add)
+			if next == i {
+				add(i, raw[i])
+				if next++; raw[i] == '\'' {
+					next++
+				}
 			}
+			i = next
 		}
 	case s.node.Style&yaml.DoubleQuotedStyle != 0:
 		end--
@@ -125,8 +129,13 @@ func (f *File) positions(s Scalar) ([]int, error) {
 			read, pos = read[:len(s.Value)], pos[:len(s.Value)]
 		}
 	default:
-		for i := range raw {
-			add(i, raw[i])
+		for i := 0; i < len(raw); {
+			next := foldedPositions(raw, i, add)
+			if next == i {
+				add(i, raw[i])
+				next++
+			}
+			i = next
 		}
 	}
 	if string(read) != s.Value {
@@ -135,15 +144,39 @@ func (f *File) positions(s Scalar) ([]int, error) {
 	return append(pos, end), nil
 }
 
-// doublePositions reads a double-quoted token; escapes of one byte only.
+// foldedPositions reads the blanks around line breaks within a token, of which
+// one break is a blank and others are the breaks behind the first. It returns
+// the offset behind them; that it was given if no line ends there.
+func foldedPositions(raw []byte, at int, add func(int, ...byte)) int {
+	next, breaks := at, 0
+	for ; next < len(raw) && isBlank(raw[next]); next++ {
+		if raw[next] == '\n' {
+			breaks++
+		}
+	}
+	switch breaks {
+	case 0:
+		return at
+	case 1:
+		add(at, ' ')
+	default:
+		add(at, bytes.Repeat([]byte("\n"), breaks-1)...)
+	}
+	return next
+}
+
+// doublePositions reads a double-quoted token; escapes of one byte only, and no
+// line break that is escaped.
 func doublePositions(raw []byte, add func(int, ...byte)) bool {
 	simple := map[byte]byte{'"': '"', '\\': '\\', 'n': '\n', 't': '\t', 'r': '\r', '0': 0, ' ': ' '}
-	for i := 1; i < len(raw)-1; i++ {
-		if raw[i] == '\n' || raw[i] == '\r' {
-			return false
+	for i := 1; i < len(raw)-1; {
+		if next := foldedPositions(raw[:len(raw)-1], i, add); next > i {
+			i = next
+			continue
 		}
 		if raw[i] != '\\' {
 			add(i, raw[i])
+			i++
 			continue
 		}
 		c, ok := simple[raw[i+1]]
@@ -151,7 +184,7 @@ func doublePositions(raw []byte, add func(int, ...byte)) bool {
 			return false
 		}
 		add(i, c)
-		i++
+		i += 2
 	}
 	return true
 }
@@ -207,7 +240,7 @@ func bareWord(s Scalar, value string) bool {
 			return true
 		}
 	}
-	return readsAsString(value, s.inFlow)
+	return readsAsString(strings.ReplaceAll(value, "\n", " "), s.inFlow) // its line breaks stand already
 }
 
 // What YAML 1.1 or 1.2, or a reader of either, takes for a number or a date.

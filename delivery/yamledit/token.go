@@ -75,10 +75,10 @@ func (f *File) tokenEnd(at int, n *yaml.Node) (int, bool) {
 		}
 		return blockEnd(src, at), true
 	}
-	if n.Value == "" || !bytes.HasPrefix(src[at:], []byte(n.Value)) {
+	end, ok := plainEnd(src, at, n.Value)
+	if !ok {
 		return at, false
 	}
-	end := at + len(n.Value)
 	rest := bytes.TrimLeft(src[end:], " \t")
 	if len(rest) == 0 || strings.IndexByte("\r\n,]}#:", rest[0]) >= 0 {
 		return end, true

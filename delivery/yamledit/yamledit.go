@@ -47,9 +47,9 @@ import (
 var (
 	// ErrEncoding is for a file that is neither UTF-8 nor UTF-16 with its mark.
 	ErrEncoding = errors.New("the file's encoding cannot be edited")
-	// ErrShape is for a value whose bytes cannot be changed one for one: folded
-	// over several lines, written with escapes that do not map, reached through
-	// an alias, or in a block that is not laid out with spaces.
+	// ErrShape is for a value whose bytes cannot be changed one for one: in a
+	// folded block of several lines, written with escapes that do not map, reached
+	// through an alias, or in a block that is not laid out with spaces.
 	ErrShape = errors.New("the value is written in a way that cannot be changed in place")
 	// ErrAmbiguous is for a path on which a key stands twice.
 	ErrAmbiguous = errors.New("a key stands twice on the way to the value")
