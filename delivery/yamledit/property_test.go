@@ -357,7 +357,7 @@ func TestInsideAtRandom(t *testing.T) {
 				continue
 			}
 			if err != nil {
-				if errors.Is(err, yamledit.ErrShape) && (strings.Contains(outer.Value, "&") || strings.Contains(outer.Value, ": |")) || errors.Is(err, yamledit.ErrProof) && (strings.Contains(outer.Value, "|+") || g.openBlock(outer.Value)) {
+				if errors.Is(err, yamledit.ErrShape) && (strings.Contains(outer.Value, "&") || strings.Contains(outer.Value, ": |") || strings.Contains(fromUTF16(string(src)), ">-")) || errors.Is(err, yamledit.ErrProof) && (strings.Contains(outer.Value, "|+") || g.openBlock(outer.Value)) {
 					made["refused"]++
 					return
 				}

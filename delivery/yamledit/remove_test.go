@@ -41,6 +41,7 @@ var removals = []removal{
 	{"only in flow that stays", "i: {a: 1}\n", "/i/a", "/i", "i: {}\n"},
 	{"only in flow", "i: {a: {b: 1}, c: 2}\n", "/i/a/b", "", "i: {c: 2}\n"},
 	{"last in flow with a last comma", "i: [a, b,]\n", "/i/1", "", "i: [a,]\n"},
+	{"last in flow with a last comma and the bracket on its line", "[\n  a,\n  b, ]\n", "/1", "", "[\n  a, ]\n"},
 	{"last in flow over lines", "{\n  \"a\": 1,\n  \"b\": 2\n}\n", "/b", "", "{\n  \"a\": 1\n}\n"},
 	{"last in flow over lines with comments", "[\n  a, # one\n  b # two\n]\n", "/1", "", "[\n  a # one\n]\n"},
 	{"first in flow over lines", "[\n  a, # one\n  b # two\n]\n", "/0", "", "[\n  b # two\n]\n"},
