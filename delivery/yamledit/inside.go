@@ -172,6 +172,8 @@ func (f *File) rewriteLines(outer Scalar, was, now []string) (splice, error) {
 		return splice{starts[head], starts[len(was)-tail], lines + eol}, nil
 	case tail > 0:
 		return splice{starts[head], starts[len(was)-tail], ""}, nil
+	case head == len(was) && len(fresh) == 0: // nothing differs
+		return splice{outer.end, outer.end, ""}, nil
 	case head == len(was):
 		return splice{outer.end, outer.end, eol + lines}, nil
 	case len(fresh) == 0:

@@ -96,6 +96,7 @@ func TestSeenInText(t *testing.T) {
 		{"json patch as json in a block", "patch: |-\n  [\n    {\"op\": \"replace\", \"path\": \"/x\", \"value\": \"v1\"}\n  ]\n", "/patch", "/0/value", "v2", "patch: |-\n  [\n    {\"op\": \"replace\", \"path\": \"/x\", \"value\": \"v2\"}\n  ]\n"},
 		{"json patch on one line in a block", "patch: |-\n  [{op: replace, path: /x, value: v1}]\n", "/patch", "/0/value", "v2", "patch: |-\n  [{op: replace, path: /x, value: v2}]\n"},
 		{"merge patch in crlf", "patch: |-\r\n  spec:\r\n    tag: v1 # t\r\nz: 1\r\n", "/patch", "/spec/tag", "v2", "patch: |-\r\n  spec:\r\n    tag: v2 # t\r\nz: 1\r\n"},
+		{"the same again", "patch: |-\n  tag: v1\nz: 1\n", "/patch", "/tag", "v1", "patch: |-\n  tag: v1\nz: 1\n"},
 		{"values with an anchor inside", "values.yaml: |\n  tag: &t v1\n  other: *t\n", "/values.yaml", "/tag", "v2", "values.yaml: |\n  tag: &t v2\n  other: *t\n"},
 		{"values with other scripts", "values.yaml: |\n  имя: é\n  {a: 😀, tag: v1}: x\n  tag: v1\n", "/values.yaml", "/tag", "v2", "values.yaml: |\n  имя: é\n  {a: 😀, tag: v1}: x\n  tag: v2\n"},
 		{"values with blank lines", "values.yaml: |\n\n  a: 1\n\n\n  tag: v1\n", "/values.yaml", "/tag", "v2", "values.yaml: |\n\n  a: 1\n\n\n  tag: v2\n"},
