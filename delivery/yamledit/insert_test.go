@@ -86,6 +86,7 @@ var sets = []insertion{
 	{"second document", "a: 1\n---\nb: 1\n---\nc: 1\n", setIn(1, "/d", v2), "a: 1\n---\nb: 1\nd: v2\n---\nc: 1\n"},
 	{"before the end of a document", "---\na: 1\n...\n", set("/b", v2), "---\na: 1\nb: v2\n...\n"},
 	{"comment at the block's column belongs to it", "m:\n  a: 1\n  # b: 1\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  # b: 1\n  c: v2\nz: 1\n"},
+	{"comment over a blank line does not", "m:\n  a: 1\n\n  # loose\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  c: v2\n\n  # loose\nz: 1\n"},
 	{"comment at a lower column does not", "m:\n  a: 1\n# about z\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  c: v2\n# about z\nz: 1\n"},
 	{"comment of the last entry's own block", "m:\n  a:\n    x: 1\n\n    # y: 1\nz: 1\n", set("/m/c", v2), "m:\n  a:\n    x: 1\n\n    # y: 1\n  c: v2\nz: 1\n"},
 	{"blank lines before what follows stay there", "m:\n  a: 1\n\n\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  c: v2\n\n\nz: 1\n"},

@@ -219,8 +219,8 @@ func (f *File) removeFlow(parent *yaml.Node, i int) ([]splice, error) {
 	switch between := f.text[at+1 : start]; {
 	case f.text[at] != ',':
 		return nil, fmt.Errorf("%w: the comma before it is not found", ErrShape)
-	case trailing: // it stays that the last entry has a comma
-		return []splice{{at + 1, comma + 1, ""}}, nil
+	case trailing && len(bytes.TrimSpace(between)) > 0:
+		return nil, fmt.Errorf("%w: comments stand around it", ErrShape)
 	case len(bytes.TrimSpace(between)) == 0 && !own:
 		return []splice{{before, end, ""}}, nil
 	}

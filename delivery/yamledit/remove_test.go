@@ -88,6 +88,7 @@ func TestRemovalsRefused(t *testing.T) {
 		{removal{"an anchor defined again", "a: &x 1\nb: &x 2\nc: *x\n", "/b", "", ""}, yamledit.ErrShape},
 		{removal{"a key twice", "a: 1\na: 2\n", "/a", "", ""}, yamledit.ErrAmbiguous},
 		{removal{"explicit keys", "? a\n: b\n? c\n: d\n", "/a", "", ""}, yamledit.ErrShape},
+		{removal{"a comment that would swallow the bracket", "[\n  a, # c\n  b, ]\n", "/1", "", ""}, yamledit.ErrShape},
 		{removal{"lines that a text would take in", "a: |+\n  x\nb: 1\n\nc: 1\n", "/b", "", ""}, yamledit.ErrProof},
 	} {
 		t.Run(c.name, func(t *testing.T) {
