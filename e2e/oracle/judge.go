@@ -183,7 +183,7 @@ func (repo *Repo) judgeSite(app App, claim Claim) (*Moved, string, string) {
 	if missing, extra := compare(others, claim.SharedWith); len(missing)+len(extra) > 0 {
 		return m, Wrong, fmt.Sprintf("shared: not said %s; said for nothing %s", some(missing), some(extra))
 	}
-	sites, _ := repo.sites(app, f)
+	sites, _ := repo.sites(app, f, false)
 	for _, s := range sites {
 		if len(s.Others) == 0 {
 			return m, Wrong, fmt.Sprintf("%s is isolated", s)
@@ -198,7 +198,7 @@ func (repo *Repo) judgeNone(app App, claim Claim) (string, string) {
 		if claim.Field != "" && claim.Field != f.Kind {
 			continue
 		}
-		if sites, _ := repo.sites(app, f); len(sites) > 0 {
+		if sites, _ := repo.sites(app, f, true); len(sites) > 0 {
 			return Wrong, fmt.Sprintf("%s %s is moved by an edit at %s (claimed: %s)", f.Kind, f.Version, sites[0].Occurrence, claim.Why)
 		}
 	}
@@ -212,7 +212,7 @@ func (repo *Repo) judgeAmbiguous(app App, claim Claim) (string, string) {
 		if claim.Field != "" && claim.Field != f.Kind {
 			continue
 		}
-		sites, _ := repo.sites(app, f)
+		sites, _ := repo.sites(app, f, false)
 		if len(sites) > 1 {
 			return Right, ""
 		}

@@ -32,7 +32,7 @@ func (repo *Repo) Truth(app App) Truth {
 		return t
 	}
 	t.Field = f
-	t.Sites, t.Cut = repo.sites(app, f)
+	t.Sites, t.Cut = repo.sites(app, f, true)
 	site := t.best()
 	if site == nil {
 		if t.Cut > 0 {
@@ -53,6 +53,23 @@ func (repo *Repo) Truths() []Truth {
 	var out []Truth
 	for _, app := range repo.Apps() {
 		out = append(out, repo.Truth(app))
+	}
+	return out
+}
+
+// Findings are the truths as verdicts, for tables without a ferry to judge: what has a place is a right site or a right
+// refusal, what was given up is unresolved.
+func (repo *Repo) Findings() []Verdict {
+	var out []Verdict
+	for _, t := range repo.Truths() {
+		v := Verdict{Pair: t.Pair, Mechanism: t.Mechanism, Status: t.Status, Word: Right, Shared: t.Status == Shared}
+		if site := t.best(); site != nil {
+			v.Place = site.String()
+		}
+		if t.Status == Unresolved {
+			v.Word, v.Reason = Unresolved, "too many occurrences"
+		}
+		out = append(out, v)
 	}
 	return out
 }

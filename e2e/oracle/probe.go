@@ -179,25 +179,30 @@ type Site struct {
 }
 
 // most is how many occurrences of a version are tried for one pair.
-const most = 150
+const most = 100
 
-// sites tries each occurrence of a field's version. Those in files near the app are tried first, and the rest is given
-// up after most; cut says how many.
-func (repo *Repo) sites(app App, f Field) (out []Site, cut int) {
+// sites tries each occurrence of a field's version, the likely ones first, and gives up after most; cut says how many
+// were not tried. If one is enough, it ends at the first that moves nothing else.
+func (repo *Repo) sites(app App, f Field, one bool) (out []Site, cut int) {
 	c := repo.cluster(app.Cluster)
+	near := c.nodes[c.from[app.key]].unit.read
 	for _, text := range spellings(f.Version) {
 		found := repo.occurrences(text)
-		near := c.nodes[c.from[app.key]].unit.read
 		slices.SortStableFunc(found, func(a, b Occurrence) int {
-			return cmp.Compare(distance(near, a), distance(near, b))
+			return cmp.Compare(repo.unlikely(near, a), repo.unlikely(near, b))
 		})
 		if len(found) > most {
 			cut += len(found) - most
 			found = found[:most]
 		}
 		for _, o := range found {
-			if m := repo.probe(o); m.broken == "" && m.at(app.Cluster, f.Object, f.Path) {
-				out = append(out, Site{o, m.others(app.Pair)})
+			m := repo.probe(o)
+			if m.broken != "" || !m.at(app.Cluster, f.Object, f.Path) {
+				continue
+			}
+			out = append(out, Site{o, m.others(app.Pair)})
+			if one && len(out[len(out)-1].Others) == 0 {
+				return out, cut
 			}
 		}
 		if len(out) > 0 {
@@ -207,11 +212,23 @@ func (repo *Repo) sites(app App, f Field) (out []Site, cut int) {
 	return out, cut
 }
 
-func distance(near map[string]bool, o Occurrence) int {
-	if near[o.File] {
-		return 0
+var versionKey = regexp.MustCompile(`(?i)tag|version|image|semver|digest|value`)
+
+// unlikely is higher for places that are rarely the one: files that the app's Kustomization does not read, comments, keys
+// that say nothing of versions. It decides the order alone.
+func (repo *Repo) unlikely(near map[string]bool, o Occurrence) int {
+	n := 0
+	if !near[o.File] {
+		n += 4
 	}
-	return 1
+	line := bytes.TrimSpace(lineAt(repo.Tree[o.File], o.offset))
+	if bytes.HasPrefix(line, []byte("#")) {
+		n += 2
+	}
+	if !versionKey.Match(line) {
+		n++
+	}
+	return n
 }
 
 // spellings are the texts to look for: the version, and if that is nowhere its parts, for a template may join them.
