@@ -25,7 +25,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path"
 	"sync"
 
 	"ferry/delivery/flux"
@@ -53,19 +52,18 @@ type Options struct {
 // Delivery delivers to one branch of one repository. It is safe for concurrent
 // use.
 type Delivery struct {
+	engine
 	o     Options
 	repo  *forge.Repository
 	blobs *snapshot.Blobs
-	flux  *flux.Renderer
 	log   *slog.Logger
 	// turn is held from reading the head to committing on it: changes of one
 	// process do not race each other for the branch.
 	turn chan struct{}
 
-	mu    sync.Mutex
+	known sync.Mutex // guards what follows
 	trees []keptTree // the latest used first
 	held  map[holdKey]deploy.Holding
-	hints map[hint]string // where versions were found: the first place to try
 }
 
 type keptTree struct {
@@ -82,9 +80,10 @@ func New(o Options) (*Delivery, error) {
 		return nil, err
 	}
 	d := &Delivery{
-		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), flux: o.Renderer, log: o.Log,
-		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{}, hints: map[hint]string{},
+		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), log: o.Log,
+		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
 	}
+	d.flux, d.ours, d.paths = o.Renderer, d.reads, o.Paths
 	if d.flux == nil {
 		d.flux = flux.NewRenderer()
 	}
@@ -99,16 +98,16 @@ func (d *Delivery) Check(ctx context.Context) []forge.Row { return d.repo.Check(
 
 // files returns the files of a commit.
 func (d *Delivery) files(ctx context.Context, h forge.Head) (flux.Files, error) {
-	d.mu.Lock()
+	d.known.Lock()
 	for i, k := range d.trees {
 		if k.sha == h.Tree {
 			copy(d.trees[1:i+1], d.trees[:i])
 			d.trees[0] = k
-			d.mu.Unlock()
+			d.known.Unlock()
 			return flux.Files{Tree: k.tree, Blobs: d.blobs}, nil
 		}
 	}
-	d.mu.Unlock()
+	d.known.Unlock()
 	entries, err := d.repo.Entries(ctx, h.Tree)
 	if err != nil {
 		return flux.Files{}, fmt.Errorf("read %s: %w", h.SHA, err)
@@ -117,8 +116,8 @@ func (d *Delivery) files(ctx context.Context, h forge.Head) (flux.Files, error) 
 		return flux.Files{}, err
 	}
 	tree := snapshot.NewTree(h.SHA, entries)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.known.Lock()
+	defer d.known.Unlock()
 	d.trees = append([]keptTree{{h.Tree, tree}}, d.trees...)
 	d.trees = d.trees[:min(len(d.trees), keepTrees)]
 	return flux.Files{Tree: tree, Blobs: d.blobs}, nil
@@ -131,7 +130,7 @@ const smallTree = 300
 func (d *Delivery) prefetch(ctx context.Context, entries []snapshot.Entry) error {
 	var shas []string
 	for _, e := range entries {
-		if ext := path.Ext(e.Path); ext == ".yaml" || ext == ".yml" {
+		if manifest(e.Path) {
 			shas = append(shas, e.SHA)
 		}
 	}
@@ -141,8 +140,8 @@ func (d *Delivery) prefetch(ctx context.Context, entries []snapshot.Entry) error
 	return d.blobs.Prefetch(ctx, shas)
 }
 
-// ours reports whether a source is this repository's branch.
-func (d *Delivery) ours(s deploy.Source) bool {
+// reads reports whether a source is this repository's branch.
+func (d *Delivery) reads(s deploy.Source) bool {
 	if s.Branch != d.repo.Branch() {
 		return false
 	}

@@ -249,7 +249,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"a chart range wanted", want("redis/redis", "17.1", "prod", "apps", true), fault.Invalid, []string{"17.1"}},
 		{"latest", want("podinfo/podinfo", "latest", "prod", "apps", false), fault.Refused, []string{"latest"}},
 		{"a stale digest", want("web/digest", "6.5.4", "prod", "apps", true), fault.Refused, []string{"digest"}},
-		{"another object's chart", want("web/chartref", "6.5.4", "prod", "apps", true), fault.Refused, []string{"OCIRepository thing"}},
+		{"another object's chart", want("web/chartref", "6.5.4", "prod", "apps", true), fault.Refused, []string{"OCIRepository web/thing", "does not declare"}},
 		{"not in Git", want("podinfo/gone", "1.0.0", "prod", "apps", false), fault.Refused, []string{"Deployment podinfo/gone"}},
 		{"not declared", want("podinfo/podinfo", "1.0.0", "prod", "nowhere", false), fault.Refused, []string{"flux-system/nowhere"}},
 	} {

@@ -18,13 +18,18 @@ import (
 	"ferry/internal/fault"
 )
 
+// errNoFile is for a file that was listed and is not there.
+type errNoFile string
+
+func (e errNoFile) Error() string { return fmt.Sprintf("read %s: it is not in the tree", string(e)) }
+
 // resolve fills in what clusters declare that were not seen yet, from the
 // repository. One that is not found there could read anything: that is refused.
-func (d *Delivery) resolve(ctx context.Context, f flux.Files, declared []deploy.Declared) ([]deploy.Declared, error) {
+func (e *engine) resolve(ctx context.Context, f flux.Files, declared []deploy.Declared) ([]deploy.Declared, error) {
 	out := make([]deploy.Declared, 0, len(declared))
 	for _, c := range declared {
 		if !c.Known {
-			ks, err := d.entry(ctx, f, c.Cluster)
+			ks, err := e.entry(ctx, f, c.Cluster)
 			if err != nil {
 				return nil, err
 			}
@@ -35,14 +40,17 @@ func (d *Delivery) resolve(ctx context.Context, f flux.Files, declared []deploy.
 	return out, nil
 }
 
-// entry reads the Kustomizations below a cluster's folder.
-func (d *Delivery) entry(ctx context.Context, f flux.Files, c deploy.Cluster) ([]deploy.Kustomization, error) {
+// entry finds what a cluster's folder declares.
+func (e *engine) entry(ctx context.Context, f flux.Files, c deploy.Cluster) ([]deploy.Kustomization, error) {
 	folders := []string{path.Join("clusters", string(c)), string(c)}
-	if p, ok := d.o.Paths[c]; ok {
+	if p, ok := e.paths[c]; ok {
 		folders = []string{strings.Trim(path.Clean("/"+p), "/")}
 	}
 	for _, folder := range folders {
-		ks, err := entryIn(ctx, f, c, folder)
+		if !f.Tree.HasFolder(folder) {
+			continue
+		}
+		ks, err := e.entryIn(ctx, f, c, folder)
 		if err != nil || len(ks) > 0 {
 			return ks, err
 		}
@@ -51,20 +59,111 @@ func (d *Delivery) entry(ctx context.Context, f flux.Files, c deploy.Cluster) ([
 		WithHelp("what %s shares with others is not known: wait until it answers, or configure its folder in the repository", c)
 }
 
-func entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string) ([]deploy.Kustomization, error) {
+// entryIn renders a folder as a bootstrapped cluster would, and takes the
+// Kustomizations in it. Where that does not render, its files are read one by
+// one.
+func (e *engine) entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string) ([]deploy.Kustomization, error) {
+	root := flux.Kustomization{
+		Ref:       deploy.Ref{Kind: "Kustomization", Namespace: fluxNamespace, Name: entryName},
+		SourceRef: deploy.Ref{Kind: "GitRepository", Namespace: fluxNamespace, Name: fluxNamespace},
+		Spec:      flux.Spec{Path: folder},
+	}
+	if _, err := e.flux.ReachOf(ctx, f, []flux.Kustomization{root}); err != nil {
+		return nil, err
+	}
+	r, err := e.flux.Render(ctx, f, root)
+	if err != nil {
+		return nil, err
+	}
+	if r.Err != nil {
+		return scan(ctx, f, c, folder)
+	}
+	found := &declarations{cluster: c}
+	apps := false
+	for _, o := range r.Objects {
+		if err := found.take(o.Group, o.Ref, o.JSON); err != nil {
+			return nil, err
+		}
+		apps = apps || (isRelease(o) || podSpec(o.Ref.Kind) != "")
+	}
+	out, err := found.finish(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range out {
+		if strings.Trim(path.Clean("/"+k.Path), "/") == folder {
+			return out, nil // the folder applies itself
+		}
+	}
+	if apps || len(out) == 0 && len(r.Objects) > 0 {
+		out = append(out, deploy.Kustomization{
+			Cluster: c, Ref: root.Ref, SourceRef: root.SourceRef, Path: folder,
+			Object: fmt.Appendf(nil, `{"kind":"Kustomization","metadata":{"name":%q,"namespace":%q},"spec":{"path":%q,"sourceRef":{"kind":"GitRepository","name":%q}}}`,
+				entryName, fluxNamespace, folder, fluxNamespace),
+		})
+	}
+	return out, nil
+}
+
+const (
+	fluxNamespace = "flux-system"
+	// entryName is what a cluster's folder is called as a Kustomization where
+	// none in Git applies it.
+	entryName = "cluster-folder"
+)
+
+// declarations collects what a folder declares to Flux.
+type declarations struct {
+	cluster deploy.Cluster
+	out     []deploy.Kustomization
+	sources map[deploy.Ref]deploy.Source
+	ignore  map[deploy.Ref]string
+}
+
+func (d *declarations) take(group string, ref deploy.Ref, object []byte) error {
+	switch {
+	case group == flux.Group && ref.Kind == "Kustomization":
+		d.out = append(d.out, deploy.Kustomization{Cluster: d.cluster, Ref: ref, Object: object})
+	case group == sourceGroup && ref.Kind == "GitRepository":
+		var data map[string]any
+		if err := json.Unmarshal(object, &data); err != nil {
+			return fmt.Errorf("read %s: %w", ref, err)
+		}
+		if d.sources == nil {
+			d.sources, d.ignore = map[deploy.Ref]deploy.Source{}, map[deploy.Ref]string{}
+		}
+		d.sources[ref], _ = flux.SourceOf(data)
+		d.ignore[ref] = text(at(data, "/spec/ignore"))
+	}
+	return nil
+}
+
+func (d *declarations) finish(folder string) ([]deploy.Kustomization, error) {
+	for i := range d.out {
+		k, err := flux.ParseKustomization(d.out[i].Object)
+		if err != nil {
+			return nil, fault.Newf(fault.Refused, "%s of %s cannot be read from `%s`", d.out[i].Ref, d.cluster, folder).
+				WithHelp("ferry has not seen %s since it started and knows only what the repository says: mend it, or wait until %s answers", d.cluster, d.cluster).Because(err)
+		}
+		d.out[i].SourceRef, d.out[i].Path = k.SourceRef, k.Spec.Path
+		d.out[i].Source, d.out[i].SourceIgnore = d.sources[k.SourceRef], d.ignore[k.SourceRef]
+	}
+	return d.out, nil
+}
+
+// scan reads every file of a folder for what it declares.
+func scan(ctx context.Context, f flux.Files, c deploy.Cluster, folder string) ([]deploy.Kustomization, error) {
 	var files []snapshot.Entry
 	var shas []string
 	f.Tree.Files(folder, func(e snapshot.Entry) {
-		if strings.HasSuffix(e.Path, ".yaml") || strings.HasSuffix(e.Path, ".yml") {
+		if manifest(e.Path) {
 			files, shas = append(files, e), append(shas, e.SHA)
 		}
 	})
 	if err := f.Blobs.Prefetch(ctx, shas); err != nil {
 		return nil, err
 	}
-	var out []deploy.Kustomization
-	sources := map[deploy.Ref]deploy.Source{}
-	ignore := map[deploy.Ref]string{}
+	found := &declarations{cluster: c}
 	for _, e := range files {
 		data, err := f.Blobs.Get(ctx, e.SHA)
 		if err != nil {
@@ -77,34 +176,22 @@ func entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, folder string)
 		}
 		for _, doc := range docs {
 			meta, _ := doc["metadata"].(map[string]any)
-			ref := deploy.Ref{Kind: text(doc["kind"]), Namespace: text(meta["namespace"]), Name: text(meta["name"])}
 			group, _, _ := strings.Cut(text(doc["apiVersion"]), "/")
-			switch {
-			case group == flux.Group && ref.Kind == "Kustomization":
-				raw, err := json.Marshal(doc)
-				if err != nil {
-					return nil, fmt.Errorf("read %s in %s: %w", ref, e.Path, err)
-				}
-				out = append(out, deploy.Kustomization{Cluster: c, Ref: ref, Object: raw})
-			case group == "source.toolkit.fluxcd.io" && ref.Kind == "GitRepository":
-				sources[ref], _ = flux.SourceOf(doc)
-				ignore[ref] = text(at(doc, "/spec/ignore"))
+			raw, err := json.Marshal(doc)
+			if err != nil {
+				continue // keys that are no strings: none of Flux's
+			}
+			if err := found.take(group, deploy.Ref{Kind: text(doc["kind"]), Namespace: text(meta["namespace"]), Name: text(meta["name"])}, raw); err != nil {
+				return nil, err
 			}
 		}
 	}
-	for i := range out {
-		k, err := flux.ParseKustomization(out[i].Object)
-		if err != nil {
-			return nil, fault.Newf(fault.Refused, "%s of %s cannot be read from `%s`", out[i].Ref, c, folder).
-				WithHelp("ferry has not seen %s since it started and knows only what the repository says: mend it, or wait until %s answers", c, c).Because(err)
-		}
-		out[i].SourceRef, out[i].Path = k.SourceRef, k.Spec.Path
-		out[i].Source, out[i].SourceIgnore = sources[k.SourceRef], ignore[k.SourceRef]
-		if k.Spec.PostBuild != nil && len(k.Spec.PostBuild.SubstituteFrom) > 0 {
-			out[i].SubstituteErr = fmt.Sprintf("%s was not seen since ferry started", c)
-		}
-	}
-	return out, nil
+	return found.finish(folder)
+}
+
+// manifest reports whether a file is one that Flux would look at.
+func manifest(file string) bool {
+	return strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml")
 }
 
 // documents reads the maps of a YAML file; with an error, those before it.

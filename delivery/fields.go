@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,96 +19,194 @@ import (
 type field struct {
 	kind    deploy.FieldKind
 	object  deploy.Ref
-	path    string // JSON pointer
-	value   string // the whole scalar
-	version string // its part that is a version
+	group   string
+	root    deploy.Ref // the Kustomization that renders the object
+	path    string     // JSON pointer
+	value   string     // the whole scalar
+	version string     // its part that is a version
 	// repository is the image's, where it is known.
 	repository string
 	// pairedDigest is a digest that stands beside a tag in a field of its own.
 	pairedDigest string
+	// container is the name of what has the image: a container, or the key above
+	// it in a chart's values.
+	container string
+	// from is set for a value that a release takes from another object.
+	from *valuesSource
+	// ranged is true for a field of versions to choose from (semver).
+	ranged bool
 }
 
-// fieldsOf lists the fields of a change's object that may be meant, in order.
-func fieldsOf(o *flux.Object, c deploy.Change) ([]field, error) {
-	if o.Ref.Kind == "HelmRelease" {
-		fields := releaseFields(o)
-		if len(fields) == 0 {
-			return nil, noReleaseField(o)
-		}
-		return fields, nil
-	}
-	if c.Field == deploy.FieldChart {
-		return nil, fault.Newf(fault.Refused, "%s has no chart: its Kustomization applies it directly", c.Target.App.Name).
-			WithHelp("leave out `chart`, or write `image`")
-	}
-	return workloadField(o, c)
+// valuesSource is how a release finds a value: the n-th entry of its valuesFrom,
+// and the pointer within the YAML text at the field's path; none if the text is
+// the value itself.
+type valuesSource struct {
+	release deploy.Ref
+	index   int
+	inner   string
 }
 
-// workloadField picks the container whose image is meant.
-func workloadField(o *flux.Object, c deploy.Change) ([]field, error) {
-	list, _ := at(o.Data, "/spec/template/spec/containers").([]any)
-	want, names, pick := c.Container, []string(nil), -1
-	if want == "" {
-		want = c.Target.App.Name
+const (
+	helmGroup   = "helm.toolkit.fluxcd.io"
+	sourceGroup = "source.toolkit.fluxcd.io"
+)
+
+func isRelease(o *flux.Object) bool { return o.Group == helmGroup && o.Ref.Kind == "HelmRelease" }
+
+// podSpec is where objects of a kind hold the spec of their pods; "" for kinds
+// that have none.
+func podSpec(kind string) string {
+	switch kind {
+	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Rollout":
+		return "/spec/template/spec"
+	case "CronJob":
+		return "/spec/jobTemplate/spec/template/spec"
+	case "Pod":
+		return "/spec"
 	}
-	for i, raw := range list {
-		container, _ := raw.(map[string]any)
-		name, _ := container["name"].(string)
-		names = append(names, name)
-		if name == want {
-			pick = i
-		}
-	}
-	if pick < 0 && len(list) == 1 && c.Container == "" {
-		pick = 0
-	}
-	if pick < 0 {
-		return nil, fault.Newf(fault.Ambiguous, "%s has the containers %s, and none is called %s", o.Ref, strings.Join(names, ", "), want).
-			WithHelp("ferry promotes the container that is called like the app, or the only one")
-	}
-	p := fmt.Sprintf("/spec/template/spec/containers/%d/image", pick)
-	value := text(at(o.Data, p))
-	ref := parseReference(value)
-	if ref.version() == "" {
-		return nil, fault.Newf(fault.Refused, "the image `%s` of %s has no tag in Git", value, o.Ref).WithHelp("give it a tag in Git first")
-	}
-	return []field{{kind: deploy.FieldImage, object: o.Ref, path: p, value: value, version: ref.version(), repository: ref.repository}}, nil
+	return ""
 }
 
-// releaseFields lists a HelmRelease's chart version and the image versions in
-// its values.
-func releaseFields(o *flux.Object) []field {
+// fieldsOf lists the fields of an app that may hold its version, in order.
+func fieldsOf(w *flux.World, o flux.Placed) []field {
 	var out []field
-	const chart = "/spec/chart/spec/version"
-	if v := text(at(o.Data, chart)); v != "" {
-		out = append(out, field{kind: deploy.FieldChart, object: o.Ref, path: chart, value: v, version: v})
+	if isRelease(o.Object) {
+		out = releaseFields(w, o)
+	} else {
+		out = workloadFields(o)
 	}
-	for _, p := range []string{"/spec/values", "/spec/postRenderers"} {
-		out = append(out, imageFields(o.Ref, p, at(o.Data, p))...)
+	for i := range out {
+		if out[i].object == (deploy.Ref{}) {
+			out[i].object, out[i].group, out[i].root = o.Ref, o.Group, o.Root.Ref
+		}
 	}
 	return out
 }
 
+// workloadFields lists the images of a workload: containers first, then what
+// runs before them.
+func workloadFields(o flux.Placed) []field {
+	spec := podSpec(o.Ref.Kind)
+	data := o.Data()
+	var out []field
+	for _, list := range []string{"containers", "initContainers"} {
+		containers, _ := at(data, spec+"/"+list).([]any)
+		for i, raw := range containers {
+			c, _ := raw.(map[string]any)
+			ref := parseReference(text(c["image"]))
+			if ref.version() != "" {
+				out = append(out, field{
+					kind: deploy.FieldImage, path: fmt.Sprintf("%s/%s/%d/image", spec, list, i),
+					value: text(c["image"]), version: ref.version(), repository: ref.repository, container: text(c["name"]),
+				})
+			}
+		}
+	}
+	return out
+}
+
+// releaseFields lists a HelmRelease's chart version and the image versions in
+// its values.
+func releaseFields(w *flux.World, o flux.Placed) []field {
+	data := o.Data()
+	out := chartFields(w, o, data)
+	layers := valueLayers(w, o, data)
+	for i, l := range layers {
+		for _, f := range l.fields {
+			if !hidden(layers[i+1:], f.valuePath) {
+				out = append(out, f.field)
+			}
+		}
+	}
+	return append(out, imageFields("/spec/postRenderers", at(data, "/spec/postRenderers"))...)
+}
+
+// chartFields finds where the version of a release's chart stands.
+func chartFields(w *flux.World, o flux.Placed, data map[string]any) []field {
+	if ref, ok := at(data, "/spec/chartRef").(map[string]any); ok {
+		return chartRefField(w, o, deploy.Ref{
+			Kind: text(ref["kind"]), Name: text(ref["name"]), Namespace: cmp.Or(text(ref["namespace"]), o.Ref.Namespace),
+		})
+	}
+	switch text(at(data, "/spec/chart/spec/sourceRef/kind")) {
+	case "GitRepository", "Bucket":
+		return nil // the version is in the chart itself: Flux reads over this one
+	}
+	const chart = "/spec/chart/spec/version"
+	if v := text(at(data, chart)); v != "" {
+		return []field{{kind: deploy.FieldChart, path: chart, value: v, version: v, ranged: !exactChart(v)}}
+	}
+	return nil
+}
+
+// chartRefField is the reference of the object that a release takes its chart
+// from. Of digest, semver and tag the first one that is set counts.
+func chartRefField(w *flux.World, o flux.Placed, ref deploy.Ref) []field {
+	source := w.Lookup(o.Root.Cluster, sourceGroup, ref)
+	if source.Object == nil {
+		return nil
+	}
+	f := field{kind: deploy.FieldChart, object: ref, group: sourceGroup, root: source.Root.Ref}
+	data := source.Data()
+	switch ref.Kind {
+	case "HelmChart":
+		if kind := text(at(data, "/spec/sourceRef/kind")); kind == "GitRepository" || kind == "Bucket" {
+			return nil
+		}
+		f.path = "/spec/version"
+		f.value = text(at(data, f.path))
+		f.ranged = !exactChart(f.value)
+	case "OCIRepository":
+		tag, semver, digest := text(at(data, "/spec/ref/tag")), text(at(data, "/spec/ref/semver")), text(at(data, "/spec/ref/digest"))
+		switch {
+		case digest != "" && tag == "":
+			f.path, f.value = "/spec/ref/digest", digest
+		case semver != "" && digest == "":
+			f.path, f.value, f.ranged = "/spec/ref/semver", semver, !exactChart(semver)
+		default:
+			f.path, f.value, f.pairedDigest = "/spec/ref/tag", tag, digest
+		}
+		f.repository = strings.TrimPrefix(text(at(data, "/spec/url")), "oci://")
+	}
+	f.version = f.value
+	if f.value == "" {
+		return nil
+	}
+	return []field{f}
+}
+
 // imageFields finds what charts usually call an image's version.
-func imageFields(ref deploy.Ref, p string, node any) []field {
+func imageFields(p string, node any) []field {
 	var out []field
 	switch n := node.(type) {
 	case []any:
 		for i, item := range n {
-			out = append(out, imageFields(ref, p+"/"+strconv.Itoa(i), item)...)
+			out = append(out, imageFields(p+"/"+strconv.Itoa(i), item)...)
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(n)) {
 			below := p + "/" + yamledit.EscapePointer(key)
 			if f, ok := imageField(n, key); ok {
-				f.kind, f.object, f.path = deploy.FieldImage, ref, below
+				f.kind, f.path, f.container = deploy.FieldImage, below, ownerOf(below)
 				out = append(out, f)
 			} else {
-				out = append(out, imageFields(ref, below, n[key])...)
+				out = append(out, imageFields(below, n[key])...)
 			}
 		}
 	}
 	return out
+}
+
+// ownerOf names what an image in a chart's values belongs to: the key above
+// "image", such as the container.
+func ownerOf(p string) string {
+	steps := strings.Split(p, "/")
+	for i := len(steps) - 2; i > 0; i-- {
+		if s := steps[i]; s != "image" && s != "values" && s != "spec" {
+			return s
+		}
+	}
+	return ""
 }
 
 // imageField reads one key of a map as an image's version.
@@ -123,6 +220,9 @@ func imageField(m map[string]any, key string) (field, bool) {
 	case key == "tag" || strings.HasSuffix(key, "Tag") || strings.HasSuffix(key, "_tag") || strings.HasSuffix(key, "-tag"):
 		f := field{value: value, version: value, pairedDigest: digest}
 		f.repository = cmp.Or(text(m["repository"]), text(m["image"]), text(m["name"]))
+		if r := text(m["registry"]); r != "" && f.repository != "" {
+			f.repository = r + "/" + f.repository
+		}
 		return f, true
 	case key == "image" || strings.HasSuffix(key, "Image"):
 		ref := parseReference(value)
@@ -133,69 +233,31 @@ func imageField(m map[string]any, key string) (field, bool) {
 	return field{}, false
 }
 
-// noReleaseField says where the version of a HelmRelease without one comes from.
-func noReleaseField(o *flux.Object) error {
-	if ref, ok := at(o.Data, "/spec/chartRef").(map[string]any); ok {
-		return fault.Newf(fault.Refused, "the chart of %s comes from %s %s, which ferry does not edit yet", o.Ref, text(ref["kind"]), text(ref["name"])).
-			WithHelp("change the reference of that object in Git by hand")
+// noField says why an app has no version that could be changed.
+func noField(w *flux.World, o flux.Placed) error {
+	data := o.Data()
+	ref := fmt.Sprint(o.Ref)
+	if !isRelease(o.Object) {
+		return fault.Newf(fault.Refused, "no image of %s has a tag in Git", ref).WithHelp("give it a tag in Git first").WithCode(NotInGit)
 	}
-	if from, ok := at(o.Data, "/spec/valuesFrom").([]any); ok && len(from) > 0 {
-		return fault.Newf(fault.Refused, "the values of %s come from other objects (valuesFrom), which ferry does not edit yet", o.Ref).
-			WithHelp("change them in Git by hand")
+	if c, ok := at(data, "/spec/chartRef").(map[string]any); ok {
+		source := deploy.Ref{Kind: text(c["kind"]), Name: text(c["name"]), Namespace: cmp.Or(text(c["namespace"]), o.Ref.Namespace)}
+		if w.Lookup(o.Root.Cluster, sourceGroup, source).Object == nil {
+			return fault.Newf(fault.Refused, "the chart of %s comes from %s, which Git does not declare on %s", ref, source, o.Root.Cluster).
+				WithHelp("declare it in the repository; then ferry can promote it").WithCode(NotInGit)
+		}
 	}
-	return fault.Newf(fault.Refused, "Git holds no version for %s: neither a chart version nor an image tag", o.Ref).
-		WithHelp("pin one in Git first; then ferry can promote it")
-}
-
-// choose picks the field that a change means. more are those that could be
-// meant as well.
-func choose(fields []field, c deploy.Change) (f field, more []field, err error) {
-	kinds := map[deploy.FieldKind][]field{}
-	for _, f := range fields {
-		kinds[f.kind] = append(kinds[f.kind], f)
-	}
-	images := narrow(kinds[deploy.FieldImage], c)
-	charts := kinds[deploy.FieldChart]
-	switch {
-	case c.Field == deploy.FieldChart && len(charts) == 0:
-		return f, nil, fault.Newf(fault.Refused, "Git holds no chart version for %s", c.Target.App.Name).WithHelp("leave out `chart`, or write `image`")
-	case c.Field == deploy.FieldImage && len(images) == 0:
-		return f, nil, fault.Newf(fault.Refused, "Git holds no image tag for %s: its chart decides on the image", c.Target.App.Name).WithHelp("leave out `image`, or write `chart`")
-	case c.Field == deploy.FieldChart:
-		return charts[0], nil, nil
-	case c.Field == deploy.FieldImage:
-		return images[0], images[1:], nil
-	case len(charts) == 1 && !exactChart(charts[0].version) && len(images) == 1:
-		return images[0], nil, nil // Flux picks the chart; Git decides on the image alone
-	}
-	all := append(slices.Clone(charts), images...)
-	return all[0], all[1:], nil
-}
-
-// narrow leaves the images that are the app's own, where that is certain: of
-// the container that was named, or of a repository called like the app.
-func narrow(images []field, c deploy.Change) []field {
-	if len(images) < 2 {
-		return images
-	}
-	keep := func(test func(field) bool) []field {
-		var out []field
-		for _, f := range images {
-			if test(f) {
-				out = append(out, f)
+	if from, ok := at(data, "/spec/valuesFrom").([]any); ok {
+		for _, raw := range from {
+			m, _ := raw.(map[string]any)
+			if text(m["kind"]) == "Secret" {
+				return fault.Newf(fault.Refused, "the values of %s come from the Secret %s, which ferry never opens", ref, text(m["name"])).
+					WithHelp("move the version out of the Secret, into spec.values or a ConfigMap").WithCode(FromSecret)
 			}
 		}
-		return out
 	}
-	if c.Container != "" {
-		if out := keep(func(f field) bool { return slices.Contains(strings.Split(f.path, "/"), c.Container) }); len(out) > 0 {
-			return out
-		}
-	}
-	if out := keep(func(f field) bool { return path.Base(f.repository) == c.Target.App.Name }); len(out) == 1 {
-		return out
-	}
-	return images
+	return fault.Newf(fault.Refused, "Git holds no version for %s: neither a chart version nor an image tag", ref).
+		WithHelp("pin one in Git first; then ferry can promote it").WithCode(NotInGit)
 }
 
 // at follows a JSON pointer.
@@ -227,6 +289,10 @@ func text(v any) string {
 		return x
 	case json.Number:
 		return x.String()
+	case int:
+		return strconv.Itoa(x)
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64)
 	}
 	return ""
 }

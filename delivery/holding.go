@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ferry/delivery/flux"
 	"ferry/delivery/forge"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
@@ -31,9 +32,9 @@ func (d *Delivery) Holding(ctx context.Context, p deploy.Plan, c deploy.Commit, 
 		return deploy.Holds, nil
 	}
 	key := holdKey{c.SHA, sha, p.Change.Target.Cluster, p.Site}
-	d.mu.Lock()
+	d.known.Lock()
 	known, ok := d.held[key]
-	d.mu.Unlock()
+	d.known.Unlock()
 	if ok {
 		return known, nil
 	}
@@ -41,8 +42,8 @@ func (d *Delivery) Holding(ctx context.Context, p deploy.Plan, c deploy.Commit, 
 	if err != nil {
 		return "", err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.known.Lock()
+	defer d.known.Unlock()
 	if len(d.held) >= keepHeld {
 		d.held = map[holdKey]deploy.Holding{}
 	}
@@ -86,10 +87,25 @@ func (d *Delivery) holding(ctx context.Context, p deploy.Plan, c deploy.Commit, 
 	if root != nil && root.Rendering != nil && root.Rendering.Err != nil {
 		return "", fmt.Errorf("render %s at %s: %w", root.Ref, sha, root.Rendering.Err)
 	}
-	if valueIn(world, p.Change.Target.Cluster, p.Change.Owner.Kustomization, p.Site.Object, p.Site.Path) == p.Site.Value {
+	if siteIn(world, p) == p.Site.Value {
 		return deploy.Holds, nil
 	}
 	return deploy.Replaced, nil
+}
+
+// siteIn reads what a plan's site shows in a world.
+func siteIn(w *flux.World, p deploy.Plan) string {
+	c := p.Change.Target.Cluster
+	value := ""
+	w.Each(c, func(o flux.Placed) {
+		if o.Ref == p.Site.Object {
+			value = text(at(o.Data(), p.Site.Path))
+		}
+	})
+	if p.Site.Inner == "" || value == "" {
+		return value
+	}
+	return innerValue(value, p.Site.Inner)
 }
 
 // revisionSHA reads the commit from "branch@sha1:SHA", "sha1:SHA" or the older

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
@@ -13,6 +14,7 @@ import (
 
 	"ferry/delivery/flux"
 	"ferry/delivery/forge"
+	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
@@ -29,130 +31,43 @@ func (d *Delivery) Plan(ctx context.Context, c deploy.Change, declared []deploy.
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	return d.planOn(ctx, head, c, declared)
-}
-
-func (d *Delivery) planOn(ctx context.Context, head forge.Head, c deploy.Change, declared []deploy.Declared) (deploy.Plan, error) {
-	s, err := d.stage(ctx, head, c, declared)
+	w, err := d.at(ctx, head, declared)
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	fields, err := fieldsOf(s.object, c)
-	if err != nil {
-		return deploy.Plan{}, err
-	}
-	f, more, err := choose(fields, c)
-	if err != nil {
-		return deploy.Plan{}, err
-	}
-	if len(more) > 0 {
-		return deploy.Plan{}, d.ambiguous(ctx, s, append([]field{f}, more...))
-	}
-	p := deploy.Plan{
-		Change: c, Source: s.source(d), Base: head.SHA, From: deploy.Version(f.version),
-		Site: deploy.Site{Field: f.kind, Object: f.object, Path: f.path, Value: f.value},
-	}
-	wanted := string(c.Version)
-	if f.version == wanted {
-		p.Already = true
-		p.Hash = hash(p)
-		return p, nil
-	}
-	if err := checkWanted(f.kind, c.Version); err != nil {
-		return p, err
-	}
-	if err := checkSwap(f, wanted); err != nil {
-		return p, err
-	}
-	at, err := d.locate(ctx, s, f, wanted)
+	p, err := d.plan(ctx, w, c)
+	p.Base, p.Source = head.SHA, d.source(c, declared)
 	if err != nil {
 		return p, err
 	}
-	if err := s.editable(at.file); err != nil {
-		return p, err
-	}
-	all, err := d.prove(ctx, s, at)
-	if err != nil {
-		return p, err
-	}
-	return d.finish(ctx, s, p, at, all)
+	return p, committable(w, p)
 }
 
-// finish fills in what a proven site means.
-func (d *Delivery) finish(ctx context.Context, s *scene, p deploy.Plan, at site, all []moved) (deploy.Plan, error) {
-	before, err := s.read(ctx, at.file)
-	if err != nil {
-		return p, err
+// committable refuses files that a commit would not leave as they are.
+func committable(w *flux.World, p deploy.Plan) error {
+	for file := range p.Files {
+		if e, _ := w.Files().Tree.Entry(file); e.Mode == snapshot.ModeExecutable {
+			return fault.Newf(fault.Refused, "`%s` is executable, and GitHub's API would take that from it", file).
+				WithHelp("make it a plain file first: git update-index --chmod=-x %s", file).WithCode(Shaped)
+		}
 	}
-	p.Site.Value = at.value
-	p.Edits = []deploy.Edit{{File: at.file, Line: at.edit.Line, Column: at.edit.Column, Before: at.edit.Before, After: at.edit.After}}
-	p.Files = map[string][]byte{at.file: at.data}
-	p.Diff = unified("a/"+at.file, "b/"+at.file, string(before), string(at.data))
-	var rendered strings.Builder
-	for _, m := range all {
-		p.Affected = append(p.Affected, deploy.Affected{Cluster: m.cluster, Object: m.ref()})
-		name := string(m.cluster) + ": " + m.ref().String()
-		rendered.WriteString(unified(name, name, pretty(m.before), pretty(m.after)))
-	}
-	p.RenderedDiff = rendered.String()
-	p.Hash = hash(p)
-	return p, nil
+	return nil
 }
 
-// stage renders the head and finds the target in it.
-func (d *Delivery) stage(ctx context.Context, head forge.Head, c deploy.Change, declared []deploy.Declared) (*scene, error) {
-	if c.Owner.Kustomization == (deploy.Ref{}) {
-		return nil, fault.Newf(fault.Refused, "%s on %s is not managed by Flux", c.Target.App, c.Target.Cluster).
-			WithHelp("ferry changes what a Kustomization or HelmRelease of Flux applies")
-	}
+// at renders what the clusters want at a commit.
+func (d *Delivery) at(ctx context.Context, head forge.Head, declared []deploy.Declared) (*flux.World, error) {
 	files, err := d.files(ctx, head)
 	if err != nil {
 		return nil, err
 	}
-	if declared, err = d.resolve(ctx, files, declared); err != nil {
-		return nil, err
-	}
-	s := &scene{change: c, files: files, declared: declared}
-	if s.world, err = d.flux.World(ctx, files, d.ours, declared); err != nil {
-		return nil, err
-	}
-	s.root = s.world.Find(c.Target.Cluster, c.Owner.Kustomization)
-	switch {
-	case s.root == nil:
-		return nil, fault.Newf(fault.Refused, "%s does not declare %s, which applies %s", c.Target.Cluster, c.Owner.Kustomization, c.Target.App.Name)
-	case s.root.Rendering == nil:
-		return nil, fault.Newf(fault.Refused, "%s on %s is applied from %s", c.Target.App.Name, c.Target.Cluster, s.root.Elsewhere).
-			WithHelp("ferry is configured to change %s, branch %s", d.repo.Full(), d.repo.Branch())
-	case s.root.Rendering.Err != nil:
-		return nil, fault.Newf(fault.Refused, "%s of %s cannot be rendered from Git", s.root.Ref, c.Target.Cluster).
-			WithHelp("Flux must have the same trouble; mend it first: %s", firstLine(s.root.Rendering.Err)).Because(s.root.Rendering.Err)
-	}
-	s.object, err = s.find()
-	return s, err
+	return d.world(ctx, files, declared)
 }
 
-// find returns the object of the target among what its Kustomization renders.
-func (s *scene) find() (*flux.Object, error) {
-	c := s.change
-	want := []deploy.Ref{c.Owner.Release}
-	if c.Owner.Release == (deploy.Ref{}) {
-		want = append([]deploy.Ref{{Kind: "Deployment", Namespace: c.Target.App.Namespace, Name: c.Target.App.Name}}, c.Owner.Workloads...)
-	}
-	for _, ref := range want {
-		for _, o := range s.root.Rendering.Objects {
-			if o.Ref == ref || (o.Ref.Namespace == "" && o.Ref.Kind == ref.Kind && o.Ref.Name == ref.Name) {
-				return o, nil
-			}
-		}
-	}
-	return nil, fault.Newf(fault.Refused, "Git does not declare %s: %s of %s renders nothing of that name", want[0], s.root.Ref, c.Target.Cluster).
-		WithHelp("it may have been removed or renamed in Git")
-}
-
-func (s *scene) source(d *Delivery) deploy.Source {
-	for _, decl := range s.declared {
+// source is where the target's Kustomization reads, as its cluster declares it.
+func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.Source {
+	for _, decl := range declared {
 		for _, k := range decl.Kustomizations {
-			if decl.Cluster == s.root.Cluster && k.Ref.Name == s.root.Ref.Name && k.Ref.Namespace == s.root.Ref.Namespace {
+			if decl.Cluster == c.Target.Cluster && k.Ref.Name == c.Owner.Kustomization.Name && k.Ref.Namespace == c.Owner.Kustomization.Namespace {
 				return k.Source
 			}
 		}
@@ -160,9 +75,172 @@ func (s *scene) source(d *Delivery) deploy.Source {
 	return deploy.Source{URL: "https://" + d.repo.WebHost() + "/" + d.repo.Full(), Branch: d.repo.Branch()}
 }
 
+// plan makes a change concrete on the files of a world. Nothing is written.
+func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (deploy.Plan, error) {
+	p := deploy.Plan{Change: c}
+	s, err := e.stage(w, c)
+	if err != nil {
+		return p, nil, err
+	}
+	own, more, err := e.pick(s)
+	if err != nil {
+		return p, nil, err
+	}
+	if len(more) > 0 {
+		return p, nil, e.ambiguous(ctx, s, append(own, more...))
+	}
+	f := own[0]
+	p.From = deploy.Version(f.version)
+	p.Site = deploy.Site{Field: f.kind, Object: f.object, Path: f.path, Value: f.value}
+	if f.from != nil {
+		p.Site.Inner = f.from.inner
+	}
+	wanted := string(c.Version)
+	if !slices.ContainsFunc(own, func(f field) bool { return f.version != wanted }) {
+		p.Already = true
+		p.Hash = hash(p)
+		return p, w, nil
+	}
+	if err := checkWanted(f.kind, c.Version); err != nil {
+		return p, nil, err
+	}
+	sites, err := e.move(ctx, s, own, wanted)
+	if err != nil {
+		return p, nil, err
+	}
+	after := sites[len(sites)-1].world
+	p.Site.Value = show(after, c.Target.Cluster, f)
+	if f.from != nil {
+		p.Site.Object, _ = sourceOf(after, c.Target.Cluster, f)
+	}
+	all, err := e.prove(ctx, s, f, after, filesOf(sites))
+	if err != nil {
+		return p, nil, err
+	}
+	if len(all.others) > 0 {
+		return p, nil, s.shared(sites, all.others)
+	}
+	return e.finish(ctx, s, p, sites, all)
+}
+
+// pick finds the fields that a change means.
+func (e *engine) pick(s *scene) (own, more []field, err error) {
+	fields := fieldsOf(s.world, s.object)
+	if len(fields) == 0 {
+		return nil, nil, noField(s.world, s.object)
+	}
+	c := s.change
+	if c.Field == deploy.FieldAny && e.fields != nil {
+		if want := e.fields(c.Target.App); slices.ContainsFunc(fields, func(f field) bool { return f.kind == want }) {
+			c.Field = want
+		}
+	}
+	return choose(fields, c, s.object)
+}
+
+// move finds the sites of fields that move together, each in the world that the
+// one before it made.
+func (e *engine) move(ctx context.Context, s *scene, own []field, wanted string) ([]site, error) {
+	var sites []site
+	now := *s
+	for _, f := range own {
+		if value := show(now.world, s.change.Target.Cluster, f); versionOf(f, value) == wanted {
+			continue // an earlier edit moved it too
+		}
+		if err := checkSwap(f, wanted); err != nil {
+			return nil, err
+		}
+		found, err := e.locate(ctx, &now, f, wanted)
+		if err != nil {
+			return nil, err
+		}
+		sites = append(sites, found...)
+		now.world = found[len(found)-1].world
+	}
+	return sites, nil
+}
+
+func filesOf(sites []site) []string {
+	var out []string
+	for _, s := range sites {
+		if !slices.Contains(out, s.file) {
+			out = append(out, s.file)
+		}
+	}
+	return out
+}
+
+// finish fills in what proven sites mean.
+func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []site, all proof) (deploy.Plan, *flux.World, error) {
+	p.Files = map[string][]byte{}
+	var diff, rendered strings.Builder
+	for _, at := range sites {
+		p.Edits = append(p.Edits, deploy.Edit{File: at.file, Line: at.line, Column: at.column, Before: at.before, After: at.after})
+		p.Files[at.file] = at.data
+	}
+	for _, file := range filesOf(sites) {
+		before, _, err := read(ctx, s.world.Files(), file)
+		from := "a/" + file
+		if _, missing := err.(errNoFile); missing { //nolint:errorlint // made by read itself
+			from, err = "/dev/null", nil
+		}
+		if err != nil {
+			return p, nil, err
+		}
+		diff.WriteString(unified(from, "b/"+file, string(before), string(p.Files[file])))
+	}
+	p.Diff = diff.String()
+	for _, m := range all.all {
+		p.Affected = append(p.Affected, deploy.Affected{Cluster: m.cluster, Object: m.ref()})
+		name := string(m.cluster) + ": " + m.ref().String()
+		rendered.WriteString(unified(name, name, pretty(m.before), pretty(m.after)))
+	}
+	p.RenderedDiff = rendered.String()
+	p.Hash = hash(p)
+	return p, all.after, nil
+}
+
+// stage finds the target of a change in a world.
+func (e *engine) stage(w *flux.World, c deploy.Change) (*scene, error) {
+	if c.Owner.Kustomization == (deploy.Ref{}) {
+		return nil, fault.Newf(fault.Refused, "%s on %s is not managed by Flux", c.Target.App, c.Target.Cluster).
+			WithHelp("ferry changes what a Kustomization or HelmRelease of Flux applies").WithCode(NotInGit)
+	}
+	root := w.Find(c.Target.Cluster, c.Owner.Kustomization)
+	switch {
+	case root == nil:
+		return nil, fault.Newf(fault.Refused, "%s does not declare %s, which applies %s", c.Target.Cluster, c.Owner.Kustomization, c.Target.App.Name).WithCode(NotInGit)
+	case root.Rendering == nil:
+		return nil, fault.Newf(fault.Refused, "%s on %s is applied from %s", c.Target.App.Name, c.Target.Cluster, root.Elsewhere).
+			WithHelp("ferry is configured to change another repository or branch").WithCode(Elsewhere)
+	case root.Rendering.Err != nil:
+		return nil, fault.Newf(fault.Refused, "%s of %s cannot be rendered from Git", root.Ref, c.Target.Cluster).
+			WithHelp("Flux must have the same trouble; mend it first: %s", firstLine(root.Rendering.Err)).Because(root.Rendering.Err).WithCode(Unreadable)
+	}
+	o, err := find(root, c)
+	return &scene{change: c, world: w, object: o}, err
+}
+
+// find returns the object of the target among what its Kustomization renders.
+func find(root *flux.Root, c deploy.Change) (flux.Placed, error) {
+	want := []deploy.Ref{c.Owner.Release}
+	if c.Owner.Release == (deploy.Ref{}) {
+		want = append([]deploy.Ref{{Kind: "Deployment", Namespace: c.Target.App.Namespace, Name: c.Target.App.Name}}, c.Owner.Workloads...)
+	}
+	for _, ref := range want {
+		for _, o := range root.Rendering.Objects {
+			if o.Ref == ref || (o.Ref.Namespace == "" && o.Ref.Kind == ref.Kind && o.Ref.Name == ref.Name) {
+				return flux.Placed{Object: o, Root: root}, nil
+			}
+		}
+	}
+	return flux.Placed{}, fault.Newf(fault.Refused, "Git does not declare %s: %s of %s renders nothing of that name", want[0], root.Ref, c.Target.Cluster).
+		WithHelp("it may have been removed or renamed in Git").WithCode(NotInGit)
+}
+
 // ambiguous names every field that could be meant, with the place in Git where
 // that is found.
-func (d *Delivery) ambiguous(ctx context.Context, s *scene, fields []field) error {
+func (e *engine) ambiguous(ctx context.Context, s *scene, fields []field) error {
 	var places, choices []string
 	count := map[deploy.FieldKind]int{}
 	for _, f := range fields {
@@ -171,8 +249,8 @@ func (d *Delivery) ambiguous(ctx context.Context, s *scene, fields []field) erro
 			what = "image " + strings.TrimPrefix(f.path, "/spec/")
 		}
 		place := fmt.Sprintf("%s `%s`", what, f.version)
-		if at, err := d.locate(ctx, s, f, probeVersion(f)); err == nil {
-			place += fmt.Sprintf(" (%s:%d)", at.file, at.edit.Line)
+		if at, err := e.locate(ctx, s, f, probeVersion(f)); err == nil {
+			place += fmt.Sprintf(" (%s:%d)", at[0].file, at[0].line)
 		}
 		places = append(places, place)
 		if count[f.kind]++; count[f.kind] == 1 {
@@ -180,22 +258,28 @@ func (d *Delivery) ambiguous(ctx context.Context, s *scene, fields []field) erro
 			choices = append(choices, fmt.Sprintf("promote %s@%s %s to %s", t.App.Name, s.change.Version, f.kind, t.Cluster))
 		}
 	}
-	e := fault.Newf(fault.Ambiguous, "%s has more than one version in Git: %s", s.change.Target.App.Name, strings.Join(places, ", "))
+	err := fault.Newf(fault.Ambiguous, "%s has more than one version in Git: %s", s.change.Target.App.Name, strings.Join(places, ", ")).WithCode(Ambiguous)
 	if len(choices) > 1 {
-		return e.WithHelp("say which one is meant").WithChoices(choices...)
+		return err.WithHelp("say which one is meant").WithChoices(choices...)
 	}
-	return e.WithHelp("ferry cannot tell which image is the app's; change it by hand")
+	return err.WithHelp("ferry cannot tell which image is the app's; change it by hand")
 }
 
 // probeVersion is a version other than the present one, for finding its place.
 func probeVersion(f field) string {
-	if f.kind == deploy.FieldChart {
+	tag, digest := splitVersion(f.version)
+	if digest != "" {
+		digest = "sha256:" + strings.Repeat("0", 64)
+	}
+	switch {
+	case f.kind == deploy.FieldChart && !isDigest(f.version):
 		return "0.0.0-ferry"
+	case tag == "":
+		return digest
+	case digest == "":
+		return "ferry-probe"
 	}
-	if isDigest(f.version) {
-		return "sha256:" + strings.Repeat("0", 64)
-	}
-	return "ferry-probe"
+	return "ferry-probe@" + digest
 }
 
 // hash covers intent, values and blast radius: not the base, not the lines.

@@ -17,63 +17,92 @@ type moved struct {
 	before, after *flux.Object // nil where it is not there
 }
 
-func (m moved) ref() deploy.Ref {
+func (m moved) object() *flux.Object {
 	if m.after != nil {
-		return m.after.Ref
+		return m.after
 	}
-	return m.before.Ref
+	return m.before
 }
 
-// prove renders every cluster with a site's edit, and refuses unless only the
-// target differs.
-func (d *Delivery) prove(ctx context.Context, s *scene, at site) ([]moved, error) {
-	files := s.files
-	files.Overlay = map[string][]byte{at.file: at.data}
-	world, err := d.flux.World(ctx, files, d.ours, s.declared)
-	if err != nil {
-		return nil, err
-	}
-	var all []moved
-	for _, root := range s.world.Roots {
-		after := world.Find(root.Cluster, root.Ref)
-		if err := d.comparable(ctx, s, root, after, at.file); err != nil {
-			return nil, err
+func (m moved) ref() deploy.Ref { return m.object().Ref }
+
+// proof is what an edit does to all clusters.
+type proof struct {
+	all    []moved
+	others []deploy.Affected // what moves beyond the target
+	after  *flux.World
+}
+
+// prove compares everything that is rendered before and after edits. It refuses
+// where a rendering is missing that an edit may matter to; what moves beyond
+// the target is in the proof's others.
+func (e *engine) prove(ctx context.Context, s *scene, f field, after *flux.World, files []string) (proof, error) {
+	p := proof{after: after}
+	for _, c := range s.world.Clusters() {
+		if err := e.comparable(ctx, s, after, c, files); err != nil {
+			return p, err
 		}
-		all = append(all, difference(root, after)...)
-	}
-	for _, root := range world.Roots { // Kustomizations that only the edit brings
-		if s.world.Find(root.Cluster, root.Ref) == nil {
-			all = append(all, difference(nil, root)...)
+		if after.Unchanged(s.world, c) {
+			continue
+		}
+		for _, root := range s.world.Roots(c) {
+			p.all = append(p.all, difference(root, after.Find(c, root.Ref))...)
+		}
+		for _, root := range after.Roots(c) { // Kustomizations that only the edit brings
+			if s.world.Find(c, root.Ref) == nil {
+				p.all = append(p.all, difference(nil, root)...)
+			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b moved) int {
+	slices.SortStableFunc(p.all, func(a, b moved) int {
 		return strings.Compare(string(a.cluster)+" "+a.ref().String(), string(b.cluster)+" "+b.ref().String())
 	})
-	return all, s.within(all, at)
+	p.others = s.others(f, p)
+	return p, nil
 }
 
-// comparable refuses where a rendering is missing that the edit may matter to.
-func (d *Delivery) comparable(ctx context.Context, s *scene, before, after *flux.Root, file string) error {
-	if before.Rendering == nil {
-		return nil
-	}
-	name := fmt.Sprintf("%s on %s", before.Ref, before.Cluster)
-	if before.Rendering.Err != nil {
-		reach, err := d.flux.ReachOf(ctx, s.files, []flux.Kustomization{before.Kustomization})
-		if err != nil {
-			return err
+// comparable refuses where a rendering of a cluster is missing that an edit of
+// files may matter to.
+func (e *engine) comparable(ctx context.Context, s *scene, after *flux.World, c deploy.Cluster, files []string) error {
+	for _, before := range s.world.Roots(c) {
+		if before.Rendering == nil {
+			continue
 		}
-		if !before.Rendering.Notes.Touches(file) && !reach.May(file) {
-			return nil
+		name := fmt.Sprintf("%s on %s", before.Ref, c)
+		if before.Rendering.Err != nil {
+			may, err := e.mayRead(ctx, s, before, files)
+			if err != nil {
+				return err
+			}
+			if may == "" {
+				continue
+			}
+			return fault.Newf(fault.Refused, "%s may read `%s` too, but cannot be rendered", name, may).
+				WithHelp("ferry changes nothing whose reach it cannot see; Flux reports the same error there: %s", firstLine(before.Rendering.Err)).
+				Because(before.Rendering.Err).WithCode(Unreadable)
 		}
-		return fault.Newf(fault.Refused, "%s may read `%s` too, but cannot be rendered", name, file).
-			WithHelp("ferry changes nothing whose reach it cannot see; Flux reports the same error there: %s", firstLine(before.Rendering.Err)).
-			Because(before.Rendering.Err)
-	}
-	if after != nil && after.Rendering != nil && after.Rendering.Err != nil {
-		return fault.Newf(fault.Refused, "%s could not be rendered any more after the edit of `%s`", name, file).Because(after.Rendering.Err)
+		if now := after.Find(c, before.Ref); now != nil && now.Rendering != nil && now.Rendering.Err != nil {
+			return fault.Newf(fault.Refused, "%s could not be rendered any more after the edit of `%s`", name, strings.Join(files, "`, `")).
+				Because(now.Rendering.Err).WithCode(Unreadable)
+		}
 	}
 	return nil
+}
+
+// mayRead names a file that a Kustomization which cannot be rendered may read.
+func (e *engine) mayRead(ctx context.Context, s *scene, root *flux.Root, files []string) (string, error) {
+	reach, err := e.flux.ReachOf(ctx, s.world.Files(), []flux.Kustomization{root.Kustomization})
+	if err != nil {
+		return "", err
+	}
+	for _, file := range files {
+		read := false
+		root.Rendering.Reads(func(f string) { read = read || f == file })
+		if read || reach.May(file) {
+			return file, nil
+		}
+	}
+	return "", nil
 }
 
 func firstLine(err error) string {
@@ -86,13 +115,13 @@ func firstLine(err error) string {
 
 // difference lists what differs between two renderings of one Kustomization.
 func difference(before, after *flux.Root) []moved {
-	old, now := objects(before), objects(after)
 	if before != nil && after != nil && before.Rendering == after.Rendering {
 		return nil
 	}
+	old, now := objects(before), objects(after)
 	var out []moved
 	for id, o := range old {
-		if n := now[id]; n == nil || n.Sum != o.Sum {
+		if n := now[id]; !o.Same(n) {
 			out = append(out, moved{before.Cluster, o, n})
 		}
 	}
@@ -104,37 +133,131 @@ func difference(before, after *flux.Root) []moved {
 	return out
 }
 
-func objects(r *flux.Root) map[string]*flux.Object {
-	out := map[string]*flux.Object{}
-	if r != nil && r.Rendering != nil {
-		for _, o := range r.Rendering.Objects {
-			out[o.ID()] = o
+func objects(r *flux.Root) map[flux.ID]*flux.Object {
+	if r == nil || r.Rendering == nil {
+		return nil
+	}
+	out := make(map[flux.ID]*flux.Object, len(r.Rendering.Objects))
+	for _, o := range r.Rendering.Objects {
+		out[o.ID()] = o
+	}
+	return out
+}
+
+// others lists what moves beyond the target: objects of their own, and apps
+// that take something from an object which moves.
+func (s *scene) others(f field, p proof) []deploy.Affected {
+	target := s.change.Target.Cluster
+	chain := s.chain(f, p.after)
+	var out []deploy.Affected
+	add := func(c deploy.Cluster, ref deploy.Ref) {
+		if a := (deploy.Affected{Cluster: c, Object: ref}); !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	for _, m := range p.all {
+		id := m.object().ID()
+		switch {
+		case m.cluster != target:
+			add(m.cluster, m.ref())
+		case id == s.object.ID():
+		case chain[id]:
+			// What a Kustomization or its variables change is rendered and compared
+			// like everything else; what a source of charts or values changes shows
+			// in nothing but those who take from it.
+			for _, ref := range takers(s.world, target, m.object()) {
+				if ref != s.object.Ref {
+					add(target, ref)
+				}
+			}
+		default:
+			add(m.cluster, m.ref())
 		}
 	}
 	return out
 }
 
-// within refuses what moves anything beyond the target.
-func (s *scene) within(all []moved, at site) error {
-	target := s.change.Target
-	var others []string
-	for _, m := range all {
-		own := m.cluster == target.Cluster && m.ref() == s.object.Ref
-		// The owner itself differs where the version stands in its own spec; what
-		// that changes is rendered and compared like everything else.
-		owner := m.cluster == target.Cluster && m.ref() == s.root.Ref
-		if !own && !owner {
-			others = append(others, fmt.Sprintf("%s on %s", m.ref(), m.cluster))
+// chain are the objects of the target's cluster through which a field gets its
+// value: the source of its chart or values, and what declares Kustomizations
+// and their variables.
+func (s *scene) chain(f field, after *flux.World) map[flux.ID]bool {
+	out := map[flux.ID]bool{}
+	target := s.change.Target.Cluster
+	var follow func(root *flux.Root)
+	follow = func(root *flux.Root) {
+		if root == nil {
+			return
+		}
+		for _, dep := range s.world.Dependencies(root) {
+			if !out[dep.ID()] {
+				out[dep.ID()] = true
+				follow(dep.Root)
+			}
 		}
 	}
-	if len(others) == 0 {
+	follow(s.object.Root)
+	if f.object != s.object.Ref {
+		out[flux.ID{Group: f.group, Ref: f.object}] = true
+		follow(s.world.Find(target, f.root))
+	}
+	if f.from != nil { // a generated ConfigMap has another name after the edit
+		for _, w := range []*flux.World{s.world, after} {
+			if ref, ok := sourceOf(w, target, f); ok {
+				out[flux.ID{Ref: ref}] = true
+			}
+		}
+	}
+	return out
+}
+
+// takers are the releases of a cluster that take their chart or values from an
+// object.
+func takers(w *flux.World, c deploy.Cluster, o *flux.Object) []deploy.Ref {
+	if o.Group != sourceGroup && o.Ref.Kind != "ConfigMap" && o.Ref.Kind != "Secret" {
 		return nil
 	}
-	others = slices.Compact(others)
-	shown := strings.Join(others[:min(len(others), 5)], ", ")
-	if len(others) > 5 {
-		shown += fmt.Sprintf(" and %d more", len(others)-5)
+	var out []deploy.Ref
+	w.Each(c, func(p flux.Placed) {
+		if isRelease(p.Object) && takes(p, o.Ref) {
+			out = append(out, p.Ref)
+		}
+	})
+	return out
+}
+
+func takes(release flux.Placed, ref deploy.Ref) bool {
+	data := release.Data()
+	named := func(node any, kind string) bool {
+		m, _ := node.(map[string]any)
+		ns := text(m["namespace"])
+		if ns == "" {
+			ns = release.Ref.Namespace
+		}
+		if kind == "" {
+			kind = text(m["kind"])
+		}
+		return kind == ref.Kind && text(m["name"]) == ref.Name && ns == ref.Namespace
 	}
-	return fault.Newf(fault.Refused, "`%s:%d` is shared: changing it for %s on %s would also change %s", at.file, at.edit.Line, target.App.Name, target.Cluster, shown).
-		WithHelp("give %s on %s a version of its own in its overlay (a patch or an images: entry), then ask again", target.App.Name, target.Cluster)
+	if named(at(data, "/spec/chartRef"), "") || named(at(data, "/spec/chart/spec/sourceRef"), "") {
+		return true
+	}
+	from, _ := at(data, "/spec/valuesFrom").([]any)
+	return slices.ContainsFunc(from, func(entry any) bool { return named(entry, "") })
+}
+
+// shared refuses what moves anything beyond the target.
+func (s *scene) shared(sites []site, others []deploy.Affected) error {
+	target := s.change.Target
+	var names []string
+	for _, o := range others {
+		names = append(names, fmt.Sprintf("%s on %s", o.Object, o.Cluster))
+	}
+	shown := strings.Join(names[:min(len(names), 5)], ", ")
+	if len(names) > 5 {
+		shown += fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	at := sites[0]
+	return fault.Newf(fault.Refused, "%s on %s shares its version with others", target.App.Name, target.Cluster).
+		WithHelp("`%s:%d` is what they read: changing it would also change %s. Nothing was changed", at.file, at.line, shown).
+		WithCode(Shared)
 }

@@ -88,9 +88,10 @@ func live(t *testing.T, r *rig, name deploy.Cluster, spec string, vars map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	from := deploy.Substitute{Ref: deploy.Ref{Kind: "ConfigMap", Namespace: "flux-system", Name: "vars"}, Values: vars, Problem: unknown}
 	return deploy.Declared{Cluster: name, Known: true, Kustomizations: []deploy.Kustomization{{
 		Cluster: name, Ref: ref, SourceRef: deploy.Ref{Kind: "GitRepository", Namespace: "flux-system", Name: "flux-system"},
-		Source: deploy.Source{URL: r.base + "/Acme/fleet.git", Branch: "main"}, Object: object, Substitutes: vars, SubstituteErr: unknown,
+		Source: deploy.Source{URL: r.base + "/Acme/fleet.git", Branch: "main"}, Object: object, Substitutes: []deploy.Substitute{from},
 	}}}
 }
 

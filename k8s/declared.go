@@ -34,7 +34,7 @@ func (s *store) declared(cluster deploy.Cluster) deploy.Declared {
 				k.Source, k.SourceIgnore = git.source, git.ignore
 			}
 		}
-		k.Substitutes, k.SubstituteErr = s.substituted(r)
+		k.Substitutes = s.substituted(r)
 		d.Kustomizations = append(d.Kustomizations, k)
 	}
 	return d
@@ -48,28 +48,25 @@ type substitute struct {
 	problem string
 }
 
-// substituted merges what a Kustomization substitutes from, as Flux does: later
-// ones win, optional ones may be missing.
-func (s *store) substituted(d *declaration) (values map[string]string, problem string) {
+// substituted lists what a Kustomization substitutes from.
+func (s *store) substituted(d *declaration) []deploy.Substitute {
+	var out []deploy.Substitute
 	for _, from := range d.from {
 		ref := deploy.Ref{Kind: from.Kind, Namespace: d.namespace, Name: from.Name}
-		got := s.substitutes[ref]
-		switch {
+		each := deploy.Substitute{Ref: ref}
+		switch got := s.substitutes[ref]; {
 		case got == nil:
-			return nil, fmt.Sprintf("%s has not been read yet", ref)
-		case got.missing && from.Optional:
+			each.Problem = fmt.Sprintf("%s has not been read yet", ref)
 		case got.missing:
-			return nil, fmt.Sprintf("%s is not there", ref)
+			each.Missing = true
 		case got.problem != "":
-			return nil, fmt.Sprintf("%s cannot be read: %s", ref, got.problem)
+			each.Problem = fmt.Sprintf("%s cannot be read: %s", ref, got.problem)
 		default:
-			if values == nil {
-				values = map[string]string{}
-			}
-			maps.Copy(values, got.values)
+			each.Values = got.values
 		}
+		out = append(out, each)
 	}
-	return values, ""
+	return out
 }
 
 // wanted are the objects that Kustomizations substitute from.

@@ -1,6 +1,7 @@
 package flux
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -13,14 +14,14 @@ import (
 	"ferry/delivery/snapshot"
 )
 
-// generate returns the kustomization file that Flux writes into the folder of a
-// Kustomization before it builds, and its path.
-func generate(v *snapshot.View, k Kustomization) (file string, data []byte, err error) {
+// generate returns the kustomization that Flux writes into the folder of a
+// Kustomization before it builds, and the file that it writes.
+func generate(v *snapshot.View, k Kustomization) (file string, kus *types.Kustomization, err error) {
 	dir := k.Dir()
 	if v.Kind(dir) != "folder" {
 		return "", nil, fmt.Errorf("the folder %q of %s does not exist", dir, k.Ref)
 	}
-	kus := types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}}
+	kus = &types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}}
 	file = kustomizationFile(v, dir)
 	if file == "" {
 		file = path.Join(dir, konfig.DefaultKustomizationFileName())
@@ -29,23 +30,21 @@ func generate(v *snapshot.View, k Kustomization) (file string, data []byte, err 
 			kus.Namespace = "_placeholder" // kustomize builds nothing from an empty file
 		}
 	} else {
-		if data, err = v.File(file); err != nil {
+		data, err := v.File(file)
+		if err != nil {
 			return "", nil, fmt.Errorf("read %s: %w", file, err)
 		}
-		if err := yaml.Unmarshal(data, &kus); err != nil {
+		if err := yaml.Unmarshal(data, kus); err != nil {
 			return "", nil, fmt.Errorf("read %s: %w", file, err)
 		}
 		if len(kus.Resources) == 0 {
 			kus.BuildMetadata = []string{types.OriginAnnotations}
 		}
 	}
-	if err := layOver(v, dir, k.Spec, &kus); err != nil {
+	if err := layOver(v, dir, k.Spec, kus); err != nil {
 		return "", nil, err
 	}
-	if data, err = yaml.Marshal(kus); err != nil {
-		return "", nil, fmt.Errorf("write kustomization of %s: %w", k.Ref, err)
-	}
-	return file, data, nil
+	return file, kus, nil
 }
 
 // kustomizationFile returns the kustomization file of a folder, or "".
@@ -143,13 +142,22 @@ type guarded struct {
 	data []byte
 	// refused is the first refusal: kustomize takes it for a missing file.
 	refused error
+	// whole and moved are a Rendering's.
+	whole, moved bool
+	renames      []renaming
 }
 
 // ReadFile returns a file's contents.
 func (g *guarded) ReadFile(p string) ([]byte, error) {
 	data, err := g.read(p)
-	if err != nil || !isKustomizationName(path.Base(p)) {
+	if err != nil {
 		return data, err
+	}
+	if bytes.Contains(data, []byte("kustomize.config.k8s.io/")) && !bytes.Contains(data, []byte("kustomize.config.k8s.io/v1")) {
+		g.whole = true // annotations that change names
+	}
+	if !isKustomizationName(path.Base(p)) {
+		return data, nil
 	}
 	if err := g.check(p, data); err != nil {
 		if g.refused == nil {
@@ -161,7 +169,7 @@ func (g *guarded) ReadFile(p string) ([]byte, error) {
 }
 
 func (g *guarded) read(p string) ([]byte, error) {
-	if inner, ok := snapshot.Inner(p); ok && inner == g.file {
+	if inner, ok := snapshot.Inner(p); ok && inner == g.file && g.file != "" {
 		return g.data, nil
 	}
 	return g.View.ReadFile(p)
@@ -170,16 +178,21 @@ func (g *guarded) read(p string) ([]byte, error) {
 // check refuses a kustomization file for what it names.
 func (g *guarded) check(p string, data []byte) error {
 	dir, _ := snapshot.Inner(path.Dir(p))
-	if refs := references(data); refs != nil {
-		for _, r := range refs.all() {
-			if remote(r) {
-				return fmt.Errorf("%s names %q, which is fetched from outside of the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
-			}
+	refs := references(data)
+	if refs == nil {
+		g.whole = true
+		return nil
+	}
+	g.whole, g.moved = g.whole || refs.whole, g.moved || refs.moved
+	g.renames = append(g.renames, refs.renames...)
+	for _, r := range refs.all() {
+		if remote(r) {
+			return fmt.Errorf("%s names %q, which is fetched from outside of the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
 		}
-		for _, r := range refs.trees {
-			if !strings.ContainsAny(r, "\n") && g.Kind(path.Join(dir, r)) == "" {
-				return fmt.Errorf("%s names %q, which is not in the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
-			}
+	}
+	for _, r := range refs.trees {
+		if !strings.ContainsAny(r, "\n") && g.Kind(path.Join(dir, r)) == "" {
+			return fmt.Errorf("%s names %q, which is not in the repository", strings.TrimPrefix(p, snapshot.Root+"/"), r)
 		}
 	}
 	return nil
@@ -199,6 +212,8 @@ func isKustomizationName(name string) bool {
 type refs struct {
 	trees, files []string
 	plugins      bool // it names configurations that may name more files
+	whole, moved bool // as in Rendering
+	renames      []renaming
 }
 
 func (r *refs) all() []string { return append(append([]string{}, r.trees...), r.files...) }
@@ -212,15 +227,23 @@ func references(data []byte) *refs {
 		Patches, PatchesJSON6902, Replacements                             []struct{ Path string }
 		OpenAPI                                                            struct{ Path string }
 		ConfigMapGenerator, SecretGenerator                                []struct {
+			Name        string
 			Files, Envs []string
 			Env         string
 		}
-		HelmCharts []json.RawMessage
+		HelmCharts                        []json.RawMessage
+		Vars                              []json.RawMessage
+		NamePrefix, NameSuffix, Namespace string
 	}
 	if err := yaml.Unmarshal(data, &k); err != nil {
 		return nil
 	}
 	r := &refs{plugins: len(k.Transformers)+len(k.Generators)+len(k.Validators)+len(k.HelmCharts) > 0}
+	r.moved = k.Namespace != ""
+	if k.NamePrefix+k.NameSuffix != "" {
+		r.renames = append(r.renames, renaming{prefix: k.NamePrefix, suffix: k.NameSuffix})
+	}
+	r.whole = r.plugins || k.OpenAPI.Path != "" || len(k.Vars)+len(k.Crds)+len(k.Configurations) > 0
 	for _, l := range [][]string{k.Resources, k.Bases, k.Components, k.Transformers, k.Generators, k.Validators} {
 		r.trees = append(r.trees, l...)
 	}
@@ -234,6 +257,7 @@ func references(data []byte) *refs {
 	}
 	r.files = append(r.files, k.OpenAPI.Path)
 	for _, g := range append(k.ConfigMapGenerator, k.SecretGenerator...) {
+		r.renames = append(r.renames, renaming{generated: g.Name})
 		for _, f := range g.Files {
 			if _, after, ok := strings.Cut(f, "="); ok {
 				f = after

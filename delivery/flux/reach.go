@@ -49,6 +49,9 @@ func (r *Renderer) ReachOf(ctx context.Context, f Files, ks []Kustomization) (Re
 	ignore := ""
 	for _, k := range ks {
 		ignore = k.Ignore
+		if strings.Contains(k.Spec.Path, unknownMark) {
+			w.out.Complete = false // which folder it is depends on what is not known
+		}
 		w.enter(k.Dir())
 		for _, c := range k.Spec.Components {
 			w.enter(path.Join(k.Dir(), c))

@@ -1,55 +1,127 @@
 package flux
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
-	"path"
-	"regexp"
-	"strings"
+	"slices"
 	"sync"
-
-	"github.com/fluxcd/pkg/envsubst"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/api/resource"
-	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/openapi"
-	"sigs.k8s.io/yaml"
+	"sync/atomic"
 
 	"ferry/delivery/snapshot"
-	"ferry/internal/deploy"
 )
-
-// Object is one rendered object.
-type Object struct {
-	Group string
-	Ref   deploy.Ref
-	Data  map[string]any // numbers are json.Number
-	Sum   string         // equal for equal objects
-}
-
-// ID tells objects of one cluster apart.
-func (o *Object) ID() string { return o.Group + " " + o.Ref.String() }
 
 // Rendering is what one Kustomization renders to, or why it does not. It is not
 // changed once it exists.
 type Rendering struct {
 	Objects []*Object
 	Err     error
-	Notes   snapshot.Notes
+
+	notes snapshot.Notes
+	// parts are the renderings that this one is a list of; their notes count.
+	parts []*Rendering
+	// whole is true if it brings rules of its own, which may reach beyond it, so
+	// that it cannot be part of a list.
+	whole bool
+	// renamed are the names that objects had before they were changed: what
+	// refers to them may stand beside it.
+	renamed []oldName
+	// moved is true if it puts objects into other namespaces.
+	moved bool
+	// on is the latest tree on which all notes are known to hold.
+	on atomic.Pointer[snapshot.Tree]
 }
 
-// Files are a tree with some files replaced.
+// Touches reports whether a change of a file may matter to the rendering.
+func (r *Rendering) Touches(c snapshot.Change) bool {
+	return r.notes.Touches(c) || slices.ContainsFunc(r.parts, func(p *Rendering) bool { return p.Touches(c) })
+}
+
+func (r *Rendering) touchesAny(changes []snapshot.Change) bool {
+	return slices.ContainsFunc(changes, r.Touches)
+}
+
+// Reads calls f for each file whose contents were read, some of them twice.
+func (r *Rendering) Reads(f func(file string)) {
+	r.notes.Reads(f)
+	for _, p := range r.parts {
+		p.Reads(f)
+	}
+}
+
+// ReadsFor is Reads for what may decide on one object, which is less where the
+// rendering is a list of others.
+func (r *Rendering) ReadsFor(o *Object, f func(file string)) {
+	if len(r.parts) == 0 {
+		r.Reads(f)
+		return
+	}
+	r.notes.Reads(f)
+	for _, p := range r.parts {
+		if o == nil || slices.Contains(p.Objects, o) {
+			p.ReadsFor(o, f)
+		}
+	}
+}
+
+// holds reports whether everything that was asked is answered alike on the
+// files.
+func (r *Rendering) holds(f Files, v *snapshot.View) bool {
+	if r.on.Load() == f.Tree {
+		if !r.touchesAny(f.changes()) {
+			return true
+		}
+	}
+	if !v.Holds(r.notes) {
+		return false
+	}
+	for _, p := range r.parts {
+		if !p.holds(f, v) {
+			return false
+		}
+	}
+	if len(f.Overlay) == 0 {
+		r.on.Store(f.Tree)
+	}
+	return true
+}
+
+// size is about how many bytes it keeps by itself.
+func (r *Rendering) size() int {
+	n := 512 + 160*len(r.notes) + 16*len(r.Objects)
+	if len(r.parts) == 0 {
+		for _, o := range r.Objects {
+			n += 200 + len(o.JSON)
+		}
+	}
+	return n
+}
+
+// Files are a tree with some files replaced or added.
 type Files struct {
 	Tree    *snapshot.Tree
 	Blobs   *snapshot.Blobs
 	Overlay map[string][]byte
+}
+
+// With returns the files with one more replaced.
+func (f Files) With(file string, data []byte) Files {
+	overlay := make(map[string][]byte, len(f.Overlay)+1)
+	for p, d := range f.Overlay {
+		overlay[p] = d
+	}
+	overlay[file] = data
+	f.Overlay = overlay
+	return f
+}
+
+// changes are the differences from the tree.
+func (f Files) changes() []snapshot.Change {
+	out := make([]snapshot.Change, 0, len(f.Overlay))
+	for p := range f.Overlay {
+		_, there := f.Tree.Entry(p)
+		out = append(out, snapshot.Change{Path: p, Structural: !there})
+	}
+	return out
 }
 
 // Renderer renders, and keeps what it rendered. It is safe for concurrent use;
@@ -57,29 +129,30 @@ type Files struct {
 // process: there should be one Renderer in it.
 type Renderer struct {
 	build sync.Mutex
+	limit int // bytes that are kept
+	// atOnce builds lists at once, for holding one way against the other.
+	atOnce bool
 
 	mu     sync.Mutex
-	kept   map[string][]*kept
-	hidden map[string]snapshot.Hidden // of the tree hiddenOf
+	kept   map[string][]*Rendering
+	bytes  int
+	hidden map[string]snapshot.Hidden // of the tree "of"
 	of     *snapshot.Tree
-	builds int
+	// reached is the tree of which everything that is read was fetched lately.
+	reached *snapshot.Tree
+	builds  int
+	parsed  map[*Object]Kustomization
 }
 
-// kept is a rendering with the tree on which its notes are known to hold.
-type kept struct {
-	*Rendering
-	on *snapshot.Tree
-}
-
-// Bounds of what is kept: renderings of one key, and keys.
+// Bounds of what is kept: renderings of one key, and bytes of all.
 const (
 	keepPerKey = 4
-	keepKeys   = 4096
+	keepBytes  = 512 << 20
 )
 
 // NewRenderer returns an empty Renderer.
 func NewRenderer() *Renderer {
-	return &Renderer{kept: map[string][]*kept{}, hidden: map[string]snapshot.Hidden{}}
+	return &Renderer{kept: map[string][]*Rendering{}, hidden: map[string]snapshot.Hidden{}, limit: keepBytes}
 }
 
 // Builds returns how many builds there were until now.
@@ -89,6 +162,13 @@ func (r *Renderer) Builds() int {
 	return r.builds
 }
 
+// Bytes returns about how much is kept.
+func (r *Renderer) Bytes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes
+}
+
 // Render renders one Kustomization. The error is of reading the repository; what
 // the manifests themselves are to blame for is in the Rendering.
 func (r *Renderer) Render(ctx context.Context, f Files, k Kustomization) (*Rendering, error) {
@@ -96,20 +176,31 @@ func (r *Renderer) Render(ctx context.Context, f Files, k Kustomization) (*Rende
 	if err != nil {
 		return nil, err
 	}
-	key := k.key(hidden.Key)
-	v := snapshot.NewView(ctx, f.Tree, f.Blobs, hidden, f.Overlay)
-	if found := r.lookup(key, f, v); found != nil {
-		return found, nil
+	b := &builder{Renderer: r, ctx: ctx, files: f, hidden: hidden, k: k, key: k.key(hidden.Key)}
+	return b.root()
+}
+
+// Advance tells that one tree became another by some changes: what they do not
+// touch holds on both.
+func (r *Renderer) Advance(from, to *snapshot.Tree, changes []snapshot.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, list := range r.kept {
+		for _, k := range list {
+			if k.on.Load() == from && !k.notesTouched(changes) {
+				k.on.Store(to)
+			}
+		}
 	}
-	v = snapshot.NewView(ctx, f.Tree, f.Blobs, hidden, f.Overlay)
-	out := &Rendering{}
-	out.Objects, out.Err = r.render(v, k)
-	if err := v.Err(); err != nil {
-		return nil, err
+}
+
+// notesTouched is touchesAny for what a rendering asked itself. A list whose
+// part is touched is found to be so by holds.
+func (r *Rendering) notesTouched(changes []snapshot.Change) bool {
+	if len(r.parts) > 0 {
+		return r.touchesAny(changes)
 	}
-	out.Notes = v.Notes()
-	r.keep(key, f, out)
-	return out, nil
+	return slices.ContainsFunc(changes, r.notes.Touches)
 }
 
 // hiddenIn reads a tree's ignore rules once per tree.
@@ -134,214 +225,72 @@ func (r *Renderer) hiddenIn(ctx context.Context, f Files, ignore string) (snapsh
 	return h, nil
 }
 
+// tried marks the key of renderings with an edit in them, which must not push
+// out those of what Git holds.
+const tried = "\x00tried"
+
 // lookup finds a rendering whose notes hold on the files.
 func (r *Renderer) lookup(key string, f Files, v *snapshot.View) *Rendering {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, list := range [][]*kept{r.kept[key], r.kept[key+tried]} {
+	lists := [2][]*Rendering{r.kept[key], r.kept[key+tried]}
+	r.mu.Unlock()
+	for _, list := range lists {
 		for _, k := range list {
-			if k.on == f.Tree && !touchesAny(k.Notes, f.Overlay) {
-				return k.Rendering
-			}
-			if v.Holds(k.Notes) {
-				if len(f.Overlay) == 0 {
-					k.on = f.Tree
-				}
-				return k.Rendering
+			if k.holds(f, v) {
+				return k
 			}
 		}
 	}
 	return nil
 }
 
-func touchesAny(n snapshot.Notes, overlay map[string][]byte) bool {
-	for file := range overlay {
-		if n.Touches(file) {
-			return true
-		}
-	}
-	return false
-}
-
-// tried marks the key of renderings with an edit in them, which must not push
-// out those of what Git holds.
-const tried = "\x00tried"
-
 func (r *Renderer) keep(key string, f Files, out *Rendering) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := &kept{Rendering: out}
-	if touchesAny(out.Notes, f.Overlay) {
+	if out.touchesAny(f.changes()) {
 		key += tried
 	} else {
-		k.on = f.Tree
+		out.on.Store(f.Tree)
 	}
-	if _, known := r.kept[key]; !known && len(r.kept) >= keepKeys {
-		for old := range r.kept { // any: what is still needed is rendered again
-			delete(r.kept, old)
+	list := append([]*Rendering{out}, r.kept[key]...) // a new slice: lookup reads the old one
+	r.bytes += out.size()
+	if len(list) > keepPerKey {
+		r.bytes -= list[keepPerKey].size()
+		list = list[:keepPerKey]
+	}
+	r.kept[key] = list
+	for other, old := range r.kept { // any: what is still needed is rendered again
+		if r.bytes <= r.limit {
 			break
 		}
-	}
-	list := append([]*kept{k}, r.kept[key]...)
-	r.kept[key] = list[:min(len(list), keepPerKey)]
-}
-
-// render does the work of kustomize-controller.
-func (r *Renderer) render(v *snapshot.View, k Kustomization) (objects []*Object, err error) {
-	file, data, err := generate(v, k)
-	if err != nil {
-		return nil, err
-	}
-	fs := &guarded{View: v, file: file, data: data}
-	res, err := r.run(fs, path.Join(snapshot.Root, k.Dir()))
-	if fs.refused != nil {
-		return nil, fs.refused
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range res.Resources() {
-		o, err := finish(one, k)
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", one.GetKind(), one.GetName(), err)
+		if other != key {
+			delete(r.kept, other)
+			for _, o := range old {
+				r.bytes -= o.size()
+			}
 		}
-		objects = append(objects, o)
 	}
-	return objects, nil
 }
 
-// run builds with kustomize, which panics on some invalid input.
-func (r *Renderer) run(fs *guarded, dir string) (res resmap.ResMap, err error) {
-	r.build.Lock()
-	defer r.build.Unlock()
+// kustomization reads a Flux Kustomization from a rendered object, once.
+func (r *Renderer) kustomization(o *Object) (Kustomization, error) {
 	r.mu.Lock()
-	r.builds++
+	k, ok := r.parsed[o]
 	r.mu.Unlock()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("kustomize panicked: %v", p)
-		}
-		if openapi.GetSchemaVersion() == "using custom schema from file provided" {
-			openapi.ResetOpenAPI() // a build with a schema of its own must not colour the next
-		}
-	}()
-	return krusty.MakeKustomizer(&krusty.Options{
-		LoadRestrictions: types.LoadRestrictionsNone,
-		PluginConfig:     types.DisabledPluginConfig(),
-	}).Run(fs, dir)
-}
-
-// finish substitutes variables in an object and adds the common metadata.
-func finish(res *resource.Resource, k Kustomization) (*Object, error) {
-	data, err := res.MarshalJSON()
+	if ok {
+		return k, nil
+	}
+	k, err := ParseKustomization(json.RawMessage(o.JSON))
 	if err != nil {
-		return nil, fmt.Errorf("write as JSON: %w", err)
+		return k, err
 	}
-	const optOut = Group + "/substitute"
-	disabled := res.GetLabels()[optOut] == "disabled" || res.GetAnnotations()[optOut] == "disabled"
-	if !disabled && k.Spec.PostBuild != nil {
-		if data, err = substitute(data, k); err != nil {
-			return nil, err
-		}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.parsed == nil || len(r.parsed) > keepParsed {
+		r.parsed = map[*Object]Kustomization{}
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	m := map[string]any{}
-	if err := dec.Decode(&m); err != nil {
-		return nil, fmt.Errorf("read rendered object: %w", err)
-	}
-	addMetadata(m, "labels", k.Spec.CommonMetadata.Labels)
-	addMetadata(m, "annotations", k.Spec.CommonMetadata.Annotations)
-	return newObject(m)
+	r.parsed[o] = k
+	return k, nil
 }
 
-func addMetadata(m map[string]any, field string, add map[string]string) {
-	meta, ok := m["metadata"].(map[string]any)
-	if !ok || len(add) == 0 {
-		return
-	}
-	have, ok := meta[field].(map[string]any)
-	if !ok {
-		have = map[string]any{}
-		meta[field] = have
-	}
-	for k, v := range add {
-		have[k] = v
-	}
-}
-
-func newObject(m map[string]any) (*Object, error) {
-	data, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("write as JSON: %w", err)
-	}
-	var head object
-	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, fmt.Errorf("read rendered object: %w", err)
-	}
-	if head.Kind == "" || head.Metadata.Name == "" {
-		return nil, errors.New("the object has no kind or no name")
-	}
-	group, _, ok := strings.Cut(head.APIVersion, "/")
-	if !ok {
-		group = ""
-	}
-	sum := sha256.Sum256(data)
-	return &Object{
-		Group: group, Data: m, Sum: hex.EncodeToString(sum[:]),
-		Ref: deploy.Ref{Kind: head.Kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name},
-	}, nil
-}
-
-// unknownMark starts what stands for the value of a variable that is not known.
-const unknownMark = "__ferry_unknown_"
-
-// DependsOnUnknown names a variable without a known value in a text, or "".
-func DependsOnUnknown(text string) string {
-	_, after, ok := strings.Cut(text, unknownMark)
-	if !ok {
-		return ""
-	}
-	name, _, _ := strings.Cut(after, "__")
-	return name
-}
-
-// substitute replaces variables in the text of an object, as Flux does: on its
-// YAML, so that what the source had in quotes may read as something else.
-func substitute(data []byte, k Kustomization) ([]byte, error) {
-	vars := map[string]string{}
-	for name, value := range k.Vars {
-		vars[name] = strings.ReplaceAll(value, "\n", "")
-	}
-	inline := maps.Clone(k.Spec.PostBuild.Substitute)
-	for name, value := range inline {
-		vars[name] = strings.ReplaceAll(value, "\n", "")
-	}
-	if len(vars) == 0 && k.Unknown == "" && k.Spec.PostBuild.Strategy != "Always" {
-		return data, nil
-	}
-	valid := regexp.MustCompile(`^[_[:alpha:]][_[:alpha:][:digit:]]*$`)
-	for name := range vars {
-		if !valid.MatchString(name) {
-			return nil, fmt.Errorf("the variable name %q is not valid", name)
-		}
-	}
-	text, err := yaml.JSONToYAML(data)
-	if err != nil {
-		return nil, fmt.Errorf("write as YAML: %w", err)
-	}
-	out, err := envsubst.Eval(string(text), func(name string) (string, bool) {
-		value, ok := vars[name]
-		if !ok && k.Unknown != "" {
-			return unknownMark + name + "__", true
-		}
-		return value, true
-	})
-	if err != nil {
-		return nil, fmt.Errorf("substitute variables: %w", err)
-	}
-	if data, err = yaml.YAMLToJSON([]byte(out)); err != nil {
-		return nil, fmt.Errorf("read after substitution: %w", err)
-	}
-	return data, nil
-}
+const keepParsed = 1 << 15

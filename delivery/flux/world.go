@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 )
 
@@ -20,17 +21,11 @@ type Root struct {
 	Rendering *Rendering
 }
 
-// World is what Git wants of some clusters.
-type World struct{ Roots []*Root }
-
-// Find returns the root of a cluster with a reference.
-func (w *World) Find(c deploy.Cluster, ref deploy.Ref) *Root {
-	for _, r := range w.Roots {
-		if r.Cluster == c && r.Ref.Namespace == ref.Namespace && r.Ref.Name == ref.Name {
-			return r
-		}
-	}
-	return nil
+// World is what Git wants of some clusters. It is not changed once it exists.
+type World struct {
+	files  Files
+	graphs []*graph
+	by     map[deploy.Cluster]*graph
 }
 
 // Ours decides whether a source is the repository and branch at hand.
@@ -38,25 +33,116 @@ type Ours func(deploy.Source) bool
 
 // World renders everything that the clusters declare.
 func (r *Renderer) World(ctx context.Context, f Files, ours Ours, clusters []deploy.Declared) (*World, error) {
-	w := &World{}
 	if err := r.prefetch(ctx, f, ours, clusters); err != nil {
 		return nil, err
 	}
+	w := newWorld(f)
 	for _, c := range clusters {
-		g := &graph{r: r, files: f, ours: ours, cluster: c.Cluster, roots: map[deploy.Ref]*Root{}, live: map[deploy.Ref]deploy.Kustomization{}, sources: map[deploy.Ref]deploy.Source{}}
-		if err := g.run(ctx, c); err != nil {
+		g := newGraph(r, f, ours, c)
+		if err := g.run(ctx); err != nil {
 			return nil, fmt.Errorf("render %s: %w", c.Cluster, err)
 		}
-		w.Roots = append(w.Roots, g.sorted()...)
+		w.add(g)
 	}
 	return w, nil
+}
+
+// Next renders a world on other files that differ by some changes. What they do
+// not touch is taken over.
+func (r *Renderer) Next(ctx context.Context, w *World, f Files, changes []snapshot.Change) (*World, error) {
+	out := newWorld(f)
+	for _, g := range w.graphs {
+		next, err := g.next(ctx, f, changes)
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", g.declared.Cluster, err)
+		}
+		out.add(next)
+	}
+	return out, nil
+}
+
+// With renders a world with one more file replaced.
+func (r *Renderer) With(ctx context.Context, w *World, file string, data []byte) (*World, error) {
+	f := w.files.With(file, data)
+	_, there := w.files.Tree.Entry(file)
+	if _, replaced := w.files.Overlay[file]; replaced {
+		there = true
+	}
+	return r.Next(ctx, w, f, []snapshot.Change{{Path: file, Structural: !there}})
+}
+
+func newWorld(f Files) *World { return &World{files: f, by: map[deploy.Cluster]*graph{}} }
+
+func (w *World) add(g *graph) {
+	w.graphs = append(w.graphs, g)
+	w.by[g.declared.Cluster] = g
+}
+
+// Files are the files that the world was rendered from.
+func (w *World) Files() Files { return w.files }
+
+// Clusters lists the clusters in the order in which they were given.
+func (w *World) Clusters() []deploy.Cluster {
+	out := make([]deploy.Cluster, 0, len(w.graphs))
+	for _, g := range w.graphs {
+		out = append(out, g.declared.Cluster)
+	}
+	return out
+}
+
+// Roots lists a cluster's Kustomizations in the order of their names.
+func (w *World) Roots(c deploy.Cluster) []*Root {
+	if g := w.by[c]; g != nil {
+		return g.sorted
+	}
+	return nil
+}
+
+// Unchanged reports whether a cluster was taken over from another world as it
+// is.
+func (w *World) Unchanged(other *World, c deploy.Cluster) bool { return w.by[c] == other.by[c] }
+
+// Find returns the root of a cluster with a reference.
+func (w *World) Find(c deploy.Cluster, ref deploy.Ref) *Root {
+	if g := w.by[c]; g != nil {
+		return g.roots[nameOf(ref)]
+	}
+	return nil
+}
+
+// Placed is an object and the Kustomization that renders it.
+type Placed struct {
+	*Object
+	Root *Root
+}
+
+// Lookup returns an object of a cluster by its group, kind and name; the zero
+// Placed if Git does not declare it there.
+func (w *World) Lookup(c deploy.Cluster, group string, ref deploy.Ref) Placed {
+	g := w.by[c]
+	if g == nil {
+		return Placed{}
+	}
+	return g.objects()[ID{group, ref}]
+}
+
+// Each calls f for every object of a cluster.
+func (w *World) Each(c deploy.Cluster, f func(Placed)) {
+	for _, root := range w.Roots(c) {
+		if root.Rendering != nil {
+			for _, o := range root.Rendering.Objects {
+				f(Placed{o, root})
+			}
+		}
+	}
 }
 
 // prefetch gets what the declared Kustomizations read, in a few requests; only
 // for a tree on which nothing was rendered yet.
 func (r *Renderer) prefetch(ctx context.Context, f Files, ours Ours, clusters []deploy.Declared) error {
 	r.mu.Lock()
-	fresh := r.of != f.Tree
+	fresh := r.reached != f.Tree
+	r.reached = f.Tree
 	r.mu.Unlock()
 	if !fresh {
 		return nil
@@ -73,152 +159,52 @@ func (r *Renderer) prefetch(ctx context.Context, f Files, ours Ours, clusters []
 	return err
 }
 
-// graph follows the Kustomizations of one cluster.
-type graph struct {
-	r       *Renderer
-	files   Files
-	ours    Ours
-	cluster deploy.Cluster
-	roots   map[deploy.Ref]*Root
-	live    map[deploy.Ref]deploy.Kustomization
-	sources map[deploy.Ref]deploy.Source
-	queue   []deploy.Ref
-}
-
-// rounds is how often what is rendered may change what is to be rendered.
-const rounds = 12
-
-func (g *graph) run(ctx context.Context, c deploy.Declared) error {
-	for _, d := range c.Kustomizations {
-		g.live[nameOf(d.Ref)] = d
-		if d.Source != (deploy.Source{}) {
-			g.sources[nameOf(d.SourceRef)] = d.Source
+// Dependencies are the objects in Git that decide on how a Kustomization is
+// rendered: those that declare it, and those that its variables come from.
+func (w *World) Dependencies(k *Root) []Placed {
+	g := w.by[k.Cluster]
+	var out []Placed
+	for _, root := range g.sorted {
+		if root.Rendering == nil {
+			continue
 		}
-	}
-	for _, d := range c.Kustomizations {
-		k, err := ParseKustomization(d.Object)
-		if err != nil {
-			return err
-		}
-		g.want(k)
-	}
-	for range rounds {
-		todo := g.queue
-		g.queue = nil
-		for _, ref := range todo {
-			if err := g.render(ctx, g.roots[ref]); err != nil {
-				return err
+		for _, o := range root.Rendering.Objects {
+			if o.Group == Group && nameOf(o.Ref) == nameOf(k.Ref) {
+				out = append(out, Placed{o, root})
 			}
 		}
-		if len(g.queue) == 0 {
-			return nil
+	}
+	for _, ref := range k.substitutes() {
+		if placed, ok := g.values[ref]; ok {
+			out = append(out, placed)
 		}
 	}
-	return fmt.Errorf("the Kustomizations of %s change each other without end", g.cluster)
+	return out
 }
 
-// nameOf is a reference without what may be missing in it.
-func nameOf(r deploy.Ref) deploy.Ref { return deploy.Ref{Namespace: r.Namespace, Name: r.Name} }
+// Substitutes reports whether a Kustomization takes variables from an object.
+func (r *Root) Substitutes(ref deploy.Ref) bool { return slices.Contains(r.substitutes(), ref) }
 
-// want takes a Kustomization in, unless it is there just so.
-func (g *graph) want(k Kustomization) {
-	name := nameOf(k.Ref)
-	if live, ok := g.live[name]; ok {
-		k.Vars, k.Unknown, k.Ignore = live.Substitutes, live.SubstituteErr, live.SourceIgnore
-	} else if k.Spec.PostBuild != nil && len(k.Spec.PostBuild.SubstituteFrom) > 0 {
-		k.Unknown = "the cluster does not have " + k.Ref.String() + " yet"
+// Secrets lists what a Kustomization takes variables from without Git saying
+// what is in it.
+func (r *Root) Secrets() []string {
+	var out []string
+	for _, ref := range r.substitutes() {
+		out = append(out, ref.String())
 	}
-	if old := g.roots[name]; old != nil && old.SourceRef == k.SourceRef && old.key("") == k.key("") {
-		return
-	}
-	g.roots[name] = &Root{Cluster: g.cluster, Kustomization: k}
-	g.queue = append(g.queue, name)
+	return out
 }
 
-// elsewhere says what a Kustomization reads if it is not the repository at
-// hand. A GitRepository that nobody knows is taken for it.
-func (g *graph) elsewhere(k Kustomization) string {
-	if k.SourceRef.Kind != "GitRepository" {
-		return k.SourceRef.String()
-	}
-	source, known := g.sources[nameOf(k.SourceRef)]
-	if live, ok := g.live[nameOf(k.Ref)]; ok && nameOf(live.SourceRef) == nameOf(k.SourceRef) && live.Source != (deploy.Source{}) {
-		source, known = live.Source, true
-	}
-	if !known || g.ours(source) {
-		return ""
-	}
-	at := source.Branch
-	if at == "" {
-		at = source.Pinned
-	}
-	return source.URL + " at " + at
-}
-
-// render renders a root and takes in what it declares.
-func (g *graph) render(ctx context.Context, root *Root) error {
-	if root.Elsewhere = g.elsewhere(root.Kustomization); root.Elsewhere != "" {
+func (r *Root) substitutes() []deploy.Ref {
+	if r == nil || r.Spec.PostBuild == nil {
 		return nil
 	}
-	var err error
-	if root.Rendering, err = g.r.Render(ctx, g.files, root.Kustomization); err != nil {
-		return err
-	}
-	for _, o := range root.Rendering.Objects {
-		switch {
-		case o.Group == "source.toolkit.fluxcd.io" && o.Ref.Kind == "GitRepository":
-			g.learnSource(o)
-		case o.Group == Group && o.Ref.Kind == "Kustomization":
-			data, err := json.Marshal(o.Data)
-			if err != nil {
-				return fmt.Errorf("write %s: %w", o.Ref, err)
-			}
-			k, err := ParseKustomization(data)
-			if err != nil {
-				continue // Flux refuses it too
-			}
-			g.want(k)
+	var out []deploy.Ref
+	for _, raw := range r.Spec.PostBuild.SubstituteFrom {
+		var f from
+		if json.Unmarshal(raw, &f) == nil {
+			out = append(out, deploy.Ref{Kind: f.Kind, Namespace: r.Ref.Namespace, Name: f.Name})
 		}
 	}
-	return nil
-}
-
-// learnSource reads a GitRepository that the repository itself declares.
-func (g *graph) learnSource(o *Object) {
-	if _, known := g.sources[nameOf(o.Ref)]; known {
-		return
-	}
-	if s, ok := SourceOf(o.Data); ok {
-		g.sources[nameOf(o.Ref)] = s
-	}
-}
-
-// SourceOf reads a GitRepository object.
-func SourceOf(object map[string]any) (deploy.Source, bool) {
-	spec, _ := object["spec"].(map[string]any)
-	u, _ := spec["url"].(string)
-	s := deploy.Source{URL: u}
-	ref, _ := spec["ref"].(map[string]any)
-	for _, kind := range []string{"commit", "name", "semver", "tag"} {
-		if v, _ := ref[kind].(string); v != "" && s.Pinned == "" {
-			s.Pinned = kind + " " + v
-		}
-	}
-	if s.Pinned == "" {
-		if s.Branch, _ = ref["branch"].(string); s.Branch == "" {
-			s.Branch = "master" // source-controller's default
-		}
-	}
-	return s, u != ""
-}
-
-func (g *graph) sorted() []*Root {
-	out := make([]*Root, 0, len(g.roots))
-	for _, r := range g.roots {
-		out = append(out, r)
-	}
-	slices.SortFunc(out, func(a, b *Root) int {
-		return slices.Compare([]string{a.Ref.Namespace, a.Ref.Name}, []string{b.Ref.Namespace, b.Ref.Name})
-	})
 	return out
 }

@@ -82,6 +82,9 @@ func (b *Blobs) Prefetch(ctx context.Context, shas []string) error {
 // Add keeps contents that the caller has anyway.
 func (b *Blobs) Add(data []byte) { b.keep(map[string][]byte{HashBlob(data): data}) }
 
+// Cached returns one content if it is kept.
+func (b *Blobs) Cached(sha string) ([]byte, bool) { return b.lookup(sha) }
+
 func (b *Blobs) lookup(sha string) ([]byte, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

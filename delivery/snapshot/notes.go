@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"path"
 	"strings"
 
 	"github.com/fluxcd/pkg/sourceignore"
@@ -32,28 +31,42 @@ func (n Notes) read(p, sha string)            { n[Question{Read, p}] = sha }
 func (n Notes) look(p, kind string)           { n[Question{Looked, p}] = kind }
 func (n Notes) list(p string, names []string) { n[Question{Listed, p}] = strings.Join(names, "/") }
 
-// Touches reports whether a file's contents were read, or whether its being
-// there mattered.
-func (n Notes) Touches(file string) bool {
-	if _, ok := n[Question{Read, file}]; ok {
-		return true
-	}
-	if _, ok := n[Question{Looked, file}]; ok {
-		return true
-	}
-	_, ok := n[Question{Listed, parent(file)}]
-	return ok
+// Change is a file that differs between two trees.
+type Change struct {
+	Path string
+	// Structural is true for one that is not in both, or not of the same kind:
+	// then questions about its folders may be answered otherwise too.
+	Structural bool
 }
 
-// ReadFiles returns the files whose contents were read.
-func (n Notes) ReadFiles() []string {
-	var files []string
-	for q := range n {
-		if q.Op == Read {
-			files = append(files, q.Path)
+// Touches reports whether a change may alter an answer.
+func (n Notes) Touches(c Change) bool {
+	if _, ok := n[Question{Read, c.Path}]; ok {
+		return true
+	}
+	if !c.Structural {
+		return false
+	}
+	for p := c.Path; ; p = parent(p) {
+		if _, ok := n[Question{Looked, p}]; ok {
+			return true
+		}
+		if _, ok := n[Question{Listed, p}]; ok {
+			return true
+		}
+		if p == "" {
+			return false
 		}
 	}
-	return files
+}
+
+// Reads calls f for each file whose contents were read.
+func (n Notes) Reads(f func(file string)) {
+	for q := range n {
+		if q.Op == Read {
+			f(q.Path)
+		}
+	}
 }
 
 // Hidden says which paths an artifact leaves out. The zero value hides nothing.
@@ -73,14 +86,10 @@ func (h Hidden) match(p string, folder bool) bool {
 func HiddenIn(ctx context.Context, tree *Tree, blobs *Blobs, specIgnore string) (Hidden, error) {
 	var patterns []gitignore.Pattern
 	var key strings.Builder
-	var err error
-	tree.Files("", func(e Entry) {
-		if path.Base(e.Path) != sourceignore.IgnoreFile || err != nil {
-			return
-		}
-		var data []byte
-		if data, err = blobs.Get(ctx, e.SHA); err != nil {
-			return
+	for _, e := range tree.ignores {
+		data, err := blobs.Get(ctx, e.SHA)
+		if err != nil {
+			return Hidden{}, err
 		}
 		var domain []string
 		if dir := parent(e.Path); dir != "" {
@@ -88,9 +97,6 @@ func HiddenIn(ctx context.Context, tree *Tree, blobs *Blobs, specIgnore string) 
 		}
 		patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(string(data)), domain)...)
 		key.WriteString(e.Path + "\x00" + e.SHA + "\x00")
-	})
-	if err != nil {
-		return Hidden{}, err
 	}
 	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(specIgnore), nil)...)
 	key.WriteString(specIgnore)

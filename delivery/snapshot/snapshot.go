@@ -21,6 +21,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/fluxcd/pkg/sourceignore"
 )
 
 // The modes of entries, as git writes them.
@@ -44,6 +46,7 @@ type Tree struct {
 	commit  string
 	entries map[string]Entry
 	folders map[string][]string // folder → names in order; "" is the root
+	ignores []Entry             // the .sourceignore files, in the order of their paths
 }
 
 // NewTree makes a tree of its files; folders follow from them.
@@ -51,6 +54,9 @@ func NewTree(commit string, entries []Entry) *Tree {
 	t := &Tree{commit: commit, entries: make(map[string]Entry, len(entries)), folders: map[string][]string{"": nil}}
 	for _, e := range entries {
 		t.entries[e.Path] = e
+		if path.Base(e.Path) == sourceignore.IgnoreFile {
+			t.ignores = append(t.ignores, e)
+		}
 		for child := e.Path; child != ""; {
 			dir := parent(child)
 			_, known := t.folders[dir]
@@ -65,6 +71,7 @@ func NewTree(commit string, entries []Entry) *Tree {
 		slices.Sort(names)
 		t.folders[dir] = slices.Compact(names)
 	}
+	slices.SortFunc(t.ignores, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
 	return t
 }
 
@@ -115,6 +122,24 @@ func (t *Tree) Files(folder string, f func(Entry)) {
 			t.Files(p, f)
 		}
 	}
+}
+
+// Changes lists what differs between two trees.
+func (t *Tree) Changes(to *Tree) []Change {
+	var out []Change
+	for p, e := range t.entries {
+		if now, ok := to.entries[p]; !ok || now.Mode != e.Mode {
+			out = append(out, Change{p, true})
+		} else if now.SHA != e.SHA {
+			out = append(out, Change{p, false})
+		}
+	}
+	for p := range to.entries {
+		if _, ok := t.entries[p]; !ok {
+			out = append(out, Change{p, true})
+		}
+	}
+	return out
 }
 
 // HashBlob returns the SHA that git gives to contents.

@@ -18,7 +18,8 @@ type edit struct {
 	want  string
 }
 
-// measured are the 24 edits by which editors of YAML are compared.
+// measured are the 24 edits by which editors of YAML are compared, some in
+// several forms.
 var measured = []edit{
 	{"plain", "image:\n  tag: 6.5.3\n", 0, "/image/tag", "6.5.4", "image:\n  tag: 6.5.4\n"},
 	{"single quoted", "image:\n  tag: '6.5.3'\n", 0, "/image/tag", "6.5.4", "image:\n  tag: '6.5.4'\n"},
@@ -26,6 +27,7 @@ var measured = []edit{
 	{"trailing comment", "tag: 6.5.3   # keep me\n", 0, "/tag", "6.5.4", "tag: 6.5.4   # keep me\n"},
 	{"imagepolicy marker", "tag: v1 # {\"$imagepolicy\": \"flux-system:app:tag\"}\n", 0, "/tag", "v2", "tag: v2 # {\"$imagepolicy\": \"flux-system:app:tag\"}\n"},
 	{"comment with # in quotes before", "a: \"x # y\" # z\ntag: \"v1\" # \"v1\"\n", 0, "/tag", "v2", "a: \"x # y\" # z\ntag: \"v2\" # \"v1\"\n"},
+	{"comment behind # in quotes", "{a: \"x # y\", tag: v1} # z\n", 0, "/tag", "v2", "{a: \"x # y\", tag: v2} # z\n"},
 	{"flow map", "img: {name: app, tag: v1}\n", 0, "/img/tag", "v2", "img: {name: app, tag: v2}\n"},
 	{"flow list", "tags: [v1, v1, v3]\n", 0, "/tags/1", "v2", "tags: [v1, v2, v3]\n"},
 	{"anchor on the value", "tag: &t v1\nother: *t\n", 0, "/tag", "v2", "tag: &t v2\nother: *t\n"},
@@ -41,6 +43,11 @@ var measured = []edit{
 	{"tab before the comment", "tag: v1\t# c\n", 0, "/tag", "v2", "tag: v2\t# c\n"},
 	{"duplicate text earlier", "# tag: v1\nold: {tag: v1}\nnew: {tag: v1}\n", 0, "/new/tag", "v2", "# tag: v1\nold: {tag: v1}\nnew: {tag: v2}\n"},
 	{"needs quotes 1.10", "tag: 1.9.1\n", 0, "/tag", "1.10", "tag: \"1.10\"\n"},
+	{"needs quotes exponent", "tag: abc\n", 0, "/tag", "1e10", "tag: \"1e10\"\n"},
+	{"needs quotes octal", "tag: abc\n", 0, "/tag", "0123", "tag: \"0123\"\n"},
+	{"needs quotes date", "tag: abc\n", 0, "/tag", "2024-01-02", "tag: \"2024-01-02\"\n"},
+	{"needs quotes on", "tag: abc\n", 0, "/tag", "on", "tag: \"on\"\n"},
+	{"needs quotes hex", "tag: abc\n", 0, "/tag", "0x1F", "tag: \"0x1F\"\n"},
 	{"template lines", "{{- if .x }}\ntag: v1\n{{- end }}\nb: '{{ .y }}'\n", 0, "/tag", "v2", "{{- if .x }}\ntag: v2\n{{- end }}\nb: '{{ .y }}'\n"},
 	{"bom", "\ufefftag: v1\nb: 1\n", 0, "/tag", "v2", "\ufefftag: v2\nb: 1\n"},
 	{"list item chosen by name", "images:\n- name: a\n  newTag: v1\n- name: b\n  newTag: v1\n", 0, "/images/1/newTag", "v2", "images:\n- name: a\n  newTag: v1\n- name: b\n  newTag: v2\n"},
@@ -52,11 +59,6 @@ var measured = []edit{
 var further = []edit{
 	{"alias elsewhere stays", "a: &v v1\nb: *v\nc: v1\n", 0, "/a", "v2", "a: &v v2\nb: *v\nc: v1\n"},
 	{"anchor and tag", "a: &v !!str \"v1\"\nb: *v\n", 0, "/a", "v2", "a: &v !!str \"v2\"\nb: *v\n"},
-	{"exponent", "tag: abc\n", 0, "/tag", "1e10", "tag: \"1e10\"\n"},
-	{"octal", "tag: abc\n", 0, "/tag", "0123", "tag: \"0123\"\n"},
-	{"date", "tag: abc\n", 0, "/tag", "2024-01-02", "tag: \"2024-01-02\"\n"},
-	{"on", "tag: abc\n", 0, "/tag", "on", "tag: \"on\"\n"},
-	{"hex", "tag: abc\n", 0, "/tag", "0x1F", "tag: \"0x1F\"\n"},
 	{"underscore number", "tag: abc\n", 0, "/tag", "1_000", "tag: \"1_000\"\n"},
 	{"digits in the file's single quotes", "a: 'x'\ntag: abc\n", 0, "/tag", "20240101", "a: 'x'\ntag: '20240101'\n"},
 	{"digits only after a dirty build", "newTag: 9717766-dirty-amd64\n", 0, "/newTag", "9717766", "newTag: \"9717766\"\n"},
@@ -103,11 +105,7 @@ func runEdits(t *testing.T, edits []edit) {
 			if string(got) != e.want {
 				t.Errorf("got\n%.200q\nwant\n%.200q", got, e.want)
 			}
-			lines := strings.SplitAfter(e.src, "\n")
-			line := strings.TrimPrefix(lines[edit.Line-1], "\ufeff")
-			if !strings.HasPrefix(line[edit.Column-1:], strings.SplitAfter(edit.Before, "\n")[0]) {
-				t.Errorf("line %d column %d is not where %q stands", edit.Line, edit.Column, edit.Before)
-			}
+			checkSplice(t, e.src, string(got), edit)
 		})
 	}
 }
@@ -185,7 +183,22 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	if _, err := yamledit.Parse([]byte("\xff\xfea\x00:\x00")); !errors.Is(err, yamledit.ErrEncoding) {
-		t.Errorf("UTF-16: %v", err)
+}
+
+func TestEncodingsRefused(t *testing.T) {
+	for name, src := range map[string]string{
+		"UTF-16LE":                  "\xff\xfea\x00:",                // half a character
+		"starts as UTF-16LE":        "\xff\xfea\x00\x00\xd8b\x00",    // half a pair
+		"starts as UTF-16BE":        "\xfe\xff\xdc\x00\x00a",         // the other half
+		"UTF-16BE":                  "\xfe\xff\x00a\x00:\x00\x00",    // a zero
+		"UTF-32LE":                  "\xff\xfe\x00\x00a\x00\x00\x00", // as it says
+		"UTF-32BE":                  "\x00\x00\xfe\xff\x00\x00\x00a",
+		"zero bytes":                "a\x00:\x00 \x00b\x00",
+		"not UTF-8":                 "a: caf\xe9\n",
+		"without a byte order mark": "\x00a\x00:",
+	} {
+		if _, err := yamledit.Parse([]byte(src)); !errors.Is(err, yamledit.ErrEncoding) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%q: %v, want %q", src, err, name)
+		}
 	}
 }

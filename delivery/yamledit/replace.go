@@ -13,40 +13,21 @@ import (
 
 // Replace returns the file with a scalar's value replaced, and the edit. The
 // file itself is not changed. The value must be of one line where it differs
-// from the old one.
+// from the old one. ErrAmbiguous if a key on the way to it stands twice.
 func (f *File) Replace(s Scalar, value string) ([]byte, Edit, error) {
+	if s.ambiguous {
+		return nil, Edit{}, fmt.Errorf("line %d: %w: %s", s.Line, ErrAmbiguous, s.Path)
+	}
 	raw := f.src[s.start:s.end]
 	after, err := f.spell(s, value)
 	if err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", s.Line, err)
 	}
-	out := slices.Concat(f.src[:s.start], after, f.src[s.end:])
+	out := f.enc.encode(slices.Concat(f.src[:s.start], after, f.src[s.end:]))
 	if err := f.prove(out, s, value); err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", s.Line, err)
 	}
 	return out, Edit{Line: s.Line, Column: s.Column, Before: string(raw), After: string(after)}, nil
-}
-
-// Inside parses the YAML text that a scalar holds.
-func (f *File) Inside(s Scalar) (*File, error) { return Parse([]byte(s.Value)) }
-
-// ReplaceInside is Replace for an inner scalar of sub, which is the text of the
-// outer scalar as Inside returned it. The edit names line and column in f.
-func (f *File) ReplaceInside(outer Scalar, sub *File, inner Scalar, value string) ([]byte, Edit, error) {
-	text, innerEdit, err := sub.Replace(inner, value)
-	if err != nil {
-		return nil, Edit{}, fmt.Errorf("in the text of line %d: %w", outer.Line, err)
-	}
-	out, edit, err := f.Replace(outer, string(text))
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	pos, _ := f.positions(outer)
-	at := outer.start + pos[inner.start]
-	edit.Line = 1 + bytes.Count(f.src[:at], []byte("\n"))
-	edit.Column = at - bytes.LastIndexByte(f.src[:at], '\n')
-	edit.Before, edit.After = innerEdit.Before, innerEdit.After
-	return out, edit, nil
 }
 
 // spell returns the token for a new value.
@@ -61,7 +42,7 @@ func (f *File) spell(s Scalar, value string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %q cannot be written there", ErrShape, part)
 	}
 	out := slices.Concat(raw[:pos[i]], []byte(part), raw[pos[j]:])
-	if !isPlain(s.node) || bareWord(s.node, value) {
+	if !isPlain(s.node) || bareWord(s, value) {
 		return out, nil
 	}
 	quote := f.quote()
@@ -145,7 +126,7 @@ func (f *File) positions(s Scalar) ([]int, error) {
 
 // doublePositions reads a double-quoted token; escapes of one byte only.
 func doublePositions(raw []byte, add func(int, ...byte)) bool {
-	simple := map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'n': '\n', 't': '\t', 'r': '\r', '0': 0, ' ': ' '}
+	simple := map[byte]byte{'"': '"', '\\': '\\', 'n': '\n', 't': '\t', 'r': '\r', '0': 0, ' ': ' '}
 	for i := 1; i < len(raw)-1; i++ {
 		if raw[i] == '\n' || raw[i] == '\r' {
 			return false
@@ -204,10 +185,10 @@ func (f *File) quote() string {
 // bareWord reports whether a plain scalar may stay plain with a new value: the
 // value reads as a string by the rules of YAML 1.1 and 1.2 alike, or it is a
 // number that reads back digit by digit where a number stood before.
-func bareWord(n *yaml.Node, value string) bool {
-	switch n.ShortTag() {
+func bareWord(s Scalar, value string) bool {
+	switch s.node.ShortTag() {
 	case "!!int":
-		if _, err := strconv.ParseInt(value, 10, 64); err == nil && regexp.MustCompile(`^(0|[1-9][0-9]*)$`).MatchString(value) {
+		if _, err := strconv.ParseInt(value, 10, 64); err == nil && (value == "0" || value[0] >= '1' && value[0] <= '9') {
 			return true
 		}
 	case "!!float":
@@ -215,25 +196,29 @@ func bareWord(n *yaml.Node, value string) bool {
 			return true
 		}
 	}
-	return readsAsString(value)
+	return readsAsString(value, s.inFlow)
 }
 
+// What YAML 1.1 or 1.2, or a reader of either, takes for a number or a date.
+var (
+	numeric = regexp.MustCompile(`^[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|(\.[0-9_]*|[0-9][0-9_]*\.?[0-9_]*)([eE][-+]?[0-9]+)?)$`)
+	dated   = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
+)
+
 // readsAsString is cautious: what any reader could take for something else is
-// not a string.
-func readsAsString(value string) bool {
+// not a string. Brackets and commas are something else within brackets.
+func readsAsString(value string, inFlow bool) bool {
 	if value == "" || strings.IndexByte("!&*-?|>%@`\"'#,[]{}:~=<", value[0]) >= 0 {
 		return false
 	}
-	if strings.Contains(value, ": ") || strings.Contains(value, " #") || strings.HasSuffix(value, ":") || strings.ContainsAny(value, "[]{},") {
+	if strings.Contains(value, ": ") || strings.Contains(value, " #") || strings.HasSuffix(value, ":") || inFlow && strings.ContainsAny(value, "[]{},") {
 		return false
 	}
 	switch strings.ToLower(value) {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", ".nan", ".inf", "+.inf":
 		return false
 	}
-	number := regexp.MustCompile(`^[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|([0-9][0-9_]*)?\.?[0-9_]*([eE][-+]?[0-9]+)?)$`)
-	date := regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
-	if number.MatchString(value) || date.MatchString(value) {
+	if numeric.MatchString(value) || dated.MatchString(value) {
 		return false
 	}
 	var n yaml.Node

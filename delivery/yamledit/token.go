@@ -10,21 +10,34 @@ import (
 
 // token finds the bytes of a scalar, without its anchor and tag, and reads them
 // again. ok is false if they are not what the parser said.
-func (f *File) token(n *yaml.Node, lines []int) (start, end int, ok bool) {
-	if n.Line < 1 || n.Line > len(lines) {
+func (f *File) token(n *yaml.Node) (start, end int, ok bool) {
+	at, ok := f.at(n)
+	if !ok {
 		return 0, 0, false
-	}
-	at := lines[n.Line-1]
-	for range n.Column - 1 {
-		_, size := utf8.DecodeRune(f.src[at:])
-		if size == 0 {
-			return 0, 0, false
-		}
-		at += size
 	}
 	at = f.skipProperties(at, n)
 	end, ok = f.tokenEnd(at, n)
 	return at, end, ok
+}
+
+// at is the offset at which the parser saw a node start.
+func (f *File) at(n *yaml.Node) (int, bool) {
+	if n.Line < 1 || n.Line > len(f.lines) {
+		return 0, false
+	}
+	at := f.lines[n.Line-1]
+	if f.narrow {
+		at += n.Column - 1
+		return at, at <= len(f.src)
+	}
+	for range n.Column - 1 {
+		_, size := utf8.DecodeRune(f.src[at:])
+		if size == 0 {
+			return 0, false
+		}
+		at += size
+	}
+	return at, true
 }
 
 // skipProperties goes over "&anchor" and "!tag" and the blanks behind them.

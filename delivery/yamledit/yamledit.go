@@ -1,21 +1,33 @@
-// Package yamledit changes one scalar of a YAML file and not a byte besides.
+// Package yamledit changes one thing in a YAML file and not a byte besides: a
+// scalar, an entry that is put in or taken out, a document that is added.
 //
 // A parser that writes what it read cannot do that: of the usual ones every
 // round trip loses blank lines, quotes, comments or line ends. So nothing is
-// ever written back here. A file is parsed only to learn where its scalars
-// stand; an edit is a splice at a place that was proven twice: the token is
-// read again at its offset before the splice, and after it the whole file is
-// parsed again and compared with the first reading as data. Exactly one scalar
-// may differ, and it must be the wanted one; anything else is an error and no
-// bytes come back.
+// ever written back here. A file is parsed only to learn where its values
+// stand; an edit is a splice at a place that was proven twice: what stands there
+// is read again before the splice, and after it the whole file is parsed again
+// and compared as data with what the edit was to make of the first reading.
+// One value may differ, and it must be the wanted one; anything else is an error
+// and no bytes come back.
+//
+// What is put in follows the file: its indentation, its way with lists and
+// quotes, its line ends and encoding. Comment lines behind the last entry of a
+// block that are indented as deep as it belong to it, unless what follows stands
+// as deep and they touch it; all others belong to what follows. A place that
+// several readers see differently is refused: where a key stands twice, behind
+// an alias, in a map with a merge key, or in one that has aliases elsewhere.
 //
 // A scalar may itself be YAML, such as an inline patch in a block scalar. The
 // edit inside it is made by the same rules on its text, and is then one edit of
 // the outer scalar.
 //
+// A file in UTF-16 with its byte order mark is read as UTF-8 text and written
+// back as it came, which changes nothing else as long as every one of its bytes
+// survives that way; where they would not, the file is refused.
+//
 // The offsets come from gopkg.in/yaml.v3, which counts lines by YAML's own
 // breaks (LF, CRLF, CR, NEL, LS, PS) and columns in characters, not bytes, and
-// points at an anchor or tag where one stands before the scalar.
+// points at an anchor or tag where one stands before the value.
 package yamledit
 
 import (
@@ -23,6 +35,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -32,11 +45,18 @@ import (
 
 // Errors that an edit is refused with; they are wrapped with the place.
 var (
-	// ErrEncoding is for a file that is not UTF-8.
-	ErrEncoding = errors.New("the file is not UTF-8")
-	// ErrShape is for a scalar whose bytes cannot be changed one for one: folded
-	// over several lines, or written with escapes that do not map.
+	// ErrEncoding is for a file that is neither UTF-8 nor UTF-16 with its mark.
+	ErrEncoding = errors.New("the file's encoding cannot be edited")
+	// ErrShape is for a value whose bytes cannot be changed one for one: folded
+	// over several lines, written with escapes that do not map, reached through
+	// an alias, or in a block that is not laid out with spaces.
 	ErrShape = errors.New("the value is written in a way that cannot be changed in place")
+	// ErrAmbiguous is for a path on which a key stands twice.
+	ErrAmbiguous = errors.New("a key stands twice on the way to the value")
+	// ErrExists is for an insertion where something stands already.
+	ErrExists = errors.New("something stands there already")
+	// ErrMissing is for a place that is not in the file.
+	ErrMissing = errors.New("there is no such place in the file")
 	// ErrProof is for an edit after which the file would not read as wanted.
 	ErrProof = errors.New("the file would not read as intended after the edit")
 )
@@ -53,6 +73,8 @@ type Scalar struct {
 
 	node       *yaml.Node
 	start, end int // offsets of the token
+	inFlow     bool
+	ambiguous  bool
 }
 
 // Marker returns the comment on the scalar's line, without the "#"s.
@@ -64,40 +86,48 @@ func (s Scalar) Marker() string {
 // ones that may hold YAML themselves.
 func (s Scalar) Multiline() bool { return strings.Contains(s.Value, "\n") }
 
-// Edit is one splice. Before and After are the scalar's token as it stands in
-// the file, quotes included.
+// Edit is one splice: Before stood at a line and column (as a Scalar counts
+// them) and After stands there now. For a replaced scalar they are its token,
+// quotes included; for an insertion or a removal the bytes put in or taken out,
+// with those between them where there are two places.
 type Edit struct {
 	Line, Column  int
 	Before, After string
 }
 
-// File is a parsed file. It is not changed by edits.
+// File is a parsed file. It is not changed by edits: the next one starts with
+// parsing what the last one returned.
 type File struct {
-	src     []byte
+	src     []byte // in UTF-8, the byte order mark included
+	text    []byte // src with template lines as comments; as long as src
+	enc     encoding
+	lines   []int // the offset of each line's first byte
+	narrow  bool  // every character is one byte
 	docs    []*yaml.Node
 	scalars []Scalar
 }
 
 // Parse reads all documents of a file. Lines that hold nothing but a template
 // action ("{{ … }}") are taken as comments where the file is not YAML otherwise.
-func Parse(src []byte) (*File, error) {
-	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
-		return nil, ErrEncoding
-	}
-	docs, err := decode(src)
+func Parse(raw []byte) (*File, error) {
+	src, enc, err := decodeText(raw)
 	if err != nil {
+		return nil, err
+	}
+	f := &File{src: src, text: src, enc: enc}
+	if f.docs, err = decode(src); err != nil {
 		masked, ok := maskTemplates(src)
 		if !ok {
 			return nil, err
 		}
-		if docs, err = decode(masked); err != nil {
+		if f.docs, err = decode(masked); err != nil {
 			return nil, err
 		}
+		f.text = masked
 	}
-	f := &File{src: src, docs: docs}
-	lines := lineStarts(src)
-	for i, d := range docs {
-		f.collect(i, "", "", d, lines)
+	f.lines, f.narrow = lineStarts(src)
+	for i, d := range f.docs {
+		f.collect(Scalar{Doc: i}, d)
 	}
 	return f, nil
 }
@@ -153,15 +183,19 @@ func maskTemplates(src []byte) ([]byte, bool) {
 }
 
 // lineStarts returns the offset of each line's first byte, a byte order mark
-// not counted.
-func lineStarts(src []byte) []int {
+// not counted, and whether all characters behind that are of one byte.
+func lineStarts(src []byte) (starts []int, narrow bool) {
 	at := 0
 	if bytes.HasPrefix(src, []byte("\ufeff")) {
 		at = len("\ufeff")
 	}
-	starts := []int{at}
+	starts, narrow = []int{at}, true
 	for at < len(src) {
-		r, n := utf8.DecodeRune(src[at:])
+		r, n := rune(src[at]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(src[at:])
+			narrow = false
+		}
 		at += n
 		switch r {
 		case '\r':
@@ -173,39 +207,71 @@ func lineStarts(src []byte) []int {
 			starts = append(starts, at)
 		}
 	}
-	return starts
+	return starts, narrow
 }
 
-// collect gathers the scalars below a node.
-func (f *File) collect(doc int, path, key string, n *yaml.Node, lines []int) {
+// collect gathers the scalars below a node; s holds what is known of the way.
+func (f *File) collect(s Scalar, n *yaml.Node) {
+	way := s.Path
+	s.inFlow = s.inFlow || isFlow(n)
 	switch n.Kind {
 	case yaml.DocumentNode:
 		for _, c := range n.Content {
-			f.collect(doc, path, key, c, lines)
+			f.collect(s, c)
 		}
 	case yaml.MappingNode:
+		outside := s.ambiguous
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			k := n.Content[i].Value
-			f.collect(doc, path+"/"+EscapePointer(k), k, n.Content[i+1], lines)
+			k, ok := keyOf(n.Content[i])
+			if !ok {
+				continue // no pointer leads there
+			}
+			s.Path, s.Key = way+"/"+EscapePointer(k), k
+			s.ambiguous = outside || count(n, k) > 1
+			f.collect(s, n.Content[i+1])
 		}
 	case yaml.SequenceNode:
 		for i, c := range n.Content {
-			f.collect(doc, path+"/"+strconv.Itoa(i), key, c, lines)
+			s.Path = way + "/" + strconv.Itoa(i)
+			f.collect(s, c)
 		}
 	case yaml.ScalarNode:
-		start, end, ok := f.token(n, lines)
+		start, end, ok := f.token(n)
 		if !ok {
 			return
 		}
-		s := Scalar{Doc: doc, Path: path, Key: key, Value: n.Value, node: n, start: start, end: end}
-		s.Line = n.Line
-		s.Column = start - lines[n.Line-1] + 1
-		for s.Line < len(lines) && start >= lines[s.Line] { // a property on a line before
-			s.Line++
-			s.Column = start - lines[s.Line-1] + 1
-		}
+		s.Value, s.node, s.start, s.end = n.Value, n, start, end
+		s.Line, s.Column = f.place(start)
 		f.scalars = append(f.scalars, s)
 	}
+}
+
+// keyOf is the text of a map's key; ok is false for a map or list as a key.
+func keyOf(k *yaml.Node) (string, bool) {
+	if k.Kind == yaml.AliasNode {
+		k = k.Alias
+	}
+	return k.Value, k.Kind == yaml.ScalarNode
+}
+
+// count is how often a key stands in a map.
+func count(m *yaml.Node, key string) int {
+	n := 0
+	for i := 0; i < len(m.Content); i += 2 {
+		if k, ok := keyOf(m.Content[i]); ok && k == key {
+			n++
+		}
+	}
+	return n
+}
+
+// place is the line of an offset and its byte in that line, from 1.
+func (f *File) place(at int) (line, column int) {
+	line, found := slices.BinarySearch(f.lines, at)
+	if found {
+		return line + 1, 1
+	}
+	return line, at - f.lines[max(line-1, 0)] + 1
 }
 
 // EscapePointer escapes one step of a JSON pointer (RFC 6901).

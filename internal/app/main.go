@@ -44,6 +44,8 @@ const usage = `ferry carries versions of apps from cluster to cluster, asked for
 
   ferry [-config FILE]         start the bot
   ferry check [-config FILE]   try everything that the configuration names
+  ferry inventory --repo DIR   list what a checkout of the Flux repository holds
+  ferry plan --repo DIR …      plan a promotion in a checkout, and prove it
   ferry help-markdown          print the commands as the README shows them
   ferry version                say what this is
 
@@ -57,6 +59,12 @@ func Main(ctx context.Context, p Process) int {
 	command, args := "", p.Args
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "inventory":
+		return p.inventory(ctx, args)
+	case "plan":
+		return p.plan(ctx, args)
 	}
 	flags := flag.NewFlagSet("ferry", flag.ContinueOnError)
 	flags.SetOutput(p.Err)

@@ -156,13 +156,21 @@ type Kustomization struct {
 	// Object is the whole object as JSON (apiVersion, kind, metadata with name,
 	// namespace and annotations, spec), for rendering as Flux does.
 	Object json.RawMessage `json:"object"`
-	// Substitutes are the values of spec.postBuild.substituteFrom that could be
-	// read, later ones already merged over earlier ones; SubstituteErr says why
-	// they could not.
-	Substitutes   map[string]string `json:"substitutes,omitempty"`
-	SubstituteErr string            `json:"substitute_err,omitempty"`
+	// Substitutes are what spec.postBuild.substituteFrom names, as it lives on
+	// the cluster, in its order.
+	Substitutes []Substitute `json:"substitutes,omitempty"`
 	// SourceIgnore is the GitRepository's spec.ignore, if any.
 	SourceIgnore string `json:"source_ignore,omitempty"`
+}
+
+// Substitute is a ConfigMap or Secret that variables come from.
+type Substitute struct {
+	Ref    Ref               `json:"ref"`
+	Values map[string]string `json:"values,omitempty"`
+	// Missing is true if it is certain that there is none; Problem says why the
+	// values are not known otherwise.
+	Missing bool   `json:"missing,omitempty"`
+	Problem string `json:"problem,omitempty"`
 }
 
 // Declared is what one cluster declares to Flux.
@@ -192,8 +200,10 @@ type Site struct {
 	Field FieldKind `json:"field"`
 	// Object is the rendered object as the cluster names it.
 	Object Ref `json:"object"`
-	// Path leads to the scalar within it, a JSON pointer (RFC 6901).
-	Path string `json:"path"`
+	// Path leads to the scalar within it, a JSON pointer (RFC 6901); Inner, if
+	// set, from there into the YAML text that it holds.
+	Path  string `json:"path"`
+	Inner string `json:"inner,omitempty"`
 	// Value is the whole scalar after the change (an image reference, a tag or
 	// a chart version).
 	Value string `json:"value"`

@@ -45,6 +45,8 @@ type Error struct {
 	Help string
 	// Choices are complete things to write instead, at most a handful.
 	Choices []string
+	// Code tells programs more than the kind does; it is not shown.
+	Code string
 	// Err is the cause, for the log. It may be nil.
 	Err error
 }
@@ -77,6 +79,13 @@ func (e *Error) WithHelp(format string, args ...any) *Error {
 func (e *Error) WithChoices(choices ...string) *Error {
 	c := *e
 	c.Choices = choices
+	return &c
+}
+
+// WithCode returns a copy of e with its code set.
+func (e *Error) WithCode(code string) *Error {
+	c := *e
+	c.Code = code
 	return &c
 }
 

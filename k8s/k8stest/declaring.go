@@ -3,8 +3,7 @@ package k8stest
 import (
 	"context"
 	"encoding/json"
-	"maps"
-	"strings"
+	"reflect"
 	"time"
 
 	"ferry/internal/deploy"
@@ -47,8 +46,13 @@ func tellsDeclared(b *bench) {
 		apps.SourceIgnore != "/docs/" || apps.SourceRef != (deploy.Ref{Kind: "GitRepository", Namespace: ns, Name: "fleet"}) {
 		b.Errorf("apps is %+v", apps)
 	}
-	if want := map[string]string{"TAG": "2.0", "REGION": "north"}; apps.SubstituteErr != "" || !maps.Equal(apps.Substitutes, want) {
-		b.Errorf("substitutes are %v (%s), want %v", apps.Substitutes, apps.SubstituteErr, want)
+	wanted := []deploy.Substitute{
+		{Ref: deploy.Ref{Kind: "ConfigMap", Namespace: ns, Name: "vars"}, Values: map[string]string{"TAG": "1.0", "REGION": "north"}},
+		{Ref: deploy.Ref{Kind: "Secret", Namespace: ns, Name: "more"}, Values: map[string]string{"TAG": "2.0"}},
+		{Ref: deploy.Ref{Kind: "ConfigMap", Namespace: ns, Name: "maybe"}, Missing: true},
+	}
+	if !reflect.DeepEqual(apps.Substitutes, wanted) {
+		b.Errorf("substitutes are %+v, want %+v", apps.Substitutes, wanted)
 	}
 	var o struct {
 		APIVersion, Kind string
@@ -62,7 +66,7 @@ func tellsDeclared(b *bench) {
 		b.Errorf("object is %s (%v)", apps.Object, err)
 	}
 	fixed, _ := declaration(fleet, ns, "fixed")
-	if fixed.Source.Branch != "" || fixed.Source.Pinned != "tag v1" || !strings.Contains(fixed.SubstituteErr, "absent") {
+	if fixed.Source.Branch != "" || fixed.Source.Pinned != "tag v1" || len(fixed.Substitutes) != 1 || !fixed.Substitutes[0].Missing {
 		b.Errorf("fixed is %+v", fixed)
 	}
 	b.patch(configMaps, ns, "vars", "", object{"data": object{"REGION": "south"}})
@@ -70,7 +74,7 @@ func tellsDeclared(b *bench) {
 	b.eventually("substitutes follow", func() (bool, any) {
 		apps, _ := declaration(fleet, ns, "apps")
 		fixed, _ := declaration(fleet, ns, "fixed")
-		return apps.Substitutes["REGION"] == "south" && fixed.Substitutes["A"] == "b", []any{apps.Substitutes, fixed.Substitutes}
+		return apps.Substitutes[0].Values["REGION"] == "south" && fixed.Substitutes[0].Values["A"] == "b", []any{apps.Substitutes, fixed.Substitutes}
 	})
 	b.remove(kustomizations, ns, "fixed")
 	b.eventually("what is withdrawn is not declared", func() (bool, any) {
