@@ -53,7 +53,7 @@ func (c *Cluster) Apps() []App {
 
 // dependents are the apps on a cluster that change when an object does: the app itself, the releases of a chart, of a
 // source, and of values.
-func (c *Cluster) dependents(key string, o Object) []Pair {
+func (c *Cluster) dependents(o Object) []Pair {
 	if isApp(o) {
 		return []Pair{{c.Path, o.namespace(), o.name()}}
 	}

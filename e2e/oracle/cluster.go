@@ -100,7 +100,7 @@ func (c *Cluster) discover(r *renderer, root string) bool {
 			continue
 		}
 		spec, _ := o["spec"].(map[string]any)
-		in, why := c.input(r, o, spec)
+		in, why := c.input(o, spec)
 		if why != "" {
 			foreign[ref] = why
 			continue
@@ -128,8 +128,8 @@ func (c *Cluster) discover(r *renderer, root string) bool {
 }
 
 // input is what a Kustomization's rendering takes, or why it is none of this repository's.
-func (c *Cluster) input(r *renderer, o Object, spec map[string]any) (input, string) {
-	a, why := c.artifactOf(r, o)
+func (c *Cluster) input(o Object, spec map[string]any) (input, string) {
+	a, why := c.artifactOf(o)
 	if why != "" {
 		return input{}, why
 	}

@@ -67,14 +67,14 @@ func (repo *Repo) isPatch(file string) bool {
 		}
 		var k struct {
 			Patches               []struct{ Path string }
-			PatchesJson6902       []struct{ Path string }
+			JSONPatches           []struct{ Path string } `json:"patchesJson6902"`
 			PatchesStrategicMerge []string
 		}
 		if kyaml.Unmarshal(repo.Tree[name], &k) != nil {
 			continue
 		}
 		named := k.PatchesStrategicMerge
-		for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) {
+		for _, p := range slices.Concat(k.Patches, k.JSONPatches) {
 			named = append(named, p.Path)
 		}
 		for _, p := range named {

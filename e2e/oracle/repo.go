@@ -12,9 +12,8 @@ type Repo struct {
 	Clusters []*Cluster
 	hint     string
 	r        *renderer
-	nodes    map[string][]string // file of the tree → indexes of clusters that read it
-	probes   map[string]*Moved   // by file, offset and text
-	made     int                 // probes made
+	probes   map[string]*Moved // by file, offset and text
+	made     int               // probes made
 }
 
 // Open renders the clusters of a tree. hint is its owner/name, "" if not known.
@@ -114,7 +113,7 @@ func (repo *Repo) moves(change Change) *Moved {
 				if o == nil || o.is(kustomizeGroup, "Kustomization") {
 					continue
 				}
-				for _, p := range at.dependents(key, o) {
+				for _, p := range at.dependents(o) {
 					m.apps[p] = true
 				}
 			}

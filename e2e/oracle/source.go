@@ -92,7 +92,7 @@ func (c *Cluster) subFolder(dir string) *Artifact {
 }
 
 // artifactOf is what a Kustomization's sourceRef names, or why that is not this repository.
-func (c *Cluster) artifactOf(r *renderer, o Object) (*Artifact, string) {
+func (c *Cluster) artifactOf(o Object) (*Artifact, string) {
 	kind, name := o.str("spec", "sourceRef", "kind"), o.str("spec", "sourceRef", "name")
 	ns := o.str("spec", "sourceRef", "namespace")
 	if ns == "" {

@@ -60,8 +60,8 @@ type Tables struct {
 	Complaints []string // each wrong or unresolved claim, other choice and unproven pin, with its reason
 }
 
-// Add counts the verdicts of a repository.
-func (t *Tables) Add(repo string, verdicts []Verdict) {
+// Add counts the verdicts of a repository in a row; complaints say name.
+func (t *Tables) Add(repo, name string, verdicts []Verdict) {
 	if t.byRepo == nil {
 		t.byRepo, t.byMech = map[string]*Tally{}, map[string]*Tally{}
 	}
@@ -77,13 +77,13 @@ func (t *Tables) Add(repo string, verdicts []Verdict) {
 			into.add(v)
 		}
 		if v.Word != Right {
-			t.Complaints = append(t.Complaints, fmt.Sprintf("%-10s %s: %s [%s, %s, %s] %s", v.Word, repo, v.Pair, v.Status, v.Mechanism, v.Place, v.Reason))
+			t.Complaints = append(t.Complaints, fmt.Sprintf("%-10s %s: %s [%s, %s, %s] %s", v.Word, name, v.Pair, v.Status, v.Mechanism, v.Place, v.Reason))
 		}
 		if v.Choice != "" {
-			t.Complaints = append(t.Complaints, fmt.Sprintf("%-10s %s: %s [%s] the rule chooses %s", "choice", repo, v.Pair, v.Place, v.Choice))
+			t.Complaints = append(t.Complaints, fmt.Sprintf("%-10s %s: %s [%s] the rule chooses %s", "choice", name, v.Pair, v.Place, v.Choice))
 		}
 		if v.Pin != "" {
-			t.Complaints = append(t.Complaints, fmt.Sprintf("%-10s %s: %s %s", "pin", repo, v.Pair, v.Pin))
+			t.Complaints = append(t.Complaints, fmt.Sprintf("%-10s %s: %s %s", "pin", name, v.Pair, v.Pin))
 		}
 	}
 }

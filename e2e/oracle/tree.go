@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,50 +20,32 @@ type Tree map[string][]byte
 
 // Load reads a folder. Symlinks and what lies in .git are left out.
 func Load(dir string) (Tree, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", dir, err)
+	}
+	defer func() { _ = root.Close() }()
 	tree := Tree{}
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && d.Name() == ".git":
-			return filepath.SkipDir
+			return fs.SkipDir
 		case !d.Type().IsRegular():
 			return nil
 		}
 		info, err := d.Info()
-		if err != nil {
+		if err != nil || info.Size() > largest {
 			return err
 		}
-		if info.Size() > largest {
-			return nil
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
-		tree[filepath.ToSlash(rel)] = text
-		return nil
+		tree[name], err = root.ReadFile(name)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", dir, err)
 	}
 	return tree, nil
-}
-
-// with returns the tree with some files replaced or added.
-func (t Tree) with(change Change) Tree {
-	out := make(Tree, len(t)+len(change))
-	for name, text := range t {
-		out[name] = text
-	}
-	for name, text := range change {
-		out[name] = text
-	}
-	return out
 }
 
 // Change is new text of files, by path.

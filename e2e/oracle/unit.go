@@ -56,13 +56,13 @@ type unit struct {
 
 // renderer renders units of a tree and remembers them; it is for one goroutine.
 type renderer struct {
-	tree    Tree
-	disk    string // a scratch folder for Flux's generator
-	made    int    // folders made in it
-	known   map[string]*unit
-	scanned map[string][]byte // generated kustomizations of folders without one, which no edit of a file changes
+	tree      Tree
+	disk      string // a scratch folder for Flux's generator
+	made      int    // folders made in it
+	known     map[string]*unit
+	scanned   map[string][]byte    // generated kustomizations of folders without one, which no edit of a file changes
 	artifacts map[string]*Artifact // by name
-	builds  int
+	builds    int
 }
 
 func newRenderer(tree Tree) (*renderer, error) {

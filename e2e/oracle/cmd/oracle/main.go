@@ -31,13 +31,13 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "judge only repositories whose name has this in it")
 	flag.BoolVar(&o.pins, "pins", false, "judge pins too")
 	flag.Parse()
-	if err := run(o); err != nil {
+	if err := run(&o); err != nil {
 		fmt.Println(err) // standard error has kustomize's warnings, which few want to see
 		os.Exit(1)
 	}
 }
 
-func run(o options) error {
+func run(o *options) error {
 	var tables oracle.Tables
 	if o.fixtures != "" {
 		if err := o.invented(&tables); err != nil {
@@ -69,7 +69,7 @@ func run(o options) error {
 }
 
 // invented judges all fixtures as one repository.
-func (o options) invented(tables *oracle.Tables) error {
+func (o *options) invented(tables *oracle.Tables) error {
 	fixtures, err := oracle.Fixtures(o.fixtures)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (o options) invented(tables *oracle.Tables) error {
 }
 
 // judge adds one repository to the tables.
-func (o options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tree, roots []string, hint string) error {
+func (o *options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tree, roots []string, hint string) error {
 	start := time.Now()
 	repo, err := oracle.Open(tree, roots, hint)
 	if err != nil {
@@ -105,12 +105,20 @@ func (o options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tree
 	}
 	row := name
 	if hint == "" {
-		row = "fixtures"
+		row = "fixtures" // one row for all; complaints name each
 	}
 	if o.ferry == "" {
-		tables.Add(row, repo.Findings())
+		tables.Add(row, name, repo.Findings())
 	} else {
-		raw, err := o.inventory(dir, roots)
+		raw, err := o.inventory(dir, roots, o.pins)
+		if usage(err) && o.pins {
+			fmt.Println("this ferry shows no pins")
+			o.pins = false
+			raw, err = o.inventory(dir, roots, false)
+		}
+		if usage(err) {
+			return err
+		}
 		if err != nil {
 			fmt.Printf("%s: %v\n", name, err)
 		}
@@ -118,19 +126,25 @@ func (o options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tree
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		tables.Add(row, repo.Judge(inv))
+		tables.Add(row, name, repo.Judge(inv))
 	}
 	fmt.Printf("%s: %d pairs, %s\n", name, len(repo.Apps()), time.Since(start).Round(time.Millisecond))
 	return nil
 }
 
+// usage says whether there is no such ferry, or none that knows the command: that is no verdict on it.
+func usage(err error) bool {
+	var exit *exec.ExitError
+	return err != nil && (!errors.As(err, &exit) || exit.ExitCode() == 2)
+}
+
 // inventory is what ferry says. If it fails, nothing was said.
-func (o options) inventory(dir string, roots []string) ([]byte, error) {
+func (o options) inventory(dir string, roots []string, pins bool) ([]byte, error) {
 	args := []string{"inventory", "--repo", dir, "-o", "json"}
 	for _, root := range roots {
 		args = append(args, "--cluster", root)
 	}
-	if o.pins {
+	if pins {
 		args = append(args, "--pins")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), slowest)
