@@ -85,6 +85,32 @@ func TestNearMissesAreAnsweredWithWhatWouldWork(t *testing.T) {
 	}
 }
 
+// TestWhatWasMeantCanBePressed has one that changes something, which asks first,
+// and one that only reads.
+func TestWhatWasMeantCanBePressed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.start()
+	h.ready()
+	h.send(bottest.Say("E1", "U1", "100.1", "<@UFERRY> promote podinfo 6.5.4 prod"))
+	meant := h.said("Did you mean `promote")
+	if !strings.Contains(meant.Blocks, `"confirm"`) {
+		t.Errorf("a promotion is asked for without a second thought: %s", meant.Blocks)
+	}
+	h.send(bottest.Say("E2", "U1", "100.2", "<@UFERRY> lis"))
+	if m := h.said("Did you mean `list`"); strings.Contains(m.Blocks, `"confirm"`) || !strings.Contains(m.Blocks, `"actions"`) {
+		t.Errorf("a list is not asked for as it should be: %s", m.Blocks)
+	}
+	if got := h.handler.commands(); len(got) > 0 {
+		t.Fatalf("handled before anything was pressed: %+v", got)
+	}
+	h.send(bottest.Press("P1", "U2", meant.TS, valueOf(t, meant), "2.1"))
+	h.until("the command", func() bool { return len(h.handler.commands()) == 1 })
+	if got := h.handler.commands()[0]; got.User != "U2" || got.Verb != "promote" || got.Args.Version != "6.5.4" || got.Thread.Root != "100.1" {
+		t.Errorf("command %+v", got)
+	}
+}
+
 func TestStrangersAreRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -65,7 +65,7 @@ func (b *Bot) attempt(ctx context.Context, e *inbox.Envelope, r *slack.Request, 
 	if r.Kind != slack.Slash {
 		var spoken bool
 		if typed, spoken = afterMention(r.Text, me.User); !spoken && r.Kind == slack.Mention {
-			return fault.New(fault.Invalid, "a command begins with the mention of ferry", "nothing was done; write the command after `@ferry`, at the start of a message")
+			return fault.New(fault.Invalid, "a command begins with the mention of ferry", "nothing was done\nwrite the command after `@ferry`, at the start of a message")
 		}
 	}
 	return b.handle(ctx, chat.Command{Key: e.Key, User: r.User, Thread: *thread, At: e.At}, typed)
@@ -118,7 +118,7 @@ func (b *Bot) conclude(ctx context.Context, e *inbox.Envelope, r *slack.Request,
 		if e.Attempt == noteAfter {
 			m := say.Error(err)
 			m.Tone, m.Final = chat.Progress, false
-			m.Lines = append(m.Lines, "Trying again; nothing was done so far")
+			m.Lines = append(m.Lines, "Nothing was done so far; ferry goes on trying.")
 			err = errors.Join(err, b.outbox.Put(ctx, thread, note, m))
 		}
 		return err
@@ -129,6 +129,11 @@ func (b *Bot) conclude(ctx context.Context, e *inbox.Envelope, r *slack.Request,
 	}
 	m := say.Error(err)
 	m.By = r.User
+	for i := range m.Buttons {
+		if !b.grammar.Changes(m.Buttons[i].Command) {
+			m.Buttons[i].Confirm = "" // what only reads needs no second thought
+		}
+	}
 	key := e.Key + "/answer"
 	if e.Attempt > noteAfter {
 		key = note
@@ -160,7 +165,7 @@ func (b *Bot) notOurs(r *slack.Request, me slack.Identity) string {
 func (b *Bot) admit(ctx context.Context, e *inbox.Envelope, r *slack.Request, me slack.Identity) error {
 	if e.Attempt == 1 && time.Since(e.At) > b.o.TooLate {
 		return fault.Newf(fault.Expired, "ferry was away when this was asked, %s ago", time.Since(e.At).Round(time.Minute)).
-			WithHelp("nothing was done; ask again if it is still wanted")
+			WithHelp("nothing was done\nask again if it is still wanted")
 	}
 	if r.Shared {
 		return fault.New(fault.Denied, "ferry takes no commands in channels that are shared with other organisations", "ask in a channel of your own")

@@ -79,12 +79,10 @@ func (e *engine) entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, fo
 		return scan(ctx, f, c, folder)
 	}
 	found := &declarations{cluster: c}
-	apps := false
 	for _, o := range r.Objects {
 		if err := found.take(o.Group, o.Ref, o.JSON); err != nil {
 			return nil, err
 		}
-		apps = apps || (isRelease(o) || podSpec(o.Ref.Kind) != "")
 	}
 	out, err := found.finish(folder)
 	if err != nil {
@@ -95,7 +93,7 @@ func (e *engine) entryIn(ctx context.Context, f flux.Files, c deploy.Cluster, fo
 			return out, nil // the folder applies itself
 		}
 	}
-	if apps || len(out) == 0 && len(r.Objects) > 0 {
+	if len(r.Objects) > 0 {
 		out = append(out, deploy.Kustomization{
 			Cluster: c, Ref: root.Ref, SourceRef: root.SourceRef, Path: folder,
 			Object: fmt.Appendf(nil, `{"kind":"Kustomization","metadata":{"name":%q,"namespace":%q},"spec":{"path":%q,"sourceRef":{"kind":"GitRepository","name":%q}}}`,

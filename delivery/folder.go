@@ -60,13 +60,14 @@ func OpenFolder(ctx context.Context, dir string, clusters []string) (*Folder, er
 // Clusters lists the clusters.
 func (f *Folder) Clusters() []deploy.Cluster { return f.clusters }
 
-// Inventory tells of every app on every cluster where its version stands.
-func (f *Folder) Inventory(ctx context.Context) ([]Item, error) {
+// Inventory tells of every app on every cluster where its version stands; with
+// pins, for shared ones also where an override would.
+func (f *Folder) Inventory(ctx context.Context, pins bool) ([]Item, error) {
 	w, err := f.render(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return f.inventory(ctx, w, f.clusters)
+	return f.inventory(ctx, w, f.clusters, pins)
 }
 
 // Broken lists the Kustomizations that cannot be rendered, and why.

@@ -38,6 +38,10 @@ type Item struct {
 	Status    Status
 	// Shared lists what else the field moves.
 	Shared []deploy.Affected
+	// Pin is the override that would give a shared app a version of its own here,
+	// if that was asked for; PinErr says why there is none.
+	Pin    []deploy.Edit
+	PinErr error
 	// Why explains ambiguous and none, and what is special otherwise.
 	Why string
 	// Refusal is the error behind Why, if there is one.
@@ -87,11 +91,11 @@ func isApp(o flux.Placed) bool {
 
 // inventory tells for every app of the clusters where its version stands and
 // what else moves with it.
-func (e *engine) inventory(ctx context.Context, w *flux.World, clusters []deploy.Cluster) ([]Item, error) {
+func (e *engine) inventory(ctx context.Context, w *flux.World, clusters []deploy.Cluster, pins bool) ([]Item, error) {
 	var out []Item
 	for _, c := range clusters {
 		for _, item := range apps(w, c) {
-			if err := e.examine(ctx, w, &item); err != nil {
+			if err := e.examine(ctx, w, &item, pins); err != nil {
 				return nil, err
 			}
 			out = append(out, item)
@@ -101,11 +105,11 @@ func (e *engine) inventory(ctx context.Context, w *flux.World, clusters []deploy
 }
 
 // examine finds an item's version. The error is of reading the repository.
-func (e *engine) examine(ctx context.Context, w *flux.World, item *Item) error {
+func (e *engine) examine(ctx context.Context, w *flux.World, item *Item, pins bool) error {
 	c := deploy.Change{Target: item.Target, Owner: item.Owner}
 	s, err := e.stage(w, c)
 	if err == nil {
-		err = e.site(ctx, s, item)
+		err = e.site(ctx, s, item, pins)
 	}
 	if err == nil {
 		return nil
@@ -125,7 +129,7 @@ func (e *engine) examine(ctx context.Context, w *flux.World, item *Item) error {
 }
 
 // site finds where an item's version stands and what it moves.
-func (e *engine) site(ctx context.Context, s *scene, item *Item) error {
+func (e *engine) site(ctx context.Context, s *scene, item *Item, pins bool) error {
 	own, more, err := e.pick(s)
 	if err != nil {
 		return err
@@ -155,11 +159,24 @@ func (e *engine) site(ctx context.Context, s *scene, item *Item) error {
 	item.Status, item.Shared = IsIsolated, all.others
 	if len(all.others) > 0 {
 		item.Status = IsShared
+		if pins {
+			item.Pin, item.PinErr = e.tryPin(ctx, s, f)
+		}
 	}
 	if f.ranged {
 		item.Why = "Git holds a range: Flux picks the version"
 	}
 	return nil
+}
+
+// tryPin finds the override that would move one field.
+func (e *engine) tryPin(ctx context.Context, s *scene, f field) ([]deploy.Edit, error) {
+	sites, err := e.pin(ctx, s, []field{f}, probeVersion(f))
+	var out []deploy.Edit
+	for _, at := range sites {
+		out = append(out, deploy.Edit{File: at.file, Line: at.line, Column: at.column, Before: at.before, After: at.after})
+	}
+	return out, err
 }
 
 // prefer picks one of several fields by what people usually mean: a tag that

@@ -73,7 +73,6 @@ func (d document) kustomization() bool {
 
 // document reads the document that a candidate stands in.
 func (c candidate) document(f flux.Files) document {
-	var d document
 	data, ok := f.Overlay[c.file]
 	if !ok {
 		e, _ := f.Tree.Entry(c.file)
@@ -81,25 +80,7 @@ func (c candidate) document(f flux.Files) document {
 	}
 	y, err := yamledit.Parse(data)
 	if err != nil {
-		return d
+		return document{}
 	}
-	for _, s := range y.Scalars() {
-		if c.docIndex != s.Doc {
-			continue
-		}
-		switch s.Path {
-		case "/kind":
-			d.kind = s.Value
-		case "/apiVersion":
-			d.group, _, _ = strings.Cut(s.Value, "/")
-		case "/metadata/name":
-			d.name = s.Value
-		case "/spec/chart/spec/chart", "/spec/chartRef/name", "/spec/schedule", "/spec/serviceName", "/spec/url", "/spec/chart":
-			d.own = true
-		}
-		if strings.HasPrefix(s.Path, "/spec/selector/") {
-			d.own = true
-		}
-	}
-	return d
+	return describe(y, c.docIndex)
 }

@@ -35,7 +35,7 @@ func (d *Delivery) Plan(ctx context.Context, c deploy.Change, declared []deploy.
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	p, err := d.plan(ctx, w, c)
+	p, _, err := d.plan(ctx, w, c)
 	p.Base, p.Source = head.SHA, d.source(c, declared)
 	if err != nil {
 		return p, err
@@ -76,7 +76,7 @@ func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.So
 }
 
 // plan makes a change concrete on the files of a world. Nothing is written.
-func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (deploy.Plan, error) {
+func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (deploy.Plan, *flux.World, error) {
 	p := deploy.Plan{Change: c}
 	s, err := e.stage(w, c)
 	if err != nil {
@@ -108,6 +108,11 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (depl
 	if err != nil {
 		return p, nil, err
 	}
+	if c.Pin {
+		if sites, err = e.pinned(ctx, s, own, sites); err != nil {
+			return p, nil, err
+		}
+	}
 	after := sites[len(sites)-1].world
 	p.Site.Value = show(after, c.Target.Cluster, f)
 	if f.from != nil {
@@ -118,7 +123,7 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (depl
 		return p, nil, err
 	}
 	if len(all.others) > 0 {
-		return p, nil, s.shared(sites, all.others)
+		return p, nil, e.refuseShared(ctx, s, own, sites, all.others)
 	}
 	return e.finish(ctx, s, p, sites, all)
 }
@@ -147,7 +152,7 @@ func (e *engine) move(ctx context.Context, s *scene, own []field, wanted string)
 		if value := show(now.world, s.change.Target.Cluster, f); versionOf(f, value) == wanted {
 			continue // an earlier edit moved it too
 		}
-		if err := checkSwap(f, wanted); err != nil {
+		if err := checkSwap(f, wanted, s.change.Pin); err != nil {
 			return nil, err
 		}
 		found, err := e.locate(ctx, &now, f, wanted)
@@ -158,6 +163,15 @@ func (e *engine) move(ctx context.Context, s *scene, own []field, wanted string)
 		now.world = found[len(found)-1].world
 	}
 	return sites, nil
+}
+
+// pinned replaces sites that others share by overrides.
+func (e *engine) pinned(ctx context.Context, s *scene, own []field, sites []site) ([]site, error) {
+	all, err := e.prove(ctx, s, own[0], sites[len(sites)-1].world, filesOf(sites))
+	if err == nil && len(all.others) == 0 {
+		return sites, nil // it is the app's alone already
+	}
+	return e.pin(ctx, s, own, string(s.change.Version))
 }
 
 func filesOf(sites []site) []string {

@@ -246,7 +246,7 @@ func takes(release flux.Placed, ref deploy.Ref) bool {
 }
 
 // shared refuses what moves anything beyond the target.
-func (s *scene) shared(sites []site, others []deploy.Affected) error {
+func (s *scene) shared(sites []site, others []deploy.Affected) *fault.Error {
 	target := s.change.Target
 	var names []string
 	for _, o := range others {

@@ -82,17 +82,20 @@ func checkWanted(kind deploy.FieldKind, v deploy.Version) error {
 }
 
 // checkSwap refuses what would leave a tag and a digest that do not belong
-// together, and what has no exact version now.
-func checkSwap(f field, wanted string) error {
+// together, and what has no exact version now; where told to, a range is
+// replaced by an exact version.
+func checkSwap(f field, wanted string, pin bool) error {
 	tag, digest := splitVersion(wanted)
 	haveTag, haveDigest := splitVersion(f.version)
 	where := "`" + f.version + "` in " + f.object.String()
 	switch {
-	case f.kind == deploy.FieldChart && !exactChart(f.version):
-		return fault.Newf(fault.Refused, "the chart version in Git is the range %s: Flux picks the version, not Git", where).
-			WithHelp("pin it in Git first; then ferry can promote it")
+	case f.ranged && !pin:
+		return fault.Newf(fault.Refused, "Git holds a range there: Flux picks the version, not Git").
+			WithHelp("%s. To replace it by exactly `%s`, add `pin` at the end", where, wanted).WithCode(Range)
+	case f.ranged:
+		return nil
 	case haveTag == "latest" && haveDigest == "":
-		return fault.Newf(fault.Refused, "Git holds %s, which names no version", where).WithHelp("pin it in Git first; then ferry can promote it")
+		return fault.Newf(fault.Refused, "Git holds %s, which names no version", where).WithHelp("pin it in Git first; then ferry can promote it").WithCode(Range)
 	case f.kind != deploy.FieldImage:
 		return nil
 	case f.pairedDigest != "" || (haveDigest != "" && digest == ""):

@@ -180,7 +180,7 @@ func (d *Dispatcher) admit(ctx context.Context, cmd chat.Command, w Work) (*job.
 	}
 	if n := d.load(); n >= d.Waiting {
 		return nil, fault.Newf(fault.Refused, "ferry is busy: %d jobs wait for their turn", n).
-			WithHelp("nothing was done; ask again when some have ended (`status` shows them)")
+			WithHelp("nothing was done\nask again when some have ended; `status` shows them")
 	}
 	request, err := json.Marshal(cmd)
 	if err != nil {

@@ -102,9 +102,9 @@ func denied(r *Rules, verb chat.Verb, what string) error {
 	}
 	switch {
 	case len(roles) > 0:
-		return f.WithHelp("the roles with that right are %s; ask one of their members, or whoever runs ferry to add you", strings.Join(roles, ", "))
+		return f.WithHelp("the roles with that right are %s\nask one of their members, or whoever runs ferry to add you", strings.Join(roles, ", "))
 	case len(r.Admins) > 0:
-		return f.WithHelp("only ferry's admins may; ask one of them, or whoever runs ferry to give you a role")
+		return f.WithHelp("only ferry's admins may\nask one of them, or whoever runs ferry to give you a role")
 	default:
 		return f.WithHelp("nobody may: the configuration names neither admins nor roles")
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"ferry/internal/chat"
@@ -68,9 +69,21 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	}
 	m, err := r.carry(ctx)
 	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
+		if m.Title == "" {
+			err = r.unchanged(err)
+		}
 		err = errors.Join(err, r.show(ctx, func(p *progress) { p.fail(err) }))
 	}
 	return m, err
+}
+
+// unchanged adds to a refusal that it came before anything happened.
+func (r *change) unchanged(err error) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || r.row.Commit.SHA != "" || toneOf(e) != chat.Refused || strings.Contains(e.Help, "othing was") {
+		return err
+	}
+	return e.WithHelp("%s", strings.TrimSpace("nothing was changed\n"+e.Help))
 }
 
 // begin decides what to change and remembers what ran before.
@@ -159,7 +172,7 @@ func (r *change) isThere() bool {
 func (r *change) already() error {
 	t := r.row.Change.Target
 	return fault.Newf(fault.Already, "%s is already at `%s` on %s", t.App.Name, r.row.Change.Version, t.Cluster).
-		WithHelp("nothing was changed: Git holds it and it is healthy there")
+		WithHelp("nothing was changed: Git holds it, and it is healthy there")
 }
 
 func (r *change) authorship(ctx context.Context) deploy.Authorship {

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -216,7 +217,7 @@ func TestFailureIsBelievedAfterItsGraceAndOffersTheWayBack(t *testing.T) {
 		w := newWorld()
 		bad := arrivedImage()
 		bad.Workloads[0].Ready = 1
-		bad.Problems = []deploy.Problem{{Pod: "podinfo-x", Container: "app", Reason: "ImagePullBackOff", Current: true}}
+		bad.Problems = []deploy.Problem{{Pod: "podinfo-x", Container: "app", Image: "podinfo:6.5.4", Reason: "ImagePullBackOff", Message: `Back-off pulling image "podinfo:6.5.4": not found`, Current: true}}
 		w.show = func(n int) *deploy.Observation {
 			if n > 0 {
 				return nil // no event tells that it goes on failing
@@ -229,7 +230,8 @@ func TestFailureIsBelievedAfterItsGraceAndOffersTheWayBack(t *testing.T) {
 		if !fault.Is(err, fault.Failed) || time.Since(began) != 10*time.Second {
 			t.Fatalf("ended with %v after %s, want a failure after the grace of 10 s", err, time.Since(began))
 		}
-		if m.Title != "podinfo `6.5.4` did not become healthy on prod" || !strings.Contains(m.Lines[0], "ImagePullBackOff") {
+		if m.Title != "podinfo `6.5.4` did not become healthy on prod" || m.Lines[0] != "*ImagePullBackOff*: `podinfo:6.5.4` was not found. 1 of 2 new pods are ready." ||
+			m.Code == nil || m.Code.Text != "podinfo-x, container app:\n"+bad.Problems[0].Message {
 			t.Errorf("closing = %+v", m)
 		}
 		if len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback podinfo on prod to 6.5.3" {
@@ -238,8 +240,12 @@ func TestFailureIsBelievedAfterItsGraceAndOffersTheWayBack(t *testing.T) {
 		if r := b.records()[0]; r.Healthy || r.Outcome != string(job.Failed) {
 			t.Errorf("record = %+v", r)
 		}
-		if s := w.put["job/j1/status"]; s.Tone != chat.Failure || s.Steps[3].State != chat.StepFailed {
+		s := w.put["job/j1/status"]
+		if s.Tone != chat.Failure || s.Steps[3] != (chat.Step{State: chat.StepFailed, Text: "1 of 2 new pods are ready"}) {
 			t.Errorf("status = %+v", s)
+		}
+		if want := (chat.Step{State: chat.StepDone, Text: "Commit c0ffee0", URL: "https://git.example/c0ffee"}); s.Steps[1] != want || len(s.Links) != 0 {
+			t.Errorf("the commit is not the step alone: %+v, %+v", s.Steps[1], s.Links)
 		}
 	})
 }
@@ -376,7 +382,7 @@ func TestAlreadyThere(t *testing.T) {
 		if _, err := b.run(); !fault.Is(err, fault.Already) || !strings.Contains(err.Error(), "already at `6.5.4` on prod") {
 			t.Errorf("ended with %v", err)
 		}
-		if s := w.put["job/j1/status"]; !s.Final || s.Tone != chat.Info || s.Steps[0].State != chat.StepDone || s.Steps[1].State != chat.StepSkipped {
+		if s := w.put["job/j1/status"]; !s.Final || s.Tone != chat.Info || len(s.Steps) != 1 || s.Steps[0].State != chat.StepDone {
 			t.Errorf("status = %+v", s)
 		}
 		if len(w.commits) != 0 || len(b.records()) != 0 {
@@ -385,66 +391,35 @@ func TestAlreadyThere(t *testing.T) {
 	})
 }
 
+// TestAfterTheCommitNobodySaysThatNothingWasChanged has a branch that cannot be
+// read any more.
+func TestAfterTheCommitNobodySaysThatNothingWasChanged(t *testing.T) {
+	lost := fault.New(fault.NotFound, "the branch is gone", "")
+	r := &change{}
+	if e, _ := errors.AsType[*fault.Error](r.unchanged(lost)); e.Help != "nothing was changed" {
+		t.Errorf("before the commit: %q", e.Help)
+	}
+	r.row.Commit.SHA = "c0ffee"
+	if e, _ := errors.AsType[*fault.Error](r.unchanged(lost)); e.Help != "" {
+		t.Errorf("after it: %q", e.Help)
+	}
+}
+
 func TestARefusedPlanChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.refuse = fault.Newf(fault.Refused, "stage shares that file")
+		w.refuse = fault.New(fault.Refused, "stage shares that file", "give it a version of its own")
 		b := newBench(t, w)
 		m, err := b.run()
-		if !fault.Is(err, fault.Refused) || m.Title != "" {
-			t.Errorf("ended with %+v, %v", m, err)
+		e, _ := errors.AsType[*fault.Error](err)
+		if e == nil || e.Kind != fault.Refused || e.Help != "nothing was changed\ngive it a version of its own" || m.Title != "" {
+			t.Errorf("ended with %+v, %+v", m, e)
 		}
-		if s := w.put["job/j1/status"]; s.Tone != chat.Refused || !s.Final || s.Steps[0].State != chat.StepFailed || s.Steps[1].State != chat.StepSkipped {
+		if s := w.put["job/j1/status"]; s.Tone != chat.Refused || !s.Final || len(s.Steps) != 1 || s.Steps[0].State != chat.StepFailed {
 			t.Errorf("status = %+v", s)
 		}
 		if len(b.records()) != 0 {
 			t.Errorf("history = %+v", b.records())
 		}
 	})
-}
-
-func TestAdmission(t *testing.T) {
-	w := newWorld()
-	two := w.apps["prod"][0]
-	two.App.Namespace, two.Owner.Workloads = "other", []deploy.Ref{{Kind: "Deployment", Namespace: "other", Name: "podinfo-web"}}
-	worker := two
-	worker.App = deploy.App{Namespace: "apps", Name: "worker"}
-	onStage := worker
-	onStage.Target = deploy.Target{Cluster: "stage", App: deploy.App{Namespace: "apps", Name: "metrics"}}
-	w.apps = map[deploy.Cluster][]deploy.AppState{"prod": {w.apps["prod"][0], worker, two}, "stage": {onStage}}
-	w.states = append(w.states, deploy.ClusterState{Name: "dev", Stale: true, Reason: "connection refused"})
-	b := newBench(t, w)
-	for _, c := range []struct {
-		app, cluster string
-		kind         fault.Kind
-		says         string
-	}{
-		{"worker", "prod", "", ""},
-		{"apps/podinfo", "prod", "", ""},
-		{"podinfo", "prod", fault.Ambiguous, "is 2 apps [promote apps/podinfo@6.5.4 to prod promote other/podinfo@6.5.4 to prod]"},
-		{"wroker", "prod", fault.NotFound, "did you mean `worker`?"},
-		{"podinfo-web", "prod", fault.NotFound, "belongs to `apps/worker`"},
-		{"metrics", "prod", fault.NotFound, "it runs on `stage`"},
-		{"worker", "dev", fault.Stale, "connection refused"},
-		{"worker", "nowhere", fault.NotFound, "no cluster nowhere"},
-	} {
-		cmd := b.cmd
-		cmd.Args.App, cmd.Args.Cluster = chat.Word(c.app), chat.Word(c.cluster)
-		cmd.Text = "promote " + c.app + "@6.5.4 to " + c.cluster
-		_, targets, err := b.command("promote").Work.Admit(t.Context(), cmd)
-		if fault.KindOf(err) != c.kind {
-			t.Errorf("%s: %v, want kind %q", cmd.Text, err, c.kind)
-			continue
-		}
-		if err == nil {
-			if len(targets) != 1 {
-				t.Errorf("%s: targets %v", cmd.Text, targets)
-			}
-			continue
-		}
-		e := err.(*fault.Error)
-		if all := e.Says + " " + e.Help + " [" + strings.Join(e.Choices, " ") + "]"; !strings.Contains(strings.ReplaceAll(all, "name the namespace as well ", ""), c.says) {
-			t.Errorf("%s: %q, want %q", cmd.Text, all, c.says)
-		}
-	}
 }

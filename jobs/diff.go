@@ -16,10 +16,10 @@ import (
 var diffSyntax = chat.Syntax{
 	Verb:    "diff",
 	Form:    "<cluster> [<other>] [<glob>]",
-	Summary: "compare a cluster with another one, or with all others: only what differs",
+	Summary: "show what differs between a cluster and another one, or all others",
 	Details: []string{
 		"Compared are version, chart, replicas and further images; and what exists on one side alone.",
-		"Versions are ordered as semantic versions where both are; an arrow shows which side is newer.",
+		"Versions are ordered as semantic versions where both are.",
 	},
 	Examples: []string{"diff stage", "diff stage prod", "diff stage prod pod*"},
 }
@@ -39,36 +39,59 @@ func (d diff) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 		return chat.Message{}, err
 	}
 	m := chat.Message{Tone: chat.Info, Lines: lines}
-	t := &chat.Table{Columns: []string{"App", "What", string(left), "", "Other"}}
-	mine, compared := selected(d.Fleet.Apps(left), match), 0
-	for _, right := range others {
-		theirs := selected(d.Fleet.Apps(right), match)
-		compared += len(mine) + len(theirs)
-		for _, row := range compare(mine, theirs) {
-			t.Rows = append(t.Rows, []string{row.app, row.what, row.left, row.sign, string(right) + ": " + row.right})
-		}
-	}
-	if len(others) == 1 {
-		t.Columns[4] = string(others[0])
-		for _, row := range t.Rows {
-			row[4] = strings.TrimPrefix(row[4], string(others[0])+": ")
-		}
-	}
-	against := make([]string, len(others))
+	mine, found := selected(d.Fleet.Apps(left), match), 0
+	theirs := make([][]deploy.AppState, len(others))
+	names := make([]string, len(others))
 	for i, o := range others {
-		against[i] = string(o)
+		theirs[i], names[i] = selected(d.Fleet.Apps(o), match), string(o)
+		found += len(theirs[i])
 	}
-	switch {
-	case compared == 0:
-		m.Title = fmt.Sprintf("No app%s on %s, %s", about(cmd.Args), left, strings.Join(against, ", "))
-		return m, nil
-	case len(t.Rows) == 0:
-		m.Title = fmt.Sprintf("%s and %s run the same", left, strings.Join(against, ", "))
+	if len(mine)+found == 0 {
+		m.Title = fmt.Sprintf("No app%s on %s", about(cmd.Args), spoken(append([]string{string(left)}, names...)))
 		return m, nil
 	}
-	m.Title = fmt.Sprintf("%s between %s and %s", count(len(t.Rows), "difference"), left, strings.Join(against, ", "))
-	m.Table = t
+	rows := compare(mine, theirs)
+	if len(rows) == 0 {
+		m.Title = fmt.Sprintf("%s and %s run the same", left, spoken(names))
+		return m, nil
+	}
+	apps, called, signs := map[deploy.App]bool{}, naming(d.Fleet), map[string]bool{}
+	m.Table = &chat.Table{Columns: append([]string{"App", "What", string(left)}, names...)}
+	for _, row := range rows {
+		apps[row.app] = true
+		m.Table.Rows = append(m.Table.Rows, append([]string{called(row.app), row.what, row.left}, row.right...))
+		for _, cell := range row.right {
+			sign, _, _ := strings.Cut(cell, " ")
+			signs[sign] = true
+		}
+	}
+	verb := "differs"
+	if len(apps) != 1 {
+		verb = "differ"
+	}
+	m.Title = fmt.Sprintf("%s %s between %s", count(len(apps), "app"), verb, spoken(append([]string{string(left)}, names...)))
+	m.Footer = explained(signs, left, shorten(m.Table, count(len(rows), "difference"), fmt.Sprintf("`diff %s %s pod*` names fewer", left, others[0])))
 	return m, nil
+}
+
+// explained is the legend of the signs that a comparison uses, and what else
+// there is to say below it.
+func explained(signs map[string]bool, left deploy.Cluster, more string) string {
+	var out []string
+	for _, s := range []struct{ sign, means string }{
+		{signNewer, "newer"}, {signOlder, "older"}, {signDiffers, "another"}, {signSame, "the same"},
+	} {
+		if signs[s.sign] {
+			out = append(out, s.sign+" "+s.means)
+		}
+	}
+	if len(out) > 0 {
+		out = []string{"Seen from " + string(left) + ": " + strings.Join(out, ", ")}
+	}
+	if more != "" {
+		out = append(out, more)
+	}
+	return strings.Join(out, " · ")
 }
 
 // sides names the clusters to compare with and warns of stale ones. A side that
@@ -102,93 +125,160 @@ func selected(apps []deploy.AppState, match func(deploy.App) bool) []deploy.AppS
 	return slices.DeleteFunc(slices.Clone(apps), func(a deploy.AppState) bool { return !match(a.App) })
 }
 
-// difference is one line of a comparison.
-type difference struct{ app, what, left, sign, right string }
+// The signs of a comparison; signDiffers is the other one.
+const (
+	signNewer = "→"
+	signOlder = "←"
+	signSame  = "="
+	absent    = "absent"
+)
 
-// compare lists what differs between two sides, by app.
-func compare(left, right []deploy.AppState) []difference {
-	other := map[deploy.App]deploy.AppState{}
-	for _, a := range right {
-		other[a.App] = a
+// difference is one line of a comparison: what the left side has and, in their
+// order, the others.
+type difference struct {
+	app        deploy.App
+	what, left string
+	right      []string
+}
+
+// compare lists what differs between one side and the others, by app. An app
+// that only one side has differs in its version.
+func compare(left []deploy.AppState, others [][]deploy.AppState) []difference {
+	sides := make([]map[deploy.App]deploy.AppState, 0, len(others)+1)
+	var apps []deploy.App
+	for _, side := range append([][]deploy.AppState{left}, others...) {
+		known := map[deploy.App]deploy.AppState{}
+		for _, a := range side {
+			known[a.App] = a
+			apps = append(apps, a.App)
+		}
+		sides = append(sides, known)
 	}
+	slices.SortFunc(apps, byName)
 	var out []difference
-	for _, l := range left {
-		r, ok := other[l.App]
-		if !ok {
-			out = append(out, difference{l.App.String(), "app", shownVersion(l), "", "absent"})
-			continue
+	for _, app := range slices.Compact(apps) {
+		l, here := sides[0][app]
+		values := facts(l, here)
+		theirs := make([][]fact, len(others))
+		for i := range others {
+			r, there := sides[i+1][app]
+			theirs[i] = facts(r, there)
 		}
-		delete(other, l.App)
-		out = append(out, differences(l, r)...)
+		out = append(out, differing(app, values, theirs)...)
 	}
-	for _, r := range right {
-		if _, ok := other[r.App]; ok {
-			out = append(out, difference{r.App.String(), "app", "absent", "", shownVersion(r)})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b difference) int { return strings.Compare(a.app, b.app) })
 	return out
 }
 
-func differences(l, r deploy.AppState) []difference {
-	app := l.App.String()
-	var out []difference
-	if l.Version != r.Version {
-		out = append(out, difference{app, "version", shownVersion(l), order(l.Version, r.Version), shownVersion(r)})
-	}
-	if l.Chart != r.Chart {
-		out = append(out, difference{app, "chart", orNone(l.Chart), "", orNone(r.Chart)})
-	}
-	if l.Desired != r.Desired {
-		out = append(out, difference{app, "replicas", fmt.Sprint(l.Desired), "", fmt.Sprint(r.Desired)})
-	}
-	return append(out, imageDifferences(app, l, r)...)
+// fact is one thing to compare of an app, as it is shown.
+type fact struct {
+	what, shown string
+	version     deploy.Version // gives an order; may be empty
+	// repository is an image's; own is true where the image is the one whose
+	// version is the app's.
+	repository string
+	own        bool
 }
 
-// imageDifferences compares containers by name, leaving out the one whose
-// version was compared already.
-func imageDifferences(app string, l, r deploy.AppState) []difference {
-	images := map[string][2]string{}
-	var containers []string
-	for side, a := range []deploy.AppState{l, r} {
-		for _, i := range a.Images {
-			pair, ok := images[i.Container]
-			if !ok {
-				containers = append(containers, i.Container)
+// equal reports whether two facts say the same. Versions that differ are not
+// told again of the image from which they are.
+func (f fact) equal(g fact) bool {
+	if f.own && g.own && f.version != g.version {
+		return f.repository == g.repository
+	}
+	return f.shown == g.shown
+}
+
+// brief shows images of one repository by their versions alone. They must
+// differ in these, or else nothing would be seen.
+func brief(facts []fact) []fact {
+	out := slices.Clone(facts)
+	for i, f := range facts {
+		if f.repository == "" || f.repository != facts[0].repository || i > 0 && f.version == facts[0].version && f.shown != facts[0].shown {
+			return facts
+		}
+		out[i].shown = shortVersion(f.version)
+	}
+	return out
+}
+
+// facts are what is compared of an app.
+func facts(a deploy.AppState, here bool) []fact {
+	if !here {
+		return []fact{{what: "version", shown: absent}}
+	}
+	out := []fact{
+		{what: "version", shown: shownVersion(a), version: a.Version},
+		{what: "chart", shown: orNone(a.Chart)},
+		{what: "replicas", shown: fmt.Sprint(a.Desired)},
+	}
+	if a.Field == deploy.FieldImage && a.Chart != "" {
+		out[1].shown += " " + string(a.ChartVersion)
+	}
+	for _, i := range a.Images {
+		out = append(out, fact{
+			what: "image of " + i.Container, shown: i.String(), version: i.Version(), repository: i.Repository,
+			own: a.Field != deploy.FieldChart && i.Version() == a.Version,
+		})
+	}
+	return out
+}
+
+// differing compares facts by what they are about. Of what is absent nothing
+// else is compared.
+func differing(app deploy.App, left []fact, others [][]fact) []difference {
+	var whats []string
+	for _, side := range append([][]fact{left}, others...) {
+		for _, f := range side {
+			if !slices.Contains(whats, f.what) {
+				whats = append(whats, f.what)
 			}
-			pair[side] = imageText(i)
-			images[i.Container] = pair
 		}
 	}
-	slices.Sort(containers)
 	var out []difference
-	for _, c := range containers {
-		pair := images[c]
-		sameButVersion := l.Chart == "" && r.Chart == "" &&
-			strings.TrimSuffix(pair[0], string(l.Version)) == strings.TrimSuffix(pair[1], string(r.Version))
-		if pair[0] != pair[1] && !sameButVersion {
-			out = append(out, difference{app, "image of " + c, orNone(pair[0]), "", orNone(pair[1])})
+	for _, what := range whats {
+		if row, same := differingIn(what, left, others); !same {
+			row.app = app
+			out = append(out, row)
 		}
 	}
 	return out
 }
 
-func imageText(i deploy.Image) string {
-	s := i.Repository
-	if i.Tag != "" {
-		s += ":" + i.Tag
+// differingIn is the line about one thing; same is true if there is no need of
+// one.
+func differingIn(what string, left []fact, others [][]fact) (row difference, same bool) {
+	facts := []fact{among(left, what)}
+	for _, side := range others {
+		facts = append(facts, among(side, what))
 	}
-	if i.Digest != "" {
-		s += "@" + i.Digest
+	told := brief(facts)
+	row, same = difference{what: what, left: told[0].shown}, true
+	for i, side := range others {
+		l, r := facts[0], facts[i+1]
+		cell := told[i+1].shown
+		switch {
+		case what != "version" && (side[0].shown == absent || left[0].shown == absent):
+			row.right = append(row.right, "")
+			continue
+		case l.equal(r):
+			row.right = append(row.right, signSame)
+			continue
+		case l.version != "" && r.version != "" && l.repository == r.repository && l.version != r.version:
+			cell = order(l.version, r.version) + " " + cell
+		}
+		row.right, same = append(row.right, cell), false
 	}
-	return s
+	return row, same
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
+// among finds the fact about something.
+func among(facts []fact, what string) fact {
+	for _, f := range facts {
+		if f.what == what {
+			return f
+		}
 	}
-	return s
+	return fact{what: what, shown: "none"}
 }
 
 // order is an arrow from the older to the newer version, if both are semantic
@@ -197,13 +287,13 @@ func order(l, r deploy.Version) string {
 	a, errA := semver.NewVersion(string(l))
 	b, errB := semver.NewVersion(string(r))
 	if errA != nil || errB != nil {
-		return "≠"
+		return signDiffers
 	}
 	switch a.Compare(b) {
 	case -1:
-		return "→"
+		return signNewer
 	case 1:
-		return "←"
+		return signOlder
 	}
-	return "≠"
+	return signDiffers
 }

@@ -148,7 +148,7 @@ func (r *change) finish(ctx context.Context, w watcher) (chat.Message, error) {
 		return r.success(), nil
 	case w.last.verdict == replaced:
 		err := fault.Newf(fault.Superseded, "%s on %s was changed again in Git before `%s` was seen healthy", app, cluster, c.Version).
-			WithHelp("`history %s on %s` and the repository's log tell who did; ferry follows this change no further", app, cluster)
+			WithHelp("ferry follows this change no further\n`history %s on %s` and the repository's log tell who made the other one", shortest(r.Fleet, c.Target), cluster)
 		return chat.Message{}, errors.Join(err, r.record(ctx, job.Superseded, err.Says, &w.seen))
 	case w.late:
 		err := fault.Newf(fault.Expired, "%s `%s` was not healthy on %s within %s", app, c.Version, cluster, span(r.Rollout))
@@ -177,27 +177,34 @@ func (r *change) success() chat.Message {
 
 // failure tells why, what is in Git now, and offers the way back.
 func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outcome, w watcher) (chat.Message, error) {
-	if rec := r.record(ctx, outcome, w.last.reason, &w.seen); rec != nil {
+	if rec := r.record(ctx, outcome, w.last.why(), &w.seen); rec != nil {
 		return chat.Message{}, rec
 	}
 	c := r.row.Change
-	m := chat.Message{Tone: chat.Failure, Title: err.Says, Lines: []string{sentence(w.last.reason)}, Links: commitLink(r.row.Commit)}
+	m := chat.Message{Tone: chat.Failure, Title: err.Says, Links: commitLink(r.row.Commit)}
+	if why := w.last.why(); why != "" {
+		m.Lines = append(m.Lines, why)
+	}
+	if w.last.raw != "" {
+		m.Code = &chat.Code{Text: w.last.raw}
+	}
 	good, ok, herr := lastGood(ctx, r.History, c.Target, c.Version)
 	if herr != nil {
 		return chat.Message{}, herr
 	}
-	back := fmt.Sprintf("rollback %s on %s", shortest(r.Fleet, c.Target), c.Target.Cluster)
+	name := shortest(r.Fleet, c.Target)
+	back := fmt.Sprintf("rollback %s on %s", name, c.Target.Cluster)
 	if ok {
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. The last version seen healthy there is `%s`: `%s` brings it back.", c.Version, good.Version, back))
+		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. The last version seen healthy there is `%s`; `%s` brings it back.", c.Version, good.Version, back))
 		m.Buttons = []chat.Button{{
 			Label: "Roll back to " + string(good.Version), Command: back + " to " + string(good.Version), Danger: true,
 			Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, c.Target.Cluster),
 		}}
 	} else {
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No version has been seen healthy there yet: `promote %s@… to %s` brings another one.",
-			c.Version, c.Target.App.Name, c.Target.Cluster))
+		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No version has been seen healthy there yet; `promote %s@… to %s` brings another one.",
+			c.Version, name, c.Target.Cluster))
 	}
-	if serr := r.show(ctx, func(p *progress) { p.fail(err) }); serr != nil {
+	if serr := r.show(ctx, func(p *progress) { p.seen(w.last, w.seen); p.fail(err) }); serr != nil {
 		return chat.Message{}, serr
 	}
 	return m, err

@@ -26,9 +26,11 @@ func (h *help) Answer(_ context.Context, cmd chat.Command) (chat.Message, error)
 	}
 	m := chat.Message{Tone: chat.Info, Title: "What you can ask ferry for"}
 	for _, c := range h.commands {
-		m.Lines = append(m.Lines, "`"+c.Usage()+"` "+c.Summary)
+		if !c.Unlisted {
+			m.Lines = append(m.Lines, "`"+c.Usage()+"` "+c.Summary)
+		}
 	}
-	m.Footer = "help <command> explains one of them"
+	m.Footer = "`help promote` explains one of them"
 	return m, nil
 }
 
@@ -37,14 +39,21 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 	for _, c := range h.commands {
 		if c.Verb == v {
 			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
-			m.Lines = append(m.Lines, "For example: `"+strings.Join(c.Examples, "`, `")+"`")
+			if c.Unlisted {
+				m.Lines = append(m.Lines, "Nothing that could do it is installed here.")
+			}
+			m.Lines = append(m.Lines, "For example:")
+			m.Code = &chat.Code{Text: strings.Join(c.Examples, "\n")}
 			return m, nil
 		}
-		verbs = append(verbs, string(c.Verb))
+		if !c.Unlisted {
+			verbs = append(verbs, string(c.Verb))
+		}
 	}
-	e := fault.Newf(fault.NotFound, "there is no command `%s`", v)
-	if similar := near.Names(string(v), verbs, 2); len(similar) > 0 {
-		return chat.Message{}, e.WithHelp("did you mean %s?", quoted(similar))
+	var choices []string
+	for _, similar := range near.Names(string(v), verbs, 2) {
+		choices = append(choices, "help "+similar)
 	}
-	return chat.Message{}, e.WithHelp("there are %s", quoted(verbs))
+	return chat.Message{}, fault.Newf(fault.NotFound, "there is no command `%s`", v).
+		WithHelp("`help` lists the commands").WithChoices(choices...)
 }

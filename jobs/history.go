@@ -7,6 +7,7 @@ import (
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
+	"ferry/internal/job"
 )
 
 var historySyntax = chat.Syntax{
@@ -23,7 +24,8 @@ type history struct{ Options }
 // Answer implements Query.
 func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 	const most = 20
-	t := &chat.Table{Columns: []string{"When", "App", "Cluster", "Version", "By", "Outcome"}}
+	t := &chat.Table{Columns: []string{"UTC", "What", "Version", "Outcome", "By"}}
+	called := naming(h.Fleet)
 	more := false
 	err := h.History.All(ctx, func(r deploy.Record) bool {
 		if r.Command == seen || !h.wanted(r, cmd.Args) {
@@ -33,7 +35,7 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 			more = true
 			return false
 		}
-		t.Rows = append(t.Rows, h.row(ctx, r))
+		t.Rows = append(t.Rows, h.row(ctx, r, called))
 		return true
 	})
 	if err != nil {
@@ -42,11 +44,11 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 	m := chat.Message{Tone: chat.Info, Title: "History" + ofWhat(cmd.Args)}
 	if len(t.Rows) == 0 {
 		m.Title = "No history" + ofWhat(cmd.Args) + " yet"
-		m.Lines = []string{"ferry records what is promoted or rolled back through it."}
+		m.Lines = []string{"It begins with the first promotion or rollback through ferry."}
 		return m, nil
 	}
 	if more {
-		m.Footer = fmt.Sprintf("the latest %d; name an app or a cluster to see further back", most)
+		m.Footer = fmt.Sprintf("the latest %d; `history podinfo` or `history on prod` goes further back for one of them", most)
 	}
 	m.Table = t
 	return m, nil
@@ -57,23 +59,28 @@ func (h history) wanted(r deploy.Record, a chat.Args) bool {
 	return byApp && (a.Cluster == "" || string(a.Cluster) == string(r.Target.Cluster))
 }
 
-func (h history) row(ctx context.Context, r deploy.Record) []string {
-	version := string(r.Version)
+func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string) []string {
+	version := shortVersion(r.Version)
 	if r.From != "" {
-		version = string(r.From) + " → " + version
+		version = shortVersion(r.From) + " → " + version
 	}
 	by, _ := h.People.Author(ctx, chat.UserID(r.By))
 	if by == "" {
 		by = r.By
 	}
-	outcome := r.Outcome
-	if r.Healthy {
-		outcome = "healthy"
-	}
+	outcome := ending(job.Outcome(r.Outcome))
 	if r.Command == "rollback" {
 		outcome = "rollback, " + outcome
 	}
-	return []string{r.At.UTC().Format(time.DateTime), r.Target.App.String(), string(r.Target.Cluster), version, by, outcome}
+	return []string{h.day(r.At), called(r.Target.App) + " on " + string(r.Target.Cluster), version, outcome, by}
+}
+
+// day is a time as short as it is clear.
+func (h history) day(t time.Time) string {
+	if t = t.UTC(); t.Year() != h.Now().UTC().Year() {
+		return t.Format("2006-01-02 15:04")
+	}
+	return t.Format("01-02 15:04")
 }
 
 func ofWhat(a chat.Args) string {

@@ -73,7 +73,9 @@ type Rows interface {
 }
 
 // Executor runs a command line of a plugin and writes what it prints to out.
+// Answers reports whether there is a plugin of that name.
 type Executor interface {
+	Answers(plugin string) bool
 	Execute(ctx context.Context, plugin, line string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error)
 }
 
@@ -136,7 +138,8 @@ func List(o Options) []Command {
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Second
 	}
-	h := &help{}
+	h, line := &help{}, kubectlSyntax
+	line.Unlisted = o.Executor == nil || !o.Executor.Answers(string(line.Verb))
 	commands := []Command{
 		{Syntax: listSyntax, Query: list{o}},
 		{Syntax: diffSyntax, Query: diff{o}},
@@ -144,7 +147,7 @@ func List(o Options) []Command {
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
 		{Syntax: statusSyntax, Query: status{o}},
 		{Syntax: historySyntax, Query: history{o}},
-		{Syntax: kubectlSyntax, Query: kubectl{o}},
+		{Syntax: line, Query: kubectl{o}},
 		{Syntax: helpSyntax, Query: h},
 	}
 	for _, c := range commands {
@@ -153,7 +156,11 @@ func List(o Options) []Command {
 	return commands
 }
 
-// Syntaxes returns how every command is written.
-func Syntaxes() []chat.Syntax {
-	return List(Options{})[7].Query.(*help).commands
+// Syntaxes returns how every command is written, where these executors are.
+func Syntaxes(e Executor) []chat.Syntax {
+	var out []chat.Syntax
+	for _, c := range List(Options{Executor: e}) {
+		out = append(out, c.Syntax)
+	}
+	return out
 }

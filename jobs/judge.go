@@ -21,9 +21,12 @@ const (
 // judgement is a verdict with what there is to tell about it.
 type judgement struct {
 	verdict verdict
-	// reason is one or two sentences for a person; for waiting it says what is
-	// being waited for.
+	// reason is half a sentence for a person; for waiting it says what is being
+	// waited for.
 	reason string
+	// cause is what a pod says that explains it, in a person's words, and raw
+	// the words of whoever reported the failure; either may be empty.
+	cause, raw string
 	// stage is how far the change has come.
 	stage stage
 	// troubled is true if a pod of the newest template reports a problem. It
@@ -34,6 +37,24 @@ type judgement struct {
 
 func told(v verdict, reason string, s stage) judgement {
 	return judgement{verdict: v, reason: reason, stage: s}
+}
+
+// quoting adds what a controller says to a judgement: as much as a line takes,
+// and all of it below where that is not all.
+func (j judgement) quoting(said string) judgement {
+	short := clipTo(said, 140)
+	if short != "" {
+		j.reason += ": " + short
+	}
+	if strings.HasSuffix(short, "…") {
+		j.raw = clipTo(said, 1000)
+	}
+	return j
+}
+
+// why is all of a judgement in sentences, the cause first.
+func (j judgement) why() string {
+	return strings.TrimSpace(sentence(j.cause) + " " + sentence(j.reason))
 }
 
 // stage counts the points a change passes on its way to being healthy.
@@ -95,9 +116,9 @@ func judgeUnapplied(o deploy.Observation, site deploy.Site, attempted deploy.Hol
 	case attempted == deploy.Holds:
 		return judgeAttempted(o, site)
 	case o.SourceReady.Status == "False" && o.SourceReady.Observed:
-		return told(waiting, "Flux cannot fetch the repository: "+words(o.SourceReady), fetching)
+		return told(waiting, "Flux cannot fetch the repository", fetching).quoting(words(o.SourceReady))
 	case ready.Status == "False" && ready.Observed:
-		return told(waiting, "the Kustomization is not ready: "+words(ready), fetching)
+		return told(waiting, "the Kustomization is not ready", fetching).quoting(words(ready))
 	}
 	return told(waiting, "Flux has not applied the commit yet", fetching)
 }
@@ -120,9 +141,9 @@ func judgeAttempted(o deploy.Observation, site deploy.Site) judgement {
 	}
 	switch ready.Reason {
 	case "DependencyNotReady", "ArtifactFailed", "Progressing", "ProgressingWithRetry", "Suspended":
-		return told(waiting, "the Kustomization waits: "+words(ready), applying)
+		return told(waiting, "the Kustomization waits", applying).quoting(words(ready))
 	}
-	return withProblems(told(failing, "the Kustomization fails: "+words(ready), applying), o)
+	return withProblems(told(failing, "the Kustomization fails", applying).quoting(words(ready)), o)
 }
 
 // judgeRelease says arrived once Helm deployed the present spec.
@@ -131,9 +152,9 @@ func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
 	case r.Suspended:
 		return told(waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing)
 	case r.Remediated != "":
-		return told(failed, "Helm went back to the old release by itself: "+clip(r.Remediated), releasing)
+		return told(failed, "Helm went back to the old release by itself", releasing).quoting(r.Remediated)
 	case r.Ready.Status == "False" && r.Ready.Observed:
-		return told(failing, fmt.Sprintf("%s fails: %s", r.Ref, words(r.Ready)), releasing)
+		return told(failing, fmt.Sprintf("%s fails", r.Ref), releasing).quoting(words(r.Ready))
 	case !r.Attempted || len(r.History) == 0:
 		return told(waiting, fmt.Sprintf("%s has not begun the upgrade", r.Ref), releasing)
 	}
@@ -158,7 +179,7 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	for i, w := range o.Workloads {
 		ready, desired = ready+newReady(w), desired+w.Desired
 		if w.Observed && w.Stuck != "" {
-			return withProblems(told(failed, fmt.Sprintf("%s gave up: %s", w.Ref, clip(w.Stuck)), rollingOut), o)
+			return withProblems(told(failed, fmt.Sprintf("%s gave up", w.Ref), rollingOut).quoting(w.Stuck), o)
 		}
 		if behind == nil && !rolledOut(w) {
 			behind = &o.Workloads[i]
@@ -170,7 +191,7 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	if behind.Paused {
 		return told(waiting, fmt.Sprintf("%s is paused: resume its rollout, or nothing will happen", behind.Ref), rollingOut)
 	}
-	return withProblems(told(waiting, fmt.Sprintf("%d of %d new pods are ready", ready, desired), rollingOut), o)
+	return withProblems(told(waiting, readiness(ready, desired, "new pod"), rollingOut), o)
 }
 
 // newReady is how many pods of the newest template are ready at the least: a
@@ -191,36 +212,34 @@ func rolledOut(w deploy.WorkloadState) bool {
 const hopeless = " ImagePullBackOff InvalidImageName CrashLoopBackOff CreateContainerConfigError CreateContainerError RunContainerError ErrImageNeverPull "
 
 // withProblems adds what the pods of the newest template say. A hopeless one
-// makes waiting failing.
+// makes waiting failing. That a container's probes do not pass yet is no trouble.
 func withProblems(j judgement, o deploy.Observation) judgement {
-	var worst *deploy.Problem
-	lost := false
-	for i, p := range o.Problems {
-		hopeless := strings.Contains(hopeless, " "+p.Reason+" ")
-		if p.Current && (worst == nil || hopeless && !lost) {
-			worst, lost = &o.Problems[i], hopeless
+	const notReady, troubled, lost = 1, 2, 3
+	var worst deploy.Problem
+	is := 0
+	for _, p := range o.Problems {
+		rank := troubled
+		switch {
+		case strings.Contains(hopeless, " "+p.Reason+" "):
+			rank = lost
+		case p.Reason == deploy.NotReady:
+			rank = notReady
+		}
+		if p.Current && rank > is {
+			worst, is = p, rank
 		}
 	}
-	if worst == nil {
+	if is == 0 {
 		return j
 	}
-	j.reason, j.troubled = j.reason+"; "+problem(*worst), true
-	if lost && j.verdict == waiting {
+	j.cause, j.troubled = cause(worst), is >= troubled
+	if said := raw(worst); said != "" {
+		j.raw = said
+	}
+	if is == lost && j.verdict == waiting {
 		j.verdict = failing
 	}
 	return j
-}
-
-func problem(p deploy.Problem) string {
-	s := fmt.Sprintf("pod `%s`", p.Pod)
-	if p.Container != "" {
-		s += fmt.Sprintf(", container `%s`", p.Container)
-	}
-	s += ": *" + p.Reason + "*"
-	if p.Message != "" {
-		s += " " + clipTo(p.Message, 160)
-	}
-	return s
 }
 
 // words are a condition's own: its message, else its reason.
@@ -228,18 +247,7 @@ func words(c deploy.Condition) string {
 	if c.Message == "" {
 		return c.Reason
 	}
-	return clip(c.Message)
-}
-
-// clip keeps a controller's words to what fits into a sentence.
-func clip(s string) string { return clipTo(s, 300) }
-
-func clipTo(s string, most int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
+	return c.Message
 }
 
 // chartVersion drops the build metadata that helm-controller adds for OCI

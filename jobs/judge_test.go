@@ -61,7 +61,7 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		"old pods still there":     {edit: func(o *deploy.Observation) { o.Workloads[0].Total = 3 }, want: waiting},
 		"the one old pod is ready, the new one is not": {edit: func(o *deploy.Observation) {
 			o.Workloads[0] = deploy.WorkloadState{Observed: true, Desired: 1, Updated: 1, Ready: 1, Available: 1, Total: 2}
-		}, want: waiting, reason: "0 of 1 new pods"},
+		}, want: waiting, reason: "0 of 1 new pod is ready"},
 		"old pods ready, new ones none": {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0 }, want: waiting, reason: "0 of 2"},
 		"second workload behind":        {edit: func(o *deploy.Observation) { w := complete(); w.Updated = 1; o.Workloads = append(o.Workloads, w) }, want: waiting},
 		"paused":                        {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0; o.Workloads[0].Paused = true }, want: waiting, reason: "paused"},
@@ -70,7 +70,7 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		"image cannot be pulled": {edit: func(o *deploy.Observation) {
 			o.Workloads[0].Ready, o.Workloads[0].Available = 1, 1
 			o.Problems = []deploy.Problem{pull}
-		}, want: failing, reason: "ImagePullBackOff* not found"},
+		}, want: failing, reason: "*ImagePullBackOff*: the image was not found. 1 of 2 new pods are ready."},
 		"first pull failed": {edit: func(o *deploy.Observation) {
 			o.Workloads[0].Ready = 1
 			o.Problems = []deploy.Problem{{Pod: "p", Reason: "ErrImagePull", Current: true}}
@@ -78,11 +78,19 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		"one pod stumbles, another one is lost": {edit: func(o *deploy.Observation) {
 			o.Workloads[0].Ready = 1
 			o.Problems = []deploy.Problem{{Pod: "a", Reason: "ErrImagePull", Current: true}, pull}
-		}, want: failing, reason: "podinfo-1"},
+		}, want: failing, reason: "ImagePullBackOff"},
 		"an old pod crashes": {edit: func(o *deploy.Observation) {
 			o.Workloads[0].Ready = 1
 			o.Problems = []deploy.Problem{{Pod: "p", Reason: "CrashLoopBackOff"}}
 		}, want: waiting, reason: "1 of 2"},
+		"it runs and is not ready": {edit: func(o *deploy.Observation) {
+			o.Workloads[0].Ready = 1
+			o.Problems = []deploy.Problem{{Pod: "p", Container: "app", Reason: deploy.NotReady, Current: true}}
+		}, want: waiting, reason: "Container `app` runs, but its probes do not pass. 1 of 2 new pods are ready."},
+		"one is not ready, another one is lost": {edit: func(o *deploy.Observation) {
+			o.Workloads[0].Ready = 1
+			o.Problems = []deploy.Problem{{Pod: "a", Container: "app", Reason: deploy.NotReady, Current: true}, pull}
+		}, want: failing, reason: "ImagePullBackOff"},
 		"suspended": {applied: deploy.NotYet, attempted: deploy.NotYet, edit: func(o *deploy.Observation) { o.Suspended = true }, want: waiting, reason: "suspended"},
 		"repository is gone": {applied: deploy.NotYet, attempted: deploy.NotYet, edit: func(o *deploy.Observation) {
 			o.SourceReady = deploy.Condition{Status: "False", Observed: true, Message: "auth"}
@@ -129,11 +137,32 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 			c.attempted = deploy.Holds
 		}
 		got := judge(o, site, c.applied, c.attempted)
-		if got.verdict != c.want || !strings.Contains(got.reason, c.reason) {
-			t.Errorf("%s: %s, %q; want %s with %q", name, got.verdict, got.reason, c.want, c.reason)
+		if got.verdict != c.want || !strings.Contains(strings.ToLower(got.why()), strings.ToLower(c.reason)) {
+			t.Errorf("%s: %s, %q; want %s with %q", name, got.verdict, got.why(), c.want, c.reason)
 		}
 		if got.verdict != arrived && got.reason == "" {
 			t.Errorf("%s: no word for people", name)
+		}
+	}
+}
+
+// TestWhatOnlyTakesItsTimeIsNoTrouble keeps a container that starts from making
+// an earlier stumble of another one a failure.
+func TestWhatOnlyTakesItsTimeIsNoTrouble(t *testing.T) {
+	starts := deploy.Problem{Pod: "a", Container: "app", Reason: deploy.NotReady, Current: true}
+	stumbles := deploy.Problem{Pod: "b", Container: "app", Reason: "ErrImagePull", Current: true}
+	for _, c := range []struct {
+		problems []deploy.Problem
+		cause    string
+		troubled bool
+	}{
+		{nil, "", false},
+		{[]deploy.Problem{starts}, "its probes do not pass", false},
+		{[]deploy.Problem{starts, stumbles}, "ErrImagePull", true},
+	} {
+		j := withProblems(told(waiting, "x", rollingOut), deploy.Observation{Problems: c.problems})
+		if !strings.Contains(j.cause, c.cause) || j.troubled != c.troubled || j.verdict != waiting {
+			t.Errorf("%+v: %+v", c.problems, j)
 		}
 	}
 }

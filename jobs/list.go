@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -11,20 +12,24 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/near"
 )
 
 var listSyntax = chat.Syntax{
 	Verb:    "list",
 	Form:    "[<glob>] [on <cluster>] [in <namespace>]",
-	Summary: "show what runs where: version, ready pods, health and age",
+	Summary: "show which versions run where, or all about one cluster or app",
 	Details: []string{
 		"The pattern knows `*`, `?` and `[a-z]` and is matched against the app's name, or against `namespace/name` if it has a slash.",
+		"Apps whose versions differ between clusters come first and are marked.",
+		"The version of a Helm release is its chart's, unless the chart is a mere library or lies in Git: then it is the image's.",
 		"A cluster that does not answer is shown as it was last seen, and for how long that has been.",
 	},
-	Examples: []string{"list", "list pod* on prod", "list on stage in backend"},
+	Examples: []string{"list", "list podinfo", "list pod* on prod", "list on stage in backend"},
 }
 
-// list shows apps over clusters.
+// list shows apps over clusters: one app or one cluster in full, else a version
+// per app and cluster.
 type list struct{ Options }
 
 // Answer implements Query.
@@ -33,16 +38,14 @@ func (l list) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 	if err != nil {
 		return chat.Message{}, err
 	}
+	now, m := l.Now(), chat.Message{Tone: chat.Info}
 	var states []deploy.ClusterState
-	for _, s := range l.Fleet.Clusters() {
-		if cmd.Args.Cluster == "" || s.Name == deploy.Cluster(cmd.Args.Cluster) {
-			states = append(states, s)
-		}
-	}
-	now := l.Now()
-	m := chat.Message{Tone: chat.Info, Table: &chat.Table{Columns: []string{"App", "Cluster", "Version", "Ready", "Health", "Age"}}}
 	var rows []row
-	for _, s := range states {
+	for _, s := range l.Fleet.Clusters() {
+		if cmd.Args.Cluster != "" && s.Name != deploy.Cluster(cmd.Args.Cluster) {
+			continue
+		}
+		states = append(states, s)
 		m.Lines = append(m.Lines, staleness(s, now)...)
 		for _, a := range l.Fleet.Apps(s.Name) {
 			if match(a.App) && (cmd.Args.Namespace == "" || a.App.Namespace == string(cmd.Args.Namespace)) {
@@ -50,13 +53,26 @@ func (l list) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 			}
 		}
 	}
-	m.Title = fmt.Sprintf("%s on %s", count(apps(rows), "app"), where(states))
-	if len(rows) == 0 {
-		m.Table = nil
+	called := naming(l.Fleet)
+	slices.SortStableFunc(rows, func(a, b row) int { return byName(a.App, b.App) })
+	switch n := apps(rows); {
+	case n == 0:
 		m.Title = fmt.Sprintf("No app%s on %s", about(cmd.Args), where(states))
-		return m, nil
+		m.Lines = append(m.Lines, instead(cmd.Args, l.Fleet)...)
+	case len(states) == 1:
+		m.Title = fmt.Sprintf("%s on %s", count(n, "app"), where(states))
+		m.Table, m.Footer = detailed(rows, "App", called, now)
+	case n == 1:
+		m.Title = fmt.Sprintf("%s on %s", called(rows[0].App), where(states))
+		m.Table, m.Footer = detailed(rows, "Cluster", nil, now)
+	default:
+		m.Title = fmt.Sprintf("%s on %s", count(n, "app"), where(states))
+		g := sideBySide(rows, states, called)
+		if g.differ > 0 {
+			m.Title += fmt.Sprintf(", %d with different versions", g.differ)
+		}
+		m.Table, m.Footer = g.table, g.footer
 	}
-	m.Table.Rows = cells(rows, now)
 	return m, nil
 }
 
@@ -75,44 +91,74 @@ func apps(rows []row) int {
 	return len(seen)
 }
 
-// cells orders rows by app, then by cluster as configured.
-func cells(rows []row, now time.Time) [][]string {
-	twice := map[string]map[string]bool{}
+// detailed tells all about each row. The first column is the app as it is
+// called, or the cluster.
+func detailed(rows []row, first string, called func(deploy.App) string, now time.Time) (t *chat.Table, footer string) {
+	t = &chat.Table{Columns: []string{first, "Version", "Ready", "Health", "Age"}}
 	for _, r := range rows {
-		if twice[r.App.Name] == nil {
-			twice[r.App.Name] = map[string]bool{}
+		name := string(r.Cluster)
+		if called != nil {
+			name = called(r.App)
 		}
-		twice[r.App.Name][r.App.Namespace] = true
+		t.Rows = append(t.Rows, []string{
+			name, shownVersion(r.AppState), fmt.Sprintf("%d/%d", r.Ready, r.Desired), shownHealth(r), span(now.Sub(r.Since)),
+		})
 	}
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return strings.Compare(a.App.Name+"\x00"+a.App.Namespace, b.App.Name+"\x00"+b.App.Namespace)
-	})
-	out := make([][]string, len(rows))
-	for i, r := range rows {
-		name := r.App.Name
-		if len(twice[name]) > 1 {
-			name = r.App.String()
+	return t, shorten(t, count(len(rows), "app"), "`list pod*` or `list in <namespace>` names fewer")
+}
+
+// Bounds of a table that a person can read, and that a message holds.
+const (
+	mostRows = 60
+	mostSize = 7500 // bytes over all cells
+)
+
+// shorten cuts a table to what is readable and says what was cut of how many,
+// and how to see the rest.
+func shorten(t *chat.Table, of, rest string) string {
+	size := 0
+	for i, row := range t.Rows {
+		for _, cell := range row {
+			size += max(len(cell), len("–"))
 		}
-		out[i] = []string{
-			name, string(r.Cluster), shownVersion(r.AppState), fmt.Sprintf("%d/%d", r.Ready, r.Desired), shownHealth(r), span(now.Sub(r.Since)),
+		if i == mostRows || size > mostSize {
+			t.Rows = t.Rows[:i]
+			return fmt.Sprintf("the first %d of %s; %s", i, of, rest)
 		}
 	}
-	return out
+	return ""
 }
 
 // shownVersion is the version as a table shows it.
 func shownVersion(a deploy.AppState) string {
-	v := string(a.Version)
-	if sum, ok := strings.CutPrefix(v, "sha256:"); ok {
-		v = "sha256:" + sum[:min(12, len(sum))]
+	if a.Field == deploy.FieldChart && a.Version != "" {
+		return plainVersion(a) + " (chart)"
 	}
-	switch {
-	case v == "":
+	return plainVersion(a)
+}
+
+// plainVersion is the version alone, a digest shortened.
+func plainVersion(a deploy.AppState) string {
+	return orNone(shortVersion(a.Version))
+}
+
+func shortVersion(v deploy.Version) string {
+	if sum, ok := strings.CutPrefix(string(v), "sha256:"); ok {
+		return "sha256:" + sum[:min(7, len(sum))] // as commits are shortened
+	}
+	return string(v)
+}
+
+func orNone(s string) string {
+	if s == "" {
 		return "none"
-	case a.Chart != "":
-		return v + " (chart)"
 	}
-	return v
+	return s
+}
+
+// byName orders apps as all tables do.
+func byName(a, b deploy.App) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
 }
 
 func shownHealth(r row) string {
@@ -122,7 +168,7 @@ func shownHealth(r row) string {
 	if r.Reason == "" || r.Health == deploy.Healthy {
 		return string(r.Health)
 	}
-	return string(r.Health) + ": " + clip(r.Reason)
+	return string(r.Health) + ": " + clipTo(r.Reason, 100)
 }
 
 // staleness warns of a cluster that does not answer.
@@ -171,6 +217,29 @@ func about(a chat.Args) string {
 		s += fmt.Sprintf(" in %s", a.Namespace)
 	}
 	return s
+}
+
+// instead is what somebody may have meant who found nothing.
+func instead(a chat.Args, f Fleet) []string {
+	glob := string(a.Glob)
+	if slices.ContainsFunc(f.Clusters(), func(s deploy.ClusterState) bool { return string(s.Name) == glob }) {
+		return []string{fmt.Sprintf("There is a cluster of that name: `list on %s`.", glob)}
+	}
+	if glob == "" || strings.ContainsAny(glob, "*?[/") {
+		return nil
+	}
+	var known []deploy.AppState
+	for _, s := range f.Clusters() {
+		known = append(known, f.Apps(s.Name)...)
+	}
+	similar := near.Names(glob, names(known, false), 3)
+	for i, name := range similar {
+		similar[i] = "list " + name
+	}
+	if len(similar) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Did you mean %s?", quoted(similar))}
 }
 
 func count(n int, noun string) string {

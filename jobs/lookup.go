@@ -31,7 +31,7 @@ func find(f Fleet, c deploy.Cluster, name string) (deploy.AppState, error) {
 	for i, a := range found {
 		choices[i] = a.App.String()
 	}
-	return deploy.AppState{}, fault.Newf(fault.Ambiguous, "%s on %s is %d apps", name, c, len(found)).
+	return deploy.AppState{}, fault.Newf(fault.Ambiguous, "there are %d apps called %s on %s", len(found), name, c).
 		WithHelp("name the namespace as well").WithChoices(choices...)
 }
 
@@ -41,12 +41,12 @@ func unknownApp(f Fleet, c deploy.Cluster, name string, apps []deploy.AppState) 
 	for _, a := range apps {
 		for _, w := range a.Owner.Workloads {
 			if w.Name == name || w.Namespace+"/"+w.Name == name {
-				return e.WithHelp("the Deployment of that name belongs to `%s`: name that instead", a.App)
+				return e.WithHelp("the %s of that name belongs to the app %s", w.Kind, a.App.Name).WithChoices(shortest(f, a.Target))
 			}
 		}
 	}
 	if similar := near.Names(name, names(apps, strings.Contains(name, "/")), 3); len(similar) > 0 {
-		return e.WithHelp("did you mean %s?", quoted(similar))
+		return e.WithHelp("`list on %s` shows what is there", c).WithChoices(similar...)
 	}
 	var elsewhere []string
 	for _, s := range f.Clusters() {
@@ -55,7 +55,7 @@ func unknownApp(f Fleet, c deploy.Cluster, name string, apps []deploy.AppState) 
 		}
 	}
 	if len(elsewhere) > 0 {
-		return e.WithHelp("it runs on %s; `list on %s` shows what is there", quoted(elsewhere), c)
+		return e.WithHelp("it runs on %s\n`list on %s` shows what is there", spoken(elsewhere), c)
 	}
 	return e.WithHelp("`list on %s` shows what is there", c)
 }
@@ -90,17 +90,17 @@ func fresh(f Fleet, c deploy.Cluster) error {
 		}
 		if s.Stale {
 			return fault.Newf(fault.Stale, "%s does not answer: %s", c, s.Reason).
-				WithHelp("nothing was changed; ferry goes on trying and `list on %s` tells when it is back", c)
+				WithHelp("nothing was changed\nferry goes on trying; `list on %s` tells when it is back", c)
 		}
 		return nil
 	}
 	return fault.Newf(fault.NotFound, "there is no cluster %s", c)
 }
 
-// commands turns an ambiguity's choices into what to write instead.
+// commands turns the apps that may have been meant into what to write instead.
 func commands(err error, write func(app string) string) error {
 	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || e.Kind != fault.Ambiguous {
+	if !ok || len(e.Choices) == 0 {
 		return err
 	}
 	choices := make([]string, len(e.Choices))
@@ -113,7 +113,7 @@ func commands(err error, write func(app string) string) error {
 // runs reports whether an app runs a version in the field of that kind.
 func runs(a deploy.AppState, f deploy.FieldKind, v deploy.Version) bool {
 	if f == deploy.FieldChart {
-		return a.Chart != "" && chartVersion(string(a.Version)) == chartVersion(string(v))
+		return a.Chart != "" && chartVersion(string(a.ChartVersion)) == chartVersion(string(v))
 	}
 	return slices.ContainsFunc(a.Images, func(i deploy.Image) bool { return imageHas(i, v) })
 }
@@ -142,7 +142,16 @@ func lastGood(ctx context.Context, h History, t deploy.Target, now deploy.Versio
 	return good, ok, err
 }
 
-// quoted lists names for a sentence: `a`, `b` or `c`.
+// spoken lists names for a sentence: a, b and c.
+func spoken(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// quoted lists names to choose from for a sentence: `a`, `b` or `c`.
 func quoted(names []string) string {
 	switch len(names) {
 	case 0:

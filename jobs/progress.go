@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"fmt"
-	"strings"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -18,17 +17,19 @@ type progress struct {
 	job   job.ID
 	steps [4]chat.Step
 	at    int
-	diff  string
-	done  bool
-	tone  chat.Tone
-	links []chat.Link
+	// state is what the present step awaits, without why it takes so long: the
+	// closing message tells that.
+	state  string
+	done   bool
+	tone   chat.Tone
+	commit deploy.Commit
 }
 
 // The names of the steps before they say anything better.
-var stepNames = [4]string{"Find the version in Git and prove the edit", "Commit", "Flux applies it", "Workloads roll out"}
+var stepNames = [4]string{"Find the version in Git and prove the edit", "Commit", "Flux applies it", "The workloads roll out"}
 
 func (p *progress) message() chat.Message {
-	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done, Links: p.links}
+	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done}
 	if p.tone != "" {
 		m.Tone = p.tone
 	}
@@ -42,10 +43,9 @@ func (p *progress) message() chat.Message {
 				s.State = chat.StepRunning
 			}
 		}
-		m.Steps = append(m.Steps, s)
-	}
-	if p.diff != "" {
-		m.Code = &chat.Code{Lang: "diff", Text: p.diff}
+		if !p.done || s.State != chat.StepSkipped { // what never came is not told in the end
+			m.Steps = append(m.Steps, s)
+		}
 	}
 	return m
 }
@@ -60,39 +60,46 @@ func (p *progress) planned(plan deploy.Plan) {
 	} else if plan.Change.Version != "" {
 		p.title = fmt.Sprintf("%s %s from `%s` to `%s` on %s", p.verb, plan.Change.Target.App.Name, plan.From, plan.Change.Version, plan.Change.Target.Cluster)
 	}
-	for _, e := range plan.Edits {
-		p.set(0, chat.StepDone, fmt.Sprintf("`%s` line %d: `%s` → `%s`", e.File, e.Line, e.Before, e.After))
+	if n := len(plan.Edits); n > 0 {
+		place := fmt.Sprintf("`%s` line %d", plan.Edits[0].File, plan.Edits[0].Line)
+		if n > 1 {
+			place += fmt.Sprintf(" and %d more", n-1)
+		}
+		p.set(0, chat.StepDone, place)
 	}
 	p.at = 1
 }
 
 func (p *progress) committed(c deploy.Commit) {
-	p.set(1, chat.StepDone, "Commit `"+short(c.SHA)+"`")
-	p.links = commitLink(c)
-	p.at = 2
+	p.steps[1] = chat.Step{State: chat.StepDone, Text: "Commit " + short(c.SHA), URL: c.URL}
+	p.commit, p.at = c, 2
 }
 
 // seen shows a judgement that is not final.
 func (p *progress) seen(j judgement, o deploy.Observation) {
-	text := sentence(j.reason)
+	p.state = capital(j.reason)
+	text := p.state
+	if j.cause != "" {
+		text += "; " + j.cause
+	}
 	if j.stage <= applying {
 		p.at = 2
 		p.set(2, chat.StepRunning, text)
 		p.set(3, "", "")
 		return
 	}
-	p.set(2, chat.StepDone, "Flux applied `"+revision(o.Applied)+"`")
+	p.set(2, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
 	p.at = 3
 	p.set(3, chat.StepRunning, text)
 }
 
 func (p *progress) arrived(o deploy.Observation) {
-	p.set(2, chat.StepDone, "Flux applied `"+revision(o.Applied)+"`")
+	p.set(2, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
 	var ready, desired int32
 	for _, w := range o.Workloads {
 		ready, desired = ready+w.Ready, desired+w.Desired
 	}
-	p.set(3, chat.StepDone, fmt.Sprintf("%d of %d pods are ready", ready, desired))
+	p.set(3, chat.StepDone, readiness(ready, desired, "pod"))
 	p.done, p.tone = true, chat.Done
 }
 
@@ -101,7 +108,7 @@ func (p *progress) untouched() {
 	for i := 1; i < len(p.steps); i++ {
 		p.set(i, chat.StepSkipped, stepNames[i])
 	}
-	p.done, p.tone, p.links = true, chat.Info, nil
+	p.done, p.tone = true, chat.Info
 }
 
 // fail marks the present step as the one at which it ended; the closing
@@ -111,12 +118,11 @@ func (p *progress) fail(err error) {
 		return
 	}
 	p.done, p.tone = true, toneOf(err)
-	if p.steps[p.at].Text == "" {
-		p.steps[p.at].Text = stepNames[p.at]
+	text := stepNames[p.at]
+	if p.state != "" {
+		text = p.state
 	}
-	// Why is the closing message's to tell.
-	p.steps[p.at].Text, _, _ = strings.Cut(p.steps[p.at].Text, "; ")
-	p.steps[p.at].State = chat.StepFailed
+	p.set(p.at, chat.StepFailed, text)
 	for i := p.at + 1; i < len(p.steps); i++ {
 		p.set(i, chat.StepSkipped, "")
 	}

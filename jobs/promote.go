@@ -13,7 +13,7 @@ import (
 var promoteSyntax = chat.Syntax{
 	Verb:    "promote",
 	Form:    "<app>@<version> [<field>] to <cluster>",
-	Summary: "commit a version of an app for one cluster and follow it until it is healthy there",
+	Summary: "commit a version for one cluster and follow it until it is healthy there",
 	Details: []string{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
 		"Where an app has both a chart version and an image tag in Git, say which is meant: `promote podinfo@6.5.4 image to prod`.",
@@ -57,6 +57,7 @@ func (c changer) look(cmd chat.Command) (deploy.AppState, error) {
 	}
 	app, err := find(c.Fleet, cluster, string(cmd.Args.App))
 	return app, commands(err, func(app string) string {
-		return strings.Replace(cmd.Text, string(cmd.Args.App), app, 1)
+		verb, rest, _ := strings.Cut(cmd.Text, " ") // the app is what comes first after it
+		return verb + " " + strings.Replace(rest, string(cmd.Args.App), app, 1)
 	})
 }

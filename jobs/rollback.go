@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -14,7 +15,7 @@ import (
 var rollbackSyntax = chat.Syntax{
 	Verb:    "rollback",
 	Form:    "<app> on <cluster> [to <version>]",
-	Summary: "commit the last version that was seen healthy on a cluster, or a named one of them",
+	Summary: "go back to the last version that was seen healthy there, or to a named one",
 	Details: []string{
 		"Only the version goes back: later changes to other things stay.",
 		"ferry remembers a version as healthy when it saw it healthy on that cluster, before or after a promotion.",
@@ -104,13 +105,13 @@ func nothingGood(app deploy.AppState, good []string, want deploy.Version) error 
 	if want != "" {
 		e := fault.Newf(fault.Refused, "%s `%s` was never seen healthy on %s", name, want, cluster)
 		if len(good) > 0 {
-			return e.WithHelp("seen healthy there: %s. `promote %s@%s to %s` brings another one", quoted(good), name, want, cluster)
+			return e.WithHelp("seen healthy there: %s\n`promote %s@%s to %s` brings it all the same", strings.Join(good, ", "), name, want, cluster)
 		}
-		return e.WithHelp("no version of it was; `promote %s@%s to %s` brings it all the same", name, want, cluster)
+		return e.WithHelp("no version of it was\n`promote %s@%s to %s` brings it all the same", name, want, cluster)
 	}
 	e := fault.Newf(fault.Refused, "there is nothing to roll %s back to on %s", name, cluster)
 	if len(good) > 0 {
-		return e.WithHelp("the only version ferry has seen healthy there is the present one, %s; `promote %s@<version> to %s` brings another", quoted(good), name, cluster)
+		return e.WithHelp("the only version ferry has seen healthy there is the present one, %s\n`promote %s@… to %s` brings another", strings.Join(good, ", "), name, cluster)
 	}
-	return e.WithHelp("ferry has not seen any version of it healthy there yet; `promote %s@<version> to %s` brings one by name", name, cluster)
+	return e.WithHelp("ferry has not seen any version of it healthy there yet\n`promote %s@… to %s` brings one by name", name, cluster)
 }

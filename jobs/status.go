@@ -13,7 +13,7 @@ import (
 var statusSyntax = chat.Syntax{
 	Verb:     "status",
 	Form:     "[<job>]",
-	Summary:  "show the jobs that run and the latest that ended, or one of them",
+	Summary:  "show what is under way and what ended lately, or one job",
 	Details:  []string{"Without a job it also says which clusters do not answer."},
 	Examples: []string{"status", "status k3f9q"},
 }
@@ -36,14 +36,17 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	for _, c := range s.Fleet.Clusters() {
 		m.Lines = append(m.Lines, staleness(c, now)...)
 	}
-	t := &chat.Table{Columns: []string{"Job", "What", "State", "Asked"}}
+	t := &chat.Table{Columns: []string{"Job", "What", "State", "Ago"}}
 	for _, j := range jobs {
 		if !j.Ended() {
 			running++
 		}
-		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created)) + " ago"})
+		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created))})
 	}
-	m.Title = count(running, "job") + " under way"
+	m.Title = "Nothing is under way"
+	if running > 0 {
+		m.Title = count(running, "job") + " under way"
+	}
 	if len(t.Rows) == 0 {
 		m.Lines = append(m.Lines, "Nothing has been asked for yet.")
 		return m, nil
@@ -59,7 +62,7 @@ func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
 	}
 	m := chat.Message{Tone: chat.Info, Title: fmt.Sprintf("%s: %s", j.Title, stateOf(j))}
 	if j.Note != "" {
-		m.Lines = []string{sentence(j.Note)}
+		m.Lines = []string{strings.TrimSuffix(j.Note, ".") + "."} // it may begin with a name
 	}
 	m.Fields = []chat.Field{{Name: "Job", Value: string(j.ID)}, {Name: "Asked", Value: j.Created.UTC().Format(time.DateTime) + " UTC"}}
 	if j.Ended() {
@@ -75,7 +78,9 @@ func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
 func stateOf(j *job.Job) string {
 	switch {
 	case j.Ended():
-		return string(j.Outcome)
+		return ending(j.Outcome)
+	case j.Step == stepFollow:
+		return "rolling out"
 	case j.Step != "":
 		return string(j.Step)
 	case j.Attempts > 0:

@@ -10,6 +10,7 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 )
 
 // span writes a duration as people say it: 8 s, 3 min, 5 h, 12 d.
@@ -33,27 +34,80 @@ func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	r, n := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(r)) + s[n:]
-	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, "!") {
+	s = capital(s)
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
 		return s
 	}
 	return s + "."
 }
 
+// clip keeps somebody else's words to what fits into a sentence.
+func clip(s string) string { return clipTo(s, 140) }
+
+// clipTo is a text on one line, cut at a word to at most so many characters.
+func clipTo(s string, most int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	kept := string(r[:most])
+	if r[most] != ' ' {
+		if i := strings.LastIndexByte(kept, ' '); i > most/2 {
+			kept = kept[:i]
+		}
+	}
+	return strings.TrimRight(kept, " ,;:.") + "…"
+}
+
+// capital is a text that begins with a capital letter.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// readiness counts what is ready of so many.
+func readiness(ready, of int32, noun string) string {
+	verb := "are"
+	if of == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%d of %s %s ready", ready, count(int(of), noun), verb)
+}
+
 // short is the part of a SHA that people read.
 func short(sha string) string { return sha[:min(7, len(sha))] }
 
-// revision shortens "main@sha1:0123456789…" to "main@0123456".
-func revision(r string) string {
+// applied names the revision that Flux applied: "it" where that is the commit.
+func applied(r string, c deploy.Commit) string {
 	branch, sum, ok := strings.Cut(r, "@")
 	if !ok {
-		return short(r)
+		branch, sum = "", r
 	}
 	if _, hex, ok := strings.Cut(sum, ":"); ok {
 		sum = hex
 	}
-	return branch + "@" + short(sum)
+	switch {
+	case sum != "" && sum == c.SHA:
+		return "it"
+	case branch == "":
+		return "`" + short(sum) + "`"
+	}
+	return "`" + branch + "@" + short(sum) + "`"
+}
+
+// ending is the one word for how a change ended, wherever it is listed.
+func ending(o job.Outcome) string {
+	switch o {
+	case job.Done:
+		return "healthy"
+	case job.Expired:
+		return "timed out"
+	}
+	return string(o)
 }
 
 func commitLink(c deploy.Commit) []chat.Link {

@@ -44,7 +44,7 @@ func gather(s *store, cluster deploy.Cluster, within scope) []deploy.AppState {
 func (s *store) plainApp(cluster deploy.Cluster, w *workload) deploy.AppState {
 	a := deploy.AppState{
 		Target:  deploy.Target{Cluster: cluster, App: deploy.App{Namespace: w.namespace, Name: w.name}},
-		Version: appVersion(w.name, w.images), Images: w.images, Ready: w.ready, Desired: w.desired,
+		Version: appVersion(w.name, w.images), Field: deploy.FieldImage, Images: w.images, Ready: w.ready, Desired: w.desired,
 		Since: time.Unix(w.created, 0).UTC(),
 		Owner: deploy.Owner{Kustomization: kustomizationRef(w.kustomization), Workloads: []deploy.Ref{w.ref()}},
 	}
@@ -60,7 +60,7 @@ func (s *store) releasedApp(cluster deploy.Cluster, name key, workloads []*workl
 	}
 	verdicts := []verdict{s.releaseHealth(name)}
 	if r != nil {
-		a.App.Namespace, a.Version, a.Chart = r.targetNamespace, deploy.Version(r.version), r.chart
+		a.App.Namespace, a.Chart, a.ChartVersion = r.targetNamespace, r.chart, deploy.Version(r.version)
 		a.Since = time.Unix(r.created, 0).UTC()
 		a.Owner.Kustomization = kustomizationRef(r.kustomization)
 		verdicts = append(verdicts, s.kustomizationHealth(r.kustomization))
@@ -75,6 +75,9 @@ func (s *store) releasedApp(cluster deploy.Cluster, name key, workloads []*workl
 		a.Ready, a.Desired = a.Ready+w.ready, a.Desired+w.desired
 		a.Owner.Workloads = append(a.Owner.Workloads, w.ref())
 		verdicts = append(verdicts, workloadHealth(w))
+	}
+	if r != nil {
+		a.Version, a.Field = releaseVersion(r, a.Images)
 	}
 	// Where the workloads are is where the app is; a release that spreads over
 	// namespaces is where it says, if it runs there at all.

@@ -3,12 +3,14 @@ package k8s
 import (
 	"strings"
 
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+
 	"ferry/internal/deploy"
 )
 
 // parseImage splits an image reference as container runtimes do: a digest
 // follows "@", a tag the last ":" after the last "/"; a ":" before that is a
-// registry's port. Joined again by imageRef it gives the same bytes.
+// registry's port. Written again by Image.String it gives the same bytes.
 func parseImage(container, ref string) deploy.Image {
 	i := deploy.Image{Container: container, Repository: ref}
 	if at := strings.IndexByte(ref, '@'); at >= 0 {
@@ -20,36 +22,33 @@ func parseImage(container, ref string) deploy.Image {
 	return i
 }
 
-// imageRef is the reference that parseImage was given.
-func imageRef(i deploy.Image) string {
-	ref := i.Repository
-	if i.Tag != "" {
-		ref += ":" + i.Tag
-	}
-	if i.Digest != "" {
-		ref += "@" + i.Digest
-	}
-	return ref
-}
-
-// imageVersion is the version that people see in an image.
-func imageVersion(i deploy.Image) deploy.Version {
-	if i.Tag != "" {
-		return deploy.Version(i.Tag)
-	}
-	return deploy.Version(i.Digest)
-}
-
 // appVersion is the version of the container called like the app, else of the
 // first.
 func appVersion(app string, images []deploy.Image) deploy.Version {
 	for _, i := range images {
 		if i.Container == app {
-			return imageVersion(i)
+			return i.Version()
 		}
 	}
 	if len(images) == 0 {
 		return ""
 	}
-	return imageVersion(images[0])
+	return images[0].Version()
+}
+
+// libraryCharts are the charts that only template what their values name: their
+// own version says nothing about the app.
+const libraryCharts = " app-template common library onechart application universal-chart "
+
+// releaseVersion is the version that people mean of a release, and which one it
+// is. Of a library chart, and of a chart that lies in a Git repository, whose
+// version hardly anybody moves, that is the image; where no workload shows one
+// it is the chart's all the same.
+func releaseVersion(r *release, images []deploy.Image) (deploy.Version, deploy.FieldKind) {
+	if strings.Contains(libraryCharts, " "+r.chart+" ") || r.source.Kind == sourcev1.GitRepositoryKind {
+		if v := appVersion(r.name, images); v != "" {
+			return v, deploy.FieldImage
+		}
+	}
+	return deploy.Version(r.version), deploy.FieldChart
 }

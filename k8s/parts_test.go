@@ -37,10 +37,72 @@ func TestImages(t *testing.T) {
 func TestImagesComeBackAsTheyWere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ref := rapid.StringMatching(`([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9/_-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{8})?`).Draw(t, "ref")
-		if got := imageRef(parseImage("c", ref)); got != ref {
+		if got := parseImage("c", ref).String(); got != ref {
 			t.Fatalf("%s became %s", ref, got)
 		}
 	})
+}
+
+// TestReleaseVersions has the ways in which releases of real repositories carry
+// the version that people mean.
+func TestReleaseVersions(t *testing.T) {
+	image := func(container, tag string) deploy.Image {
+		return deploy.Image{Container: container, Repository: "r/" + container, Tag: tag}
+	}
+	for name, c := range map[string]struct {
+		release release
+		images  []deploy.Image
+		want    deploy.Version
+		field   deploy.FieldKind
+	}{
+		"a chart of its own":            {release{chart: "podinfo", version: "6.5.4"}, []deploy.Image{image("podinfo", "6.5.5")}, "6.5.4", deploy.FieldChart},
+		"app-template, called like it":  {release{chart: "app-template", version: "3.5.1"}, []deploy.Image{image("proxy", "1.30"), image("sonarr", "4.0.9")}, "4.0.9", deploy.FieldImage},
+		"app-template, called app":      {release{chart: "app-template", version: "3.5.1"}, []deploy.Image{image("app", "4.0.9"), image("proxy", "1.30")}, "4.0.9", deploy.FieldImage},
+		"app-template, nothing runs":    {release{chart: "app-template", version: "3.5.1"}, nil, "3.5.1", deploy.FieldChart},
+		"app-template, a digest alone":  {release{chart: "app-template", version: "3.5.1"}, []deploy.Image{{Container: "app", Digest: "sha256:a"}}, "sha256:a", deploy.FieldImage},
+		"a name that has a library's":   {release{chart: "my-app-template", version: "3.5.1"}, []deploy.Image{image("app", "4.0.9")}, "3.5.1", deploy.FieldChart},
+		"a chart from Git":              {release{chart: "web", version: "0.1.0", source: deploy.Ref{Kind: "GitRepository"}}, []deploy.Image{image("web", "7.0.1")}, "7.0.1", deploy.FieldImage},
+		"a chart from a HelmRepository": {release{chart: "web", version: "0.1.0", source: deploy.Ref{Kind: "HelmRepository"}}, []deploy.Image{image("web", "7.0.1")}, "0.1.0", deploy.FieldChart},
+		"no chart known":                {release{version: "0.1.0"}, []deploy.Image{image("web", "7.0.1")}, "0.1.0", deploy.FieldChart},
+	} {
+		c.release.name = "sonarr"
+		if v, f := releaseVersion(&c.release, c.images); v != c.want || f != c.field {
+			t.Errorf("%s: %s %s, want %s %s", name, f, v, c.field, c.want)
+		}
+	}
+}
+
+// TestALibraryChartsAppIsItsImages gathers an app from its records.
+func TestALibraryChartsAppIsItsImages(t *testing.T) {
+	s, name := newStore(), key{"media", "sonarr"}
+	s.releases[name] = &release{key: name, targetNamespace: "media", chart: "app-template", version: "3.5.1"}
+	s.workloads[name] = &workload{kind: "Deployment", key: name, release: name, images: []deploy.Image{{Container: "app", Repository: "r/sonarr", Tag: "4.0.9"}}}
+	all := gather(s, "prod", nil)
+	if len(all) != 1 || all[0].Version != "4.0.9" || all[0].Field != deploy.FieldImage || all[0].Chart != "app-template" || all[0].ChartVersion != "3.5.1" {
+		t.Errorf("apps are %+v", all)
+	}
+}
+
+func TestRunningContainersThatAreNotReady(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"ready":false,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}`:         deploy.NotReady,
+		`{"ready":true,"state":{"running":{}}}`:                                            "",
+		`{"state":{"running":{}}}`:                                                         "",
+		`{"ready":false,"state":{"waiting":{"reason":"ContainerCreating"}}}`:               "",
+		`{"ready":false,"state":{"running":{}},"lastState":{"terminated":{"exitCode":1}}}`: "Error",
+	} {
+		p := &pod{}
+		if err := json.Unmarshal([]byte(`{"status":{"containerStatuses":[`+raw+`]}}`), p); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, p := range problems(p, true) {
+			got += p.Reason
+		}
+		if got != want {
+			t.Errorf("%s tells %q, want %q", raw, got, want)
+		}
+	}
 }
 
 func TestWorkloadHealth(t *testing.T) {

@@ -30,6 +30,7 @@ type pod struct {
 type container struct {
 	Name      string         `json:"name"`
 	Image     string         `json:"image"`
+	Ready     *bool          `json:"ready"`
 	State     containerState `json:"state"`
 	LastState containerState `json:"lastState"`
 }
@@ -39,6 +40,7 @@ type containerState struct {
 		Reason  string `json:"reason"`
 		Message string `json:"message"`
 	} `json:"waiting"`
+	Running    *struct{}   `json:"running"`
 	Terminated *terminated `json:"terminated"`
 }
 
@@ -85,7 +87,7 @@ func isCurrent(p *pod, w *workload, hashes map[string]string) bool {
 			Image string `json:"image"`
 		},
 		) bool {
-			return c.Name == i.Container && c.Image == imageRef(i)
+			return c.Name == i.Container && c.Image == i.String()
 		}) {
 			return false
 		}
@@ -110,6 +112,11 @@ func problems(p *pod, current bool) []deploy.Problem {
 	for _, c := range slices.Concat(p.Status.Init, p.Status.Containers) {
 		if reason, message := trouble(c); reason != "" {
 			add(c.Name, c.Image, reason, message)
+		}
+	}
+	for _, c := range p.Status.Containers {
+		if reason, _ := trouble(c); reason == "" && c.State.Running != nil && c.Ready != nil && !*c.Ready {
+			add(c.Name, c.Image, deploy.NotReady, "")
 		}
 	}
 	return all

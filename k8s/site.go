@@ -140,7 +140,7 @@ func (o *observer) siteValue(seen records) (string, bool) {
 	}
 	for _, w := range seen.workloads {
 		if w.ref() == o.site.Object && n < len(w.images) {
-			return imageRef(w.images[n]), true
+			return w.images[n].String(), true
 		}
 	}
 	return "", false

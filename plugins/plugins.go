@@ -18,10 +18,13 @@ import (
 // Host runs executors by name.
 type Host struct{}
 
+// Answers reports whether there is an executor of that name.
+func (Host) Answers(string) bool { return false }
+
 // Execute runs a command line with the executor of that name. What it prints
 // goes to the writer that out opens, at the first byte; the returned message
 // says how it ended. An unknown executor is a NotFound fault.
 func (Host) Execute(_ context.Context, plugin, _ string, _ chat.Command, _ func(title string) (io.WriteCloser, error)) (chat.Message, error) {
 	return chat.Message{}, fault.Newf(fault.NotFound, "no executor plugin answers `%s`", plugin).
-		WithHelp("this version of ferry ships without executors; `help` lists what it does by itself")
+		WithHelp("this version of ferry ships without executors\n`help` lists what it does by itself")
 }

@@ -28,6 +28,7 @@ import (
 type Grammar struct {
 	commands []command
 	verbs    []string
+	offered  []string // the verbs that are not unlisted
 	clusters []string
 	literals []string // of all forms, each once
 }
@@ -65,6 +66,9 @@ func New(commands []chat.Syntax, clusters []string) (*Grammar, error) {
 		}
 		c.literals = slices.Sorted(maps.Keys(c.reserved))
 		g.commands, g.verbs = append(g.commands, c), append(g.verbs, string(s.Verb))
+		if !s.Unlisted {
+			g.offered = append(g.offered, string(s.Verb))
+		}
 	}
 	slices.Sort(g.literals)
 	return g, nil
@@ -122,21 +126,23 @@ func (g *Grammar) unknownVerb(head string) string {
 // explain makes the answer: what was wrong, how it is written, what may have
 // been meant.
 func (g *Grammar) explain(text string, m *miss) error {
-	e := fault.New(fault.Invalid, m.says, m.help)
-	if m.cmd != nil {
-		usage := "write " + quote(m.cmd.syntax.Usage())
-		if e.Help == "" {
-			e.Help = usage
-		} else {
-			e.Help += "; " + usage
-		}
-	} else {
-		e.Help = "the commands are " + list(g.verbs)
+	e := fault.New(fault.Invalid, m.says, m.help).WithChoices(g.repair(text)...)
+	switch {
+	case m.cmd == nil:
+		e.Help = "the commands are " + list(g.offered)
+	case len(e.Choices) == 0: // a command that works says more than how one is written
+		e.Help = strings.TrimSpace(e.Help + "\nwrite " + quote(m.cmd.syntax.Usage()))
 	}
-	return e.WithChoices(g.repair(text)...)
+	return e
 }
 
-func (g *Grammar) verbNear(word string) []string { return near.Names(word, g.verbs, 3) }
+// Changes reports whether a text is a command that changes something.
+func (g *Grammar) Changes(text string) bool {
+	verb, _, miss := g.parse(text)
+	return miss == nil && slices.ContainsFunc(g.commands, func(c command) bool { return c.syntax.Verb == verb && c.syntax.Changes })
+}
+
+func (g *Grammar) verbNear(word string) []string { return near.Names(word, g.offered, 3) }
 
 func (g *Grammar) clusterNear(word string) []string { return near.Names(word, g.clusters, 3) }
 

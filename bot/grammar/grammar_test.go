@@ -96,14 +96,15 @@ func TestRefusalsSayWhatWouldWork(t *testing.T) {
 		{"Promote podinfo@6.5.4 to prod", "there is no command `Promote`", "promote podinfo@6.5.4 to prod"},
 		{"promot podinfo@6.5.4 to prod", "there is no command `promot`", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo@6.5.4 prod", "`prod` stands where `to` was expected", "promote podinfo@6.5.4 to prod"},
-		{"promote podinfo 6.5.4 prod", "`podinfo` is not `<app>@<version>`", "promote podinfo@6.5.4 to prod"},
-		{"promote podinfo @6.5.4 to prod", "is not `<app>@<version>`", "promote podinfo@6.5.4 to prod"},
+		{"promote podinfo 6.5.4 prod", "`podinfo` is not `app@version`", "promote podinfo@6.5.4 to prod"},
+		{"promote podinfo @6.5.4 to prod", "is not `app@version`", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo@ 6.5.4 to prod", "", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo:6.5.4 to prod", "`podinfo:6.5.4` is not", "promote podinfo@6.5.4 to prod"},
 		{"promote to prod podinfo@6.5.4", "missing after `promote`", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo@6.5.4 to prod now", "`now` is too much", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo@6.5.4 to prod please, thanks", "`please, thanks` is too much", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo@6.5.4 TO Prod", "`TO` stands where `to`", "promote podinfo@6.5.4 to prod"},
+		{"promote podinfo to prod", "`podinfo` is not `app@version`", ""},
 		{"promote podinfo@6.5.4 to", "the name of a cluster is missing after `to`", ""},
 		{"promote podinfo@6.5.4 to prd", "there is no cluster `prd`", "promote podinfo@6.5.4 to prod"},
 		{"promote podinfo@6.5.4 to production", "there is no cluster `production`", "promote podinfo@6.5.4 to prod"},
@@ -155,9 +156,39 @@ func TestUnknownClusterNamesAll(t *testing.T) {
 	t.Parallel()
 	_, _, _, err := newGrammar(t).Parse("list on stge")
 	e, _ := errors.AsType[*fault.Error](err)
-	for _, want := range []string{"did you mean `stage`?", "`prod`, `prod-eu`, `stage`, `dev`"} {
-		if e == nil || !strings.Contains(e.Help, want) {
-			t.Errorf("help is %q, want %q in it", e.Help, want)
+	if e == nil || !strings.Contains(e.Help, "`prod`, `prod-eu`, `stage`, `dev`") {
+		t.Errorf("%+v does not name the clusters", e)
+	}
+	if e != nil && (strings.Contains(e.Help, "did you mean") || len(e.Choices) != 1 || e.Choices[0] != "list on stage") {
+		t.Errorf("the help %q and the choices %q do not offer it once", e.Help, e.Choices)
+	}
+}
+
+func TestWhatNobodyAnswersIsUnderstoodAndNotOffered(t *testing.T) {
+	t.Parallel()
+	all := commands()
+	all[7].Unlisted = true // kubectl
+	g, err := New(all, []string{"prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, verb, _, err := g.Parse("kubectl get pods"); err != nil || verb != "kubectl" {
+		t.Errorf("kubectl: %s, %v", verb, err)
+	}
+	for _, text := range []string{"kubect get pods", "help kubect", "nonsense"} {
+		_, _, _, err := g.Parse(text)
+		if e, ok := errors.AsType[*fault.Error](err); !ok || strings.Contains(e.Help+strings.Join(e.Choices, " "), "kubectl") {
+			t.Errorf("%q: %+v", text, err)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	g := newGrammar(t)
+	for text, want := range map[string]bool{"list": false, "rollback podinfo on prod": true, "rollback podinfo": false, "promoted": false} {
+		if g.Changes(text) != want {
+			t.Errorf("Changes(%q) = %v", text, !want)
 		}
 	}
 }

@@ -176,7 +176,7 @@ func describe(n node) string {
 		if i > 0 {
 			b.WriteString(n.signs[i-1])
 		}
-		b.WriteString("<" + part + ">")
+		b.WriteString(part)
 	}
 	return b.String()
 }

@@ -91,10 +91,14 @@ func (g *Grammar) neighbours(c candidate, spellings map[spelling][]string) []can
 			others = g.respell(at)
 			spellings[at] = others
 		}
+		right := slices.Contains(g.literalsAfter(w[0]), word) // for this verb: no other literal was meant
 		for _, other := range others {
+			if right && slices.Contains(g.literals, other) {
+				continue
+			}
 			add(costSpelling, head, []string{other}, tail)
 		}
-		if i+1 < len(w) {
+		if i+1 < len(w) && !slices.Contains(g.literals, word) && !slices.Contains(g.literals, w[i+1]) {
 			add(costSpelling, head, []string{strings.TrimSuffix(word, "@") + "@" + strings.TrimPrefix(w[i+1], "@")}, w[i+2:])
 		}
 		if len(w) > 1 {

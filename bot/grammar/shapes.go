@@ -24,15 +24,15 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	ok, help := true, ""
 	switch placeholder {
 	case "app":
-		ok, help = isApp(word), "apps are called `name` or `namespace/name`, in small letters, digits and `-`"
+		ok, help = isApp(word), "an app is called `name` or `namespace/name`, in small letters, digits and `-`"
 	case "glob":
 		ok, help = isGlob(word), "a pattern is a name in which `*`, `?` and `[a-z]` stand for others, such as `pod*`"
 	case "version":
 		ok, help = isVersion(word), "a version is an image tag (`6.5.4`), a digest (`sha256:…`), both joined by `@`, or a chart version"
 	case "namespace":
-		ok, help = isLabel(word), "namespaces have small letters, digits and `-`"
+		ok, help = isLabel(word), "a namespace has small letters, digits and `-`"
 	case "job":
-		ok, help = isJob(word), "jobs are called by 4 to 16 small letters and digits; `status` lists them"
+		ok, help = isJob(word), "a job is called by 4 to 16 small letters and digits; `status` lists them"
 	case "field":
 		ok, help = word == "chart" || word == "image", "a field is `chart` or `image`"
 	case "cluster", "other":
@@ -41,7 +41,7 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 		if slices.Contains(g.verbs, word) {
 			return "", ""
 		}
-		return g.unknownVerb(word), "the commands are " + list(g.verbs)
+		return g.unknownVerb(word), "the commands are " + list(g.offered)
 	}
 	if ok {
 		return "", ""
@@ -53,11 +53,7 @@ func (g *Grammar) checkCluster(word string) (says, help string) {
 	if slices.Contains(g.clusters, word) {
 		return "", ""
 	}
-	help = "the clusters are " + list(g.clusters)
-	if names := g.clusterNear(word); len(names) > 0 {
-		help = "did you mean " + list(names) + "? " + strings.ToUpper(help[:1]) + help[1:]
-	}
-	return fmt.Sprintf("there is no cluster %s", quote(word)), help
+	return fmt.Sprintf("there is no cluster %s", quote(word)), "the clusters are " + list(g.clusters)
 }
 
 // strange finds characters that look like others, and Slack's own marks.
@@ -73,7 +69,7 @@ func strange(word string) (says, help string) {
 		if plain, ok := lookalike(r); ok {
 			return says, fmt.Sprintf("it only looks like %q: type the word instead of pasting it", plain)
 		}
-		return says, "names are written in plain letters: type the word instead of pasting it"
+		return says, "a name is written in plain letters: type the word instead of pasting it"
 	}
 	return "", ""
 }

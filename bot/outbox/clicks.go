@@ -60,7 +60,7 @@ type Pressed struct {
 // whether the message was posted. Settle or Release ends the reservation;
 // until then the same press may Take again.
 func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
-	gone := fault.New(fault.NotFound, "that button is no longer valid", "nothing was done; type the command instead")
+	gone := fault.New(fault.NotFound, "that button is no longer valid", "nothing was done\ntype the command instead")
 	key, i, ok := parseOperation(c.Operation)
 	if !ok {
 		return Pressed{}, gone

@@ -9,8 +9,10 @@
 // every message carries its key as metadata.
 //
 // Edits of one message are coalesced (Pace.EditGap) and all of them share one
-// budget (Pace.EditsPerMinute). A Final state waits for neither: it goes first
-// and at once, and what it overtakes is never sent. First posts within one
+// budget (Pace.EditsPerMinute). The first two come quicker (Pace.FirstGap),
+// because somebody who has just asked is looking; where many ask at once and
+// the budget is half spent, they wait like all others. A Final state waits for
+// neither: it goes first and at once, and what it overtakes is never sent. First posts within one
 // thread go in the order of their first Put. A wish that could not be met for
 // Pace.GiveUp is dropped with a line in the log.
 //
@@ -88,6 +90,7 @@ type Asked struct {
 // and benchmarks set their own.
 type Pace struct {
 	EditGap        time.Duration // between edits of one message; 3 s
+	FirstGap       time.Duration // before the first two edits of a message; 0.5 s
 	EditsPerMinute int           // over all messages; 40
 	StreamGap      time.Duration // between states of a stream; 1 s
 	Senders        int           // calls at once; 8
@@ -132,6 +135,7 @@ type Outbox struct {
 func New(o Options) *Outbox {
 	p := &o.Pace
 	p.EditGap, p.StreamGap = orDefault(p.EditGap, 3*time.Second), orDefault(p.StreamGap, time.Second)
+	p.FirstGap = min(orDefault(p.FirstGap, 500*time.Millisecond), p.EditGap)
 	p.Pause, p.MaxPause, p.GiveUp = orDefault(p.Pause, time.Second), orDefault(p.MaxPause, time.Minute), orDefault(p.GiveUp, 24*time.Hour)
 	p.EditsPerMinute, p.Senders = orDefault(p.EditsPerMinute, 40), orDefault(p.Senders, 8)
 	if o.Log == nil {

@@ -25,6 +25,8 @@ type row struct {
 	// Sent is the digest of what the chat shows, SentAt since when.
 	Sent   string    `json:"sent,omitempty"`
 	SentAt time.Time `json:"sent_at,omitzero"`
+	// Edits counts the edits that were sent.
+	Edits int `json:"edits,omitempty"`
 	// Dead is why the wish was given up.
 	Dead string `json:"dead,omitempty"`
 	// Taken are the buttons that were pressed.

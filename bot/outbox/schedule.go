@@ -20,6 +20,7 @@ type task struct {
 	posted bool
 	final  bool
 	last   time.Time // when the chat's state is from
+	edits  int       // how many there were
 	due    time.Time // not before, after a failure
 	tries  int       // in a row that failed
 	busy   bool
@@ -50,7 +51,7 @@ func (o *Outbox) schedule(r *row) {
 		t = &task{key: r.Key, seq: r.Seq, thread: r.Thread}
 		o.tasks[r.Key] = t
 	}
-	t.posted, t.final, t.last, t.met = r.TS != "", r.Wish.Final, r.SentAt, false
+	t.posted, t.final, t.last, t.edits, t.met = r.TS != "", r.Wish.Final, r.SentAt, r.Edits, false
 	o.lastSeq = max(o.lastSeq, r.Seq)
 	o.signal()
 }
@@ -158,13 +159,20 @@ func (o *Outbox) ready(now time.Time) (out []*task, next time.Time) {
 	return out, next
 }
 
+// firstEdits is how many edits of a message come quicker than the others.
+const firstEdits = 2
+
 // turn is when a task may be sent; if that is now, an edit has used its share
 // of the budget.
 func (o *Outbox) turn(t *task, now time.Time) time.Time {
 	at := t.due
 	if t.posted && !t.final {
-		if gap := t.last.Add(o.pace.EditGap); gap.After(at) {
-			at = gap
+		gap := o.pace.EditGap
+		if t.edits < firstEdits && o.budget.ample(now) {
+			gap = o.pace.FirstGap
+		}
+		if next := t.last.Add(gap); next.After(at) {
+			at = next
 		}
 	}
 	if at.After(now) || !t.posted {
@@ -190,17 +198,30 @@ type budget struct {
 
 // use takes a token and returns now, or returns when there will be one.
 func (b *budget) use(now time.Time, overdraw bool) time.Time {
-	burst := max(1, float64(b.perMinute)/4)
-	rate := float64(b.perMinute) / float64(time.Minute)
-	if b.at.IsZero() {
-		b.tokens = burst
-	} else {
-		b.tokens = min(burst, b.tokens+rate*float64(now.Sub(b.at)))
-	}
-	b.at = now
+	b.fill(now)
 	if b.tokens < 1 && !overdraw {
-		return now.Add(time.Duration((1-b.tokens)/rate) + time.Millisecond)
+		return now.Add(time.Duration((1-b.tokens)/b.rate()) + time.Millisecond)
 	}
 	b.tokens--
 	return now
+}
+
+// ample reports whether at least half of the bucket is left.
+func (b *budget) ample(now time.Time) bool {
+	b.fill(now)
+	return b.tokens >= b.burst()/2
+}
+
+func (b *budget) burst() float64 { return max(1, float64(b.perMinute)/4) }
+
+// rate is in tokens per nanosecond.
+func (b *budget) rate() float64 { return float64(b.perMinute) / float64(time.Minute) }
+
+func (b *budget) fill(now time.Time) {
+	if b.at.IsZero() {
+		b.tokens = b.burst()
+	} else {
+		b.tokens = min(b.burst(), b.tokens+b.rate()*float64(now.Sub(b.at)))
+	}
+	b.at = now
 }

@@ -113,6 +113,9 @@ func (o *Outbox) settle(ctx context.Context, called *row, ts, shows string, err 
 			if shows == "" {
 				r.SentAt = time.Time{} // found: it may be edited at once
 			}
+			if called.TS != "" {
+				r.Edits++
+			}
 		case errors.Is(err, ErrGone):
 			r.Posting = nil
 			o.giveUp(r, err.Error())

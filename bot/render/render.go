@@ -149,11 +149,28 @@ func (r *renderer) head(m chat.Message) {
 		text = join(text, escape(strings.Join(m.Lines, "\n"), maxSection-len(text)-1))
 	}
 	r.section(text)
-	var steps []string
-	for _, s := range m.Steps {
-		steps = append(steps, mark(s.State)+" "+oneLine(s.Text))
+	r.section(steps(m.Steps))
+}
+
+// steps are a line each; what is too much for a section is counted.
+func steps(all []chat.Step) string {
+	const last = 30 // for the count
+	var b strings.Builder
+	for i, s := range all {
+		text := escape(oneLine(s.Text), maxSection/2)
+		if s.URL != "" {
+			text = link(chat.Link{Text: s.Text, URL: s.URL})
+		}
+		line := mark(s.State) + " " + text
+		if i > 0 {
+			line = "\n" + line
+		}
+		if b.Len()+len(line) > maxSection-last {
+			return b.String() + "\n" + more(len(all)-i, "step")
+		}
+		b.WriteString(line)
 	}
-	r.section(escape(strings.Join(steps, "\n"), maxSection))
+	return b.String()
 }
 
 func (r *renderer) fields(fields []chat.Field) {

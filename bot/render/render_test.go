@@ -26,6 +26,7 @@ func examples() map[string]Input {
 			Tone: chat.Progress, Title: "Promote `podinfo` 6.5.4 to *prod*", By: "U024BE7LH",
 			Steps: []chat.Step{
 				{State: chat.StepDone, Text: "planned"},
+				{State: chat.StepDone, Text: "Commit 1a2b3c4", URL: "https://github.com/o/r/commit/1a2b3c4"},
 				{State: chat.StepRunning, Text: "committing"},
 				{State: chat.StepWaiting, Text: "rollout"},
 				{State: chat.StepSkipped, Text: "approval"},
@@ -54,7 +55,7 @@ func examples() map[string]Input {
 		"injection": {Message: chat.Message{
 			Tone: chat.Info, Title: "label <!channel> & @here <@U1>", By: "U1><!channel",
 			Lines:  []string{"<!subteam^S1> <https://evil.example|podinfo> <#C1>"},
-			Steps:  []chat.Step{{State: chat.StepDone, Text: "<!here>\n<!everyone>"}},
+			Steps:  []chat.Step{{State: chat.StepDone, Text: "<!here>\n<!everyone>"}, {State: chat.StepDone, Text: "<!here>|<@U6>", URL: "https://a.example/>|<!channel>"}},
 			Fields: []chat.Field{{Name: "<@U2>", Value: "<!channel>"}},
 			Table:  &chat.Table{Columns: []string{"<@U3>"}, Rows: [][]string{{"<!channel>"}}},
 			Links:  []chat.Link{{Text: "x|<@U4>", URL: "https://a.example/|<!channel>"}},
@@ -181,7 +182,7 @@ func TestLimitsAndHarmlessness(t *testing.T) {
 	big.Table = &chat.Table{Columns: []string{huge(50), "b", ""}}
 	for i := range 300 {
 		big.Lines = append(big.Lines, huge(3))
-		big.Steps = append(big.Steps, chat.Step{State: chat.StepDone, Text: huge(4)})
+		big.Steps = append(big.Steps, chat.Step{State: chat.StepDone, Text: huge(4)}, chat.Step{Text: huge(4), URL: "https://a.example/" + huge(4)})
 		big.Table.Rows = append(big.Table.Rows, []string{huge(i), "", fmt.Sprint(i)})
 	}
 	for i := range 40 {
@@ -213,8 +214,11 @@ func TestWhatIsCutIsCounted(t *testing.T) {
 		in.Table.Rows = append(in.Table.Rows, []string{fmt.Sprint(i)})
 		in.Code.Text += strings.Repeat("x", 99) + "\n"
 	}
+	for i := range 300 {
+		in.Steps = append(in.Steps, chat.Step{Text: fmt.Sprintf("step %d of many", i)})
+	}
 	got := string(encode(t, Message(in, Table)))
-	for _, want := range []string{"… 151 more rows", "more lines"} {
+	for _, want := range []string{"… 151 more rows", "more lines", "more steps"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in it", want)
 		}

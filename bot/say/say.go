@@ -14,8 +14,9 @@ import (
 )
 
 // Error returns the message that answers an error: the first line says what
-// went wrong, the next what would help, then what may have been meant. It is
-// Final. For nil it returns the zero Message.
+// went wrong, the rest what would help and what to write instead, which can also
+// be pressed. What was misread is answered with what may have been meant before
+// anything else. It is Final. For nil it returns the zero Message.
 func Error(err error) chat.Message {
 	if err == nil {
 		return chat.Message{}
@@ -25,21 +26,102 @@ func Error(err error) chat.Message {
 	case !ok && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 		e = fault.New(fault.Unavailable, "that took too long and was stopped", "ask again")
 	case !ok || e.Kind == fault.Internal || e.Says == "":
-		e = fault.New(fault.Internal, "something went wrong inside ferry", "the details are in its log; whoever runs ferry can read them there")
+		e = fault.New(fault.Internal, "something went wrong inside ferry", "the details are in its log\nwhoever runs ferry can read them there")
 	}
-	m := chat.Message{Tone: Tone(e.Kind), Title: sentence(e.Says), Final: true}
-	if e.Help != "" {
-		m.Lines = append(m.Lines, sentence(e.Help))
+	title, rest := headline(e.Says)
+	m := chat.Message{Tone: Tone(e.Kind), Title: capital(strings.TrimSuffix(title, ".")), Buttons: buttons(e.Choices), Final: true}
+	help := sentences(rest, e.Help)
+	if e.Kind == fault.Invalid || e.Kind == fault.NotFound {
+		m.Lines = append(meant(e.Choices), help...)
+		return m
 	}
-	if len(e.Choices) == 1 {
-		m.Lines = append(m.Lines, "Did you mean `"+e.Choices[0]+"`?")
-	} else if len(e.Choices) > 1 {
-		m.Lines = append(m.Lines, "Did you mean one of these?")
-		for _, c := range e.Choices {
-			m.Lines = append(m.Lines, "• `"+c+"`")
-		}
+	m.Lines = help
+	for _, c := range e.Choices {
+		m.Lines = append(m.Lines, "• `"+c+"`")
 	}
 	return m
+}
+
+// longest is how many characters a title may have before what follows its colon
+// becomes a line of its own.
+const longest = 60
+
+// headline splits what is too long for a title.
+func headline(says string) (title, rest string) {
+	head, tail, ok := strings.Cut(says, ": ")
+	if !ok || len([]rune(says)) <= longest || strings.Count(head, "`")%2 == 1 || len(strings.Fields(head)) < 3 {
+		return says, ""
+	}
+	return head, tail
+}
+
+// sentences writes each line of the texts as a sentence.
+func sentences(texts ...string) []string {
+	var out []string
+	for _, text := range texts {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" {
+				out = append(out, sentence(line))
+			}
+		}
+	}
+	return out
+}
+
+// meant asks whether one of the choices was meant.
+func meant(choices []string) []string {
+	if len(choices) == 0 {
+		return nil
+	}
+	if len(choices) == 1 {
+		return []string{"Did you mean `" + choices[0] + "`?"}
+	}
+	out := []string{"Did you mean one of these?"}
+	for _, c := range choices {
+		out = append(out, "• `"+c+"`")
+	}
+	return out
+}
+
+// buttons make choices that can be pressed. They are called by the words in
+// which they differ, and ask before they are sent.
+func buttons(choices []string) []chat.Button {
+	words := make([][]string, len(choices))
+	for i, c := range choices {
+		words[i] = strings.Fields(c)
+	}
+	out := make([]chat.Button, len(choices))
+	for i, c := range choices {
+		label := "Yes, that"
+		if len(choices) > 1 {
+			label = strings.Join(differing(words, i), " ")
+		}
+		out[i] = chat.Button{Label: label, Command: c, Confirm: "This sends “" + c + "” to ferry."}
+	}
+	return out
+}
+
+// differing are the words of one choice without those that all begin and all end
+// with.
+func differing(words [][]string, i int) []string {
+	common := func(at func(w []string, n int) string) (n int) {
+		for {
+			for _, w := range words {
+				if n >= len(w) || at(w, n) != at(words[0], n) {
+					return n
+				}
+			}
+			n++
+		}
+	}
+	head := common(func(w []string, n int) string { return w[n] })
+	tail := common(func(w []string, n int) string { return w[len(w)-1-n] })
+	for _, w := range words {
+		if head+tail >= len(w) {
+			return words[i] // one choice is another one with more words
+		}
+	}
+	return words[i][head : len(words[i])-tail]
 }
 
 // Tone returns the mood in which an outcome is told.
@@ -54,12 +136,25 @@ func Tone(kind fault.Kind) chat.Tone {
 	}
 }
 
-// sentence begins with a capital letter, unless its first word may be a name:
-// names keep their case.
+// sentence is a line with a capital letter and a full stop. Lines of help are
+// written to begin with a word, not with a name; ferry's own keeps its case.
 func sentence(s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	if word := strings.TrimRight(first, ",:;."); word != "ferry" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == "" {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, ":") {
+		return s
+	}
+	return s + "."
+}
+
+// capital begins with a capital letter, unless the first word may be a name:
+// names keep their case.
+func capital(s string) string {
 	s = strings.TrimSpace(s)
 	first, _, _ := strings.Cut(s, " ")
-	if !slices.Contains(strings.Fields(openers), first) {
+	if !slices.Contains(strings.Fields(openers), strings.TrimRight(first, ",:;")) {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

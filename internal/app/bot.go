@@ -184,7 +184,7 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	o := bot.Options{
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
-		Commands: jobs.Syntaxes(), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
+		Commands: jobs.Syntaxes(plugins.Host{}), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 	}
 	for _, m := range c.Clusters {
 		o.Clusters = append(o.Clusters, string(m.Name))

@@ -23,6 +23,7 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/fault"
 	"ferry/jobs"
+	"ferry/plugins"
 )
 
 // The exit codes.
@@ -135,14 +136,14 @@ func (p Process) load(file string) (*config.Config, bool) {
 func (p Process) complain(err error) {
 	fmt.Fprintln(p.Err, err)
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Help != "" {
-		fmt.Fprintf(p.Err, "  %s\n", e.Help)
+		fmt.Fprintf(p.Err, "  %s\n", strings.ReplaceAll(e.Help, "\n", "\n  "))
 	}
 }
 
 // changing are the verbs that need a role.
 func changing() []chat.Verb {
 	var out []chat.Verb
-	for _, s := range jobs.Syntaxes() {
+	for _, s := range jobs.Syntaxes(plugins.Host{}) {
 		if s.Changes {
 			out = append(out, s.Verb)
 		}
@@ -167,7 +168,7 @@ func (p Process) logger(c config.Log) *slog.Logger {
 func commandTable() string {
 	var b strings.Builder
 	b.WriteString("| command | what it does |\n|---|---|\n")
-	for _, s := range jobs.Syntaxes() {
+	for _, s := range jobs.Syntaxes(plugins.Host{}) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(s.Usage(), "|", "\\|"), s.Summary)
 	}
 	return b.String()

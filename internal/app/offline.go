@@ -17,14 +17,16 @@ import (
 // exitRefused is for a plan that ferry would not commit.
 const exitRefused = 3
 
-const offlineUsage = `ferry inventory --repo DIR [--cluster PATH …] [-o table|json]
+const offlineUsage = `ferry inventory --repo DIR [--cluster PATH …] [--pins] [-o table|json]
   Lists every app on every cluster: the file, line and column of its version,
-  and whether a change there moves it alone.
+  and whether a change there moves it alone. With --pins, where an override
+  could stand for those that share theirs (JSON only).
 
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --version V
-           [--field chart|image] [--other PATH …] [-o diff|json] [--write]
+           [--field chart|image] [--pin] [--other PATH …] [-o diff|json] [--write]
   Plans a promotion and proves it by rendering. Nothing is written without
-  --write.
+  --write. With --pin a version that others share is overridden for this cluster
+  alone, and a range is replaced.
 
 DIR is a checkout of the Flux repository, PATH the folder of a cluster in it, as
 Flux was bootstrapped with. Without --cluster (--other) all clusters are looked
@@ -41,7 +43,7 @@ func (p *paths) Set(v string) error { *p = append(*p, v); return nil }
 type offline struct {
 	repo, app, version, field, output string
 	clusters, others                  paths
-	write                             bool
+	write, pin, pins                  bool
 }
 
 // parseOffline reads the flags of a command; ok is false if the usage was shown.
@@ -53,6 +55,9 @@ func (p Process) parseOffline(command string, args []string) (o offline, code in
 	flags.Var(&o.clusters, "cluster", "")
 	flags.StringVar(&o.output, "o", "", "")
 	formats := []string{"table", "json"}
+	if command == "inventory" {
+		flags.BoolVar(&o.pins, "pins", false, "")
+	}
 	if command == "plan" {
 		formats = []string{"diff", "json"}
 		flags.StringVar(&o.app, "app", "", "")
@@ -60,6 +65,7 @@ func (p Process) parseOffline(command string, args []string) (o offline, code in
 		flags.StringVar(&o.field, "field", "", "")
 		flags.Var(&o.others, "other", "")
 		flags.BoolVar(&o.write, "write", false, "")
+		flags.BoolVar(&o.pin, "pin", false, "")
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -108,7 +114,7 @@ func (p Process) inventory(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.refuse(err)
 	}
-	items, err := folder.Inventory(ctx)
+	items, err := folder.Inventory(ctx, o.pins)
 	if err != nil {
 		return p.refuse(err)
 	}
@@ -175,6 +181,13 @@ type jsonApp struct {
 	SharedWith []jsonObject       `json:"shared_with,omitempty"`
 	Why        string             `json:"why,omitempty"`
 	Code       string             `json:"code,omitempty"`
+	Pin        *jsonPin           `json:"pin,omitempty"`
+}
+
+type jsonPin struct {
+	OK    bool          `json:"ok"`
+	Edits []deploy.Edit `json:"edits"`
+	Why   string        `json:"why,omitempty"`
 }
 
 type jsonObject struct {
@@ -216,6 +229,11 @@ func inventoryJSON(folder *delivery.Folder, items []delivery.Item, broken []stri
 		}
 		if f, ok := errors.AsType[*fault.Error](i.Refusal); ok {
 			a.Code = f.Code
+		}
+		if i.PinErr != nil {
+			a.Pin = &jsonPin{Why: i.PinErr.Error(), Edits: []deploy.Edit{}}
+		} else if len(i.Pin) > 0 {
+			a.Pin = &jsonPin{OK: true, Edits: i.Pin}
 		}
 		list = append(list, a)
 	}
@@ -270,7 +288,7 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 		return deploy.Plan{}, err
 	}
 	plan, err := folder.Plan(ctx, deploy.Change{
-		Target: item.Target, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field),
+		Target: item.Target, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin,
 	})
 	if err == nil && o.write {
 		err = folder.Write(plan)

@@ -91,6 +91,9 @@ type Syntax struct {
 	// Changes is true if the command changes something outside ferry, so that
 	// it needs a role.
 	Changes bool
+	// Unlisted is true if nothing here can do it: it is understood, so that
+	// whoever asks hears why, but offered nowhere.
+	Unlisted bool
 }
 
 // Usage writes a syntax as people read it, everywhere:
@@ -114,7 +117,8 @@ const (
 
 // Message is an answer. Its parts are shown in the order of the fields; the
 // empty ones are left out. The Title alone must tell the outcome: it is also
-// the notification and what a screen reader says first.
+// the notification and what a screen reader says first. A Title has no full
+// stop; Lines are sentences, with one.
 type Message struct {
 	Tone    Tone     `json:"tone"`
 	Title   string   `json:"title"`
@@ -144,10 +148,12 @@ const (
 	StepSkipped StepState = "skipped"
 )
 
-// Step is one line of a job's progress.
+// Step is one line of a job's progress. With a URL the whole text leads there,
+// and marks in it are not honoured.
 type Step struct {
 	State StepState `json:"state"`
 	Text  string    `json:"text"`
+	URL   string    `json:"url,omitempty"`
 }
 
 // Field is a name and its value.

@@ -1,8 +1,9 @@
 // Package deploy holds the words for what runs where and how it is changed:
 // clusters, apps, versions, what a cluster declares (Kustomization, Source),
 // what was seen there (AppState, Observation), what is to be changed (Change,
-// Plan, Commit) and what came of it (Record). It has no behaviour; the fleet in
-// k8s fills in what is seen, delivery what is planned, and jobs decide on both.
+// Plan, Commit) and what came of it (Record). It has no behaviour but to write
+// its words down; the fleet in k8s fills in what is seen, delivery what is
+// planned, and jobs decide on both.
 //
 // An app is what people promote: a HelmRelease with all its workloads, or a
 // Deployment that a Kustomization applies directly. Its namespace is the one in
@@ -75,6 +76,27 @@ type Image struct {
 	Digest     string `json:"digest,omitempty"`
 }
 
+// String returns the reference, "repository:tag@digest" as far as it is known.
+func (i Image) String() string {
+	ref := i.Repository
+	if i.Tag != "" {
+		ref += ":" + i.Tag
+	}
+	if i.Digest != "" {
+		ref += "@" + i.Digest
+	}
+	return ref
+}
+
+// Version returns the version that people see in an image: its tag, else its
+// digest.
+func (i Image) Version() Version {
+	if i.Tag != "" {
+		return Version(i.Tag)
+	}
+	return Version(i.Digest)
+}
+
 // Health is how an app is doing, judged from what its cluster reports.
 type Health string
 
@@ -102,12 +124,16 @@ type Owner struct {
 // AppState is one row of the fleet: an app as its cluster shows it now.
 type AppState struct {
 	Target
-	// Version is the version that people mean: the chart version where a
-	// HelmRelease owns the app, else the tag (or digest) of the container that
-	// is called like the app, else of the first one.
+	// Version is the version that people mean, and Field which one that is. It
+	// is the chart version where a HelmRelease owns the app, unless the chart is
+	// a mere library or comes from Git; else the tag (or digest) of the container
+	// that is called like the app, else of the first one.
 	Version Version
-	Chart   string // name of the chart; empty without a HelmRelease
-	Images  []Image
+	Field   FieldKind
+	// Chart and ChartVersion are the release's; empty without a HelmRelease.
+	Chart        string
+	ChartVersion Version
+	Images       []Image
 	// Ready and Desired count replicas over all workloads of the app.
 	Ready, Desired int32
 	Health         Health
@@ -192,6 +218,9 @@ type Change struct {
 	// Container is the container whose image is meant, where the app has
 	// several; empty for the one called like the app, or the only one.
 	Container string `json:"container,omitempty"`
+	// Pin allows what changes how the app gets its version: an override for this
+	// cluster where the version is shared, an exact version in place of a range.
+	Pin bool `json:"pin,omitempty"`
 }
 
 // Site is the place in a rendered object where the version shows: what the
@@ -330,13 +359,17 @@ type WorkloadState struct {
 	Stuck string `json:"stuck,omitempty"`
 }
 
+// NotReady is the reason of a Problem whose container runs while its probes do
+// not pass. Every container is like that for a moment after it started.
+const NotReady = "NotReady"
+
 // Problem is something a pod of the app reports that explains a rollout which
 // does not get on.
 type Problem struct {
 	Pod       string `json:"pod"`
 	Container string `json:"container,omitempty"`
 	Image     string `json:"image,omitempty"`
-	Reason    string `json:"reason"` // ImagePullBackOff, CrashLoopBackOff, Unschedulable, …
+	Reason    string `json:"reason"` // the kubelet's: ImagePullBackOff, Unschedulable, …; or NotReady
 	Message   string `json:"message,omitempty"`
 	// Current is true if the pod belongs to the workload's newest template.
 	Current bool `json:"current"`

@@ -39,11 +39,13 @@ const (
 // Error is an error with a kind and words for a person.
 type Error struct {
 	Kind Kind
-	// Says is one sentence that names what went wrong: the first line of the
-	// answer. Help, if any, says what would work. Both are shown to people.
+	// Says is one short sentence that names what went wrong: the first line of
+	// the answer. Help, if any, says what would work, a sentence a line. Both are
+	// shown to people, who read them with capitals and full stops.
 	Says string
 	Help string
-	// Choices are complete things to write instead, at most a handful.
+	// Choices are complete things to write instead, at most a handful: in a
+	// chat commands, which are shown as such and can be pressed.
 	Choices []string
 	// Code tells programs more than the kind does; it is not shown.
 	Code string

@@ -53,7 +53,7 @@ before(async () => {
   await until('a connected ferry', async () => (await (await fetch(`${url}/playground/state`)).json()).ferry === 'running');
   profile = await mkdtemp(join(tmpdir(), 'demo-'));
   browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS, viewport: { width: 1280, height: 800 }, colorScheme: 'light',
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS, viewport: { width: 1280, height: 860 }, colorScheme: 'light',
   });
   page = browser.pages()[0] || await browser.newPage();
   page.setDefaultTimeout(60000);
@@ -98,18 +98,17 @@ async function said(...words) {
 }
 
 test('a list is answered in a thread', async () => {
-  await ask('@ferry list');
-  await said('apps on 3 clusters', 'podinfo', '6.5.3', 'healthy');
   await ask('@ferry list podinfo');
-  await said('1 app on 3 clusters', 'prod', 'stage', 'dev');
+  await said('podinfo on 3 clusters', 'prod 6.5.3 3/3 healthy', 'stage 6.5.4 2/2 healthy');
+  await ask('@ferry list');
+  await said('apps on 3 clusters', 'with different versions', '≠ podinfo 6.5.3 6.5.4');
   await picture('list');
 });
 
 test('a promotion moves before one\'s eyes and ends', async () => {
   await ask('@ferry promote podinfo@6.5.4 to prod');
-  await said('Promote podinfo', 'Find the version in Git');
+  await said('Promote podinfo', '▸ Find the version in Git', '✓ Commit', '✓ Flux applied it', 'new pods are ready');
   if (process.env.SCREENSHOTS) {
-    await said('Flux applied');
     await picture('promote-running');
     underWay = (await thread().innerText()).includes('▸');
   }
@@ -123,7 +122,8 @@ test('a version that never becomes ready is told with its reason, and a button',
   await said('▸ Find the version in Git');
   await said('✓ Commit', '✓ Flux applied', '▸ 0 of 2 new pods are ready');
   if (!underWay) await picture('promote-running');
-  await said('did not become healthy on stage', 'ImagePullBackOff', 'The last version seen healthy there is');
+  await said('did not become healthy on stage', 'ImagePullBackOff: ghcr.io/stefanprodan/podinfo:6.5.5 was not found. 0 of 2 new pods are ready.',
+    'The last version seen healthy there is 6.5.4');
   await thread().getByRole('button', { name: 'Roll back to 6.5.4' }).waitFor();
   await picture('promote-failed');
 });
