@@ -132,3 +132,17 @@ func TestPins(t *testing.T) {
 		t.Errorf("a pin that is not offered: %q", v.Pin)
 	}
 }
+
+// TestSharedThoughIsolated says that a shared place is the wrong one where another moves this app alone: the folder of
+// the next version is there, so the path of one cluster can name it.
+func TestSharedThoughIsolated(t *testing.T) {
+	f := fixtureNamed(t, "t09-version-is-a-folder")
+	const vendored = "vendor/operator/v0.79.1/operator.yaml"
+	f.Tree["vendor/operator/v0.79.2/operator.yaml"] = []byte(strings.ReplaceAll(string(f.Tree[vendored]), "v0.79.1", "v0.79.2"))
+	repo := open(t, f)
+	for _, claim := range f.complete(repo).Apps[1:] {
+		if v := repo.Judge(Inventory{Apps: []Claim{claim}})[0]; v.Word != Wrong || !strings.Contains(v.Reason, "flux-system.yaml:32:27 is isolated") {
+			t.Errorf("%s: %s %s", v.Pair, v.Word, v.Reason)
+		}
+	}
+}
