@@ -85,10 +85,10 @@ func race(n int) fstest.MapFS {
 	}
 }
 
-// TestApplyRaces runs 20 promotions at once, half of them in another process's
+// TestApplyRaces runs 50 promotions at once, half of them in another process's
 // place, while an outsider pushes all the time.
 func TestApplyRaces(t *testing.T) {
-	const n = 20
+	const n = 50
 	r := newRig(t, race(n))
 	other := sibling(t, r)
 	ctx, stop := context.WithCancel(t.Context())

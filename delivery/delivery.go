@@ -43,6 +43,8 @@ type Options struct {
 	Paths map[deploy.Cluster]string
 	// CacheBytes bounds the contents kept in memory; 0 is 64 MiB.
 	CacheBytes int
+	// CommitEach makes a commit of each change, also of those that wait together.
+	CommitEach bool
 	// Renderer is shared by all of a process; nil makes one.
 	Renderer *flux.Renderer
 	// Log is nil for none.
@@ -57,13 +59,16 @@ type Delivery struct {
 	repo  *forge.Repository
 	blobs *snapshot.Blobs
 	log   *slog.Logger
-	// turn is held from reading the head to committing on it: changes of one
-	// process do not race each other for the branch.
-	turn chan struct{}
+	// turn is held from reading the head to committing on it, by the one who
+	// commits for all that wait: changes of one process do not race each other
+	// for the branch.
+	turn  chan struct{}
+	ready *prepared // what is planned and not committed yet; the turn's
 
-	known sync.Mutex // guards what follows
-	trees []keptTree // the latest used first
-	held  map[holdKey]deploy.Holding
+	known   sync.Mutex // guards what follows
+	trees   []keptTree // the latest used first
+	held    map[holdKey]deploy.Holding
+	waiting []*intent // to be committed, in the order in which they came
 }
 
 type keptTree struct {

@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/yaml"
 
-	"ferry/delivery/flux"
 	"ferry/delivery/yamledit"
+	"ferry/internal/deploy"
 )
 
 // The order of places for an override.
@@ -40,12 +40,14 @@ func overrides(s *scene, file string, data []byte, f field, wanted string) []can
 	o := &overriding{s: s, file: file, y: y, f: f, wanted: wanted}
 	for doc := range y.Docs() {
 		d := describe(y, doc)
-		_, kustomization := o.s.ownKustomization(d, f)
+		declared := o.s.kustomizationOf(d)
 		switch {
 		case d.kind == f.object.Kind && strings.Contains(f.object.Name, d.name) && d.name != "":
 			o.patch(doc, d)
-		case kustomization:
+		case declared != nil && declared.Ref == (deploy.Ref{Kind: "Kustomization", Namespace: f.root.Namespace, Name: f.root.Name}):
 			o.fluxKustomization(doc)
+		case declared != nil:
+			o.ancestor(doc)
 		case isKustomizationFile(file) && (d.kind == "" || d.kind == "Kustomization" || d.kind == "Component"):
 			o.kustomization(doc)
 		}
@@ -198,32 +200,56 @@ func (o *overriding) fluxKustomization(doc int) {
 }
 
 // parent patches the Flux Kustomization where the cluster takes that from files
-// of others. A list in a patch replaces the one that is there: so it must be
-// empty.
+// of others.
 func (o *overriding) parent(doc int) {
+	if op := o.patchOfPatches(); op != "" {
+		o.add(inParent, doc, "/patches", func() ([]byte, yamledit.Edit, error) { return o.y.Append(doc, "/patches", o.onKustomization(op)) })
+	}
+}
+
+// ancestor has a Flux Kustomization that applies others patch the one which
+// renders the object: what it patches itself comes first.
+func (o *overriding) ancestor(doc int) {
+	if op := o.patchOfPatches(); op != "" {
+		o.add(inParent+1, doc, "/spec/patches", func() ([]byte, yamledit.Edit, error) {
+			return o.y.Append(doc, "/spec/patches", o.onKustomization(op))
+		})
+	}
+}
+
+func (o *overriding) onKustomization(op string) yamledit.Node {
+	return yamledit.Map(
+		yamledit.Pair{Key: "patch", Value: yamledit.Literal(op)},
+		yamledit.Pair{Key: "target", Value: yamledit.Map(
+			yamledit.Pair{Key: "kind", Value: yamledit.Str("Kustomization")},
+			yamledit.Pair{Key: "name", Value: yamledit.Str(o.f.root.Name)},
+		)},
+	)
+}
+
+// patchOfPatches is a JSON patch that adds the override to a Flux Kustomization.
+func (o *overriding) patchOfPatches() string {
 	root := o.s.world.Find(o.s.change.Target.Cluster, o.f.root)
 	if root == nil {
-		return
+		return ""
 	}
-	spec := map[string]any{}
-	switch {
-	case podSpec(o.f.object.Kind) != "" && o.f.repository != "" && len(root.Spec.Images) == 0 && !isDigest(o.wanted):
-		spec["images"] = []any{map[string]any{"name": o.f.repository, "newTag": o.wanted}}
-	case len(root.Spec.Patches) == 0 && o.patchText() != "":
-		spec["patches"] = []any{map[string]any{"patch": o.patchText(), "target": map[string]any{"kind": o.f.object.Kind, "name": o.f.object.Name}}}
-	default:
-		return
+	field, there := "patches", len(root.Spec.Patches) > 0
+	value := map[string]any{"target": map[string]any{"kind": o.f.object.Kind, "name": o.f.object.Name}, "patch": o.patchText()}
+	if podSpec(o.f.object.Kind) != "" && o.f.repository != "" && !isDigest(o.wanted) {
+		field, there = "images", len(root.Spec.Images) > 0
+		value = map[string]any{"name": o.f.repository, "newTag": o.wanted}
+	} else if o.patchText() == "" {
+		return ""
 	}
-	text, err := yaml.Marshal(map[string]any{
-		"apiVersion": flux.Group + "/v1", "kind": "Kustomization",
-		"metadata": map[string]any{"name": root.Ref.Name, "namespace": root.Ref.Namespace}, "spec": spec,
-	})
+	op := map[string]any{"op": "add", "path": "/spec/" + field, "value": []any{value}}
+	if there {
+		op["path"], op["value"] = "/spec/"+field+"/-", value
+	}
+	text, err := yaml.Marshal([]any{op})
 	if err != nil {
-		return
+		return ""
 	}
-	o.add(inParent, doc, "/patches", func() ([]byte, yamledit.Edit, error) {
-		return o.y.Append(doc, "/patches", yamledit.Map(yamledit.Pair{Key: "patch", Value: yamledit.Literal(string(text))}))
-	})
+	return string(text)
 }
 
 // patchText is a strategic merge patch that sets the field; "" where none can.

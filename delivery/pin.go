@@ -128,11 +128,16 @@ func (e *engine) refuseShared(ctx context.Context, s *scene, own []field, sites 
 	return err.WithChoices("promote " + t.App.Name + "@" + string(s.change.Version) + " " + field + "to " + string(t.Cluster) + " pin")
 }
 
-// ownKustomization reports whether a document declares the Flux Kustomization
-// that renders a field's object.
-func (s *scene) ownKustomization(d document, f field) (*flux.Root, bool) {
-	if d.group != flux.Group || d.kind != "Kustomization" || d.name != f.root.Name {
-		return nil, false
+// kustomizationOf returns the Flux Kustomization of the target's cluster that a
+// document declares; nil if it is none.
+func (s *scene) kustomizationOf(d document) *flux.Root {
+	if d.group != flux.Group || d.kind != "Kustomization" {
+		return nil
 	}
-	return s.world.Find(s.change.Target.Cluster, f.root), true
+	for _, root := range s.world.Roots(s.change.Target.Cluster) {
+		if root.Ref.Name == d.name {
+			return root
+		}
+	}
+	return nil
 }

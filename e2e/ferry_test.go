@@ -90,12 +90,14 @@ func (s *scene) brought(name, otherwise string) string {
 	return string(text)
 }
 
-// ordinary is the rest of a user's configuration. The grace is short because nobody here waits for a registry.
+// ordinary is the rest of a user's configuration. The grace is short because nobody here waits for a registry, and versions are not
+// looked up because the fleet's images are published nowhere.
 const ordinary = `bot: {admins: [alice]}
 namespaces: [podinfo, team, batch]
 repo: {owner: acme, name: fleet, branch: main}
 slack: {base_url: $SLACK/api/}
 github: {base_url: $GITHUB/api/v3/}
+registries: {lookup: off}
 state: {file: $WORK/ferry.db}
 http: {address: $ADDRESS}
 timeouts: $TIMEOUTS

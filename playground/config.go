@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"ferry/playground/registry"
 	"ferry/playground/seed"
 )
 
@@ -26,6 +29,11 @@ func (p *Playground) writeConfig() (string, error) {
 	fmt.Fprintf(&b, "bot: {admins: [%s]}\n", adminID)
 	fmt.Fprintf(&b, "slack: {base_url: %q}\n", p.slackURL())
 	fmt.Fprintf(&b, "github: {base_url: %q}\n", p.githubURL())
+	b.WriteString("registries:\n  mirrors:\n")
+	mirrors := registry.Mirrors(p.url)
+	for _, from := range slices.Sorted(maps.Keys(mirrors)) {
+		fmt.Fprintf(&b, "    %q: %q\n", from, mirrors[from])
+	}
 	fmt.Fprintf(&b, "state: {file: %q}\n", filepath.Join(p.options.Dir, "ferry.db"))
 	b.WriteString("http: {address: 127.0.0.1:0}\n")
 	file := filepath.Join(p.options.Dir, "config.yaml")

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"ferry/playground/cluster"
+	"ferry/playground/registry"
 )
 
-// handler is everything on the one port. Slack has a few paths of its own;
-// GitHub, whose repositories may be called anything, has the rest.
+// handler is everything on the one port. Slack and the registry have a few paths
+// of their own; GitHub, whose repositories may be called anything, has the rest.
 func (p *Playground) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", p.github)
@@ -19,6 +20,8 @@ func (p *Playground) handler() http.Handler {
 		mux.Handle(path, p.slack)
 	}
 	mux.Handle("/api/graphql", p.github)
+	mux.Handle("/v2/", p.registry)
+	mux.Handle(registry.Charts, p.registry)
 	mux.HandleFunc("GET /playground/state", p.serveState)
 	mux.HandleFunc("POST /playground/cluster/{name}", p.serveCluster)
 	mux.HandleFunc("POST /playground/ferry", p.serveFerry)

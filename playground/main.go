@@ -1,9 +1,10 @@
 // Command playground shows ferry at work without a cluster, a token or a
 // container: a local Slack with a page for the browser, a local GitHub over a
-// real Git repository, three simulated clusters that follow it, and the
-// unmodified ferry beside them, started as anybody would start it.
+// real Git repository, a registry with the images and charts, three simulated
+// clusters that follow the repository, and the unmodified ferry beside them,
+// started as anybody would start it.
 //
-// Slack, GitHub and a small control interface share one port:
+// Slack, GitHub, the registry and a small control interface share one port:
 //
 //	GET  /playground/state                        people, channels, clusters, addresses
 //	POST /playground/cluster/NAME {"state": "up|down|slow|hang"}

@@ -18,6 +18,7 @@ import (
 
 	"ferry/playground/cluster"
 	"ferry/playground/github"
+	"ferry/playground/registry"
 	"ferry/playground/seed"
 	"ferry/playground/slack"
 )
@@ -44,6 +45,7 @@ type Playground struct {
 	url      string
 	slack    *slack.Server
 	github   *github.Server
+	registry *registry.Server
 	clusters []*cluster.Cluster
 	ferry    *ferry // or nil
 	stops    []func() error
@@ -84,6 +86,9 @@ func (p *Playground) open() error {
 		return err
 	}
 	if err := p.openGitHub(); err != nil {
+		return err
+	}
+	if p.registry, err = registry.New(); err != nil {
 		return err
 	}
 	if err := p.openClusters(); err != nil {

@@ -133,6 +133,18 @@ func TestEverythingOnOnePort(t *testing.T) {
 	if r.call(t, "POST", "/api/auth.test", "", &auth); !auth.OK {
 		t.Error("the local Slack does not know the bot token")
 	}
+	written, err := os.ReadFile(filepath.Join(r.options.Dir, "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mirror, path := range map[string]string{
+		`"ghcr.io": "` + r.url + `/ghcr.io"`:                                              "/v2/ghcr.io/stefanprodan/podinfo/manifests/6.5.4",
+		`"https://charts.bitnami.com/bitnami": "` + r.url + `/playground/charts/bitnami"`: "/playground/charts/bitnami/index.yaml",
+	} {
+		if code := r.call(t, "GET", path, "", nil); code != http.StatusOK || !strings.Contains(string(written), mirror) {
+			t.Errorf("%s: %d, and the configuration is\n%s", path, code, written)
+		}
+	}
 	dir := filepath.Join(t.TempDir(), "clone")
 	if out, err := exec.Command("git", "clone", "-q", state.Repo.CloneURL, dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

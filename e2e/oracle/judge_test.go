@@ -146,3 +146,17 @@ func TestSharedThoughIsolated(t *testing.T) {
 		}
 	}
 }
+
+// TestNewFile says that a new manifest counts where a folder is taken whole, and not where a kustomization names what
+// does.
+func TestNewFile(t *testing.T) {
+	f := fixtureNamed(t, "t07-generated-kustomization")
+	repo := open(t, f)
+	added := func(dir string) bool {
+		text := strings.ReplaceAll(string(f.Tree["apps/a/redis.yaml"]), "redis", "added")
+		return repo.moves(Change{dir + "/added.yaml": []byte(text)}).apps[Pair{"clusters/prod", "web", "added"}]
+	}
+	if !added("apps/a") || !added("apps/new") || added("apps/c") || added("apps/drafts") {
+		t.Errorf("in a: %t, in a new folder: %t, in c: %t, in drafts: %t", added("apps/a"), added("apps/new"), added("apps/c"), added("apps/drafts"))
+	}
+}

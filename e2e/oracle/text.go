@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"sigs.k8s.io/yaml"
 )
@@ -71,4 +72,16 @@ func localOnly(text []byte) ([]byte, error) {
 
 func remote(s string) bool {
 	return strings.Contains(s, "://") || strings.HasPrefix(s, "github.com") || strings.HasPrefix(s, "git@") || strings.HasPrefix(s, "git::")
+}
+
+// utf8Text turns UTF-16 with a byte order mark into what every YAML reader takes.
+func utf8Text(text []byte) []byte {
+	if len(text) < 2 || text[0] != 0xff || text[1] != 0xfe {
+		return text
+	}
+	units := make([]uint16, 0, len(text)/2)
+	for i := 2; i+1 < len(text); i += 2 {
+		units = append(units, uint16(text[i])|uint16(text[i+1])<<8)
+	}
+	return []byte(string(utf16.Decode(units)))
 }

@@ -55,7 +55,8 @@ type Change map[string][]byte
 // comes from.
 type Artifact struct {
 	name  string // distinguishes artifacts of one tree
-	whole bool   // takes files as they are
+	whole bool   // takes files as they are, but for what skip says
+	skip  func(file string) bool
 	files map[string]string
 	dirs  map[string][]string // folder → sorted names within; the root is ""
 }
@@ -124,14 +125,15 @@ func (t Tree) artifact(name string, ignore *string) *Artifact {
 		patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(*ignore), nil)...)
 	}
 	matcher := gitignore.NewMatcher(patterns)
+	skip := func(file string) bool { return matcher.Match(strings.Split(file, "/"), false) }
 	files := map[string]string{}
 	for file := range t {
-		if !matcher.Match(strings.Split(file, "/"), false) {
+		if !skip(file) {
 			files[file] = file
 		}
 	}
 	a := newArtifact(name, files)
-	a.whole = true
+	a.whole, a.skip = true, skip
 	return a
 }
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
@@ -41,17 +40,20 @@ func newView(tree Tree, a *Artifact, change Change) *view {
 		for name, from := range a.files {
 			added[name] = from
 		}
-		a = newArtifact(a.name, added)
+		a = newArtifact(a.name, added) // not whole: what it holds is what it shows
 	}
 	return &view{Artifact: a, tree: tree, change: change, generated: map[string][]byte{}, read: map[string]bool{}}
 }
 
 // place is where in the artifact a new file of the tree comes: beside those of its folder.
 func (a *Artifact) place(file string) (string, bool) {
+	if a.whole {
+		return file, !a.skip(file)
+	}
 	for dir := parent(file); ; dir = parent(dir) {
 		rest := strings.TrimPrefix(strings.TrimPrefix(file, dir), "/")
 		if dir == "" {
-			return rest, a.whole
+			return rest, false
 		}
 		for name, from := range a.files {
 			if parent(from) == dir {
@@ -93,23 +95,10 @@ func (v *view) ReadFile(p string) ([]byte, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "read", Path: p, Err: fs.ErrNotExist}
 	}
-	text = utf8Text(text)
 	if isKustomization(name) {
 		return localOnly(text)
 	}
 	return withoutCRDs(text), nil
-}
-
-// utf8Text turns UTF-16 with a byte order mark into what every YAML reader takes.
-func utf8Text(text []byte) []byte {
-	if len(text) < 2 || text[0] != 0xff || text[1] != 0xfe {
-		return text
-	}
-	units := make([]uint16, 0, len(text)/2)
-	for i := 2; i+1 < len(text); i += 2 {
-		units = append(units, uint16(text[i])|uint16(text[i+1])<<8)
-	}
-	return []byte(string(utf16.Decode(units)))
 }
 
 func (v *view) Exists(p string) bool { return v.isFile(v.clean(p)) || v.IsDir(p) }
@@ -161,7 +150,7 @@ func (v *view) beneath(dir, disk string) error {
 	for _, name := range kustomizationNames {
 		file := path.Join(dir, name)
 		if text, ok := v.raw(file); ok {
-			return os.WriteFile(filepath.Join(disk, name), utf8Text(text), 0o600)
+			return os.WriteFile(filepath.Join(disk, name), text, 0o600)
 		}
 	}
 	return v.scatter(dir, disk)
@@ -186,7 +175,7 @@ func (v *view) scatter(dir, disk string) error {
 			}
 		case ext == ".yaml" || ext == ".yml":
 			text, _ := v.raw(from)
-			if err := os.WriteFile(to, withoutCRDs(utf8Text(text)), 0o600); err != nil {
+			if err := os.WriteFile(to, withoutCRDs(text), 0o600); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -46,7 +47,7 @@ func (p Process) check(ctx context.Context, file string) int {
 	return exitOK
 }
 
-// try asks Slack, the clusters and GitHub at the same time.
+// try asks Slack, the clusters, GitHub and registries at the same time.
 func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 	log := p.logger(config.Log{Level: "error"})
 	fleet, err := newFleet(c, log)
@@ -57,7 +58,11 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var slack, clusters, github []finding
+	versions, err := newRegistry(c, log)
+	if err != nil {
+		return nil, err
+	}
+	var slack, clusters, github, registries []finding
 	var all errgroup.Group
 	all.Go(func() error {
 		for _, f := range bot.Check(ctx, slackOptions(c, log)) {
@@ -77,10 +82,14 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 		}
 		return nil
 	})
+	all.Go(func() error {
+		registries = checkRegistry(ctx, c, versions)
+		return nil
+	})
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
-	return append(append(slack, clusters...), github...), nil
+	return slices.Concat(slack, clusters, github, registries), nil
 }
 
 // table prints findings and returns how many that are needed failed.

@@ -44,6 +44,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	}
 	c.Slack.BaseURL = checkURL(p, "slack.base_url", c.Slack.BaseURL)
 	c.GitHub.BaseURL = checkURL(p, "github.base_url", c.GitHub.BaseURL)
+	checkRegistries(c.Registries, p)
 	if c.State.File == "" {
 		p.at("state.file", "state.file is empty", "ferry cannot keep a promise that it does not remember: name a file, such as ferry.db")
 	}
@@ -71,7 +72,7 @@ func checkClusters(c *Config, p *problems) {
 		if cl.File == "" {
 			continue
 		}
-		checkReadable(p, key+".file", cl.File)
+		checkReadable(p, key+".file", cl.File, "name a kubeconfig file that ferry may read")
 		at := place{cl.File, cl.Context}
 		if other, twice := first[at]; twice && cl.Context != "" && !c.AllowSharedAPIServer {
 			p.at(key, fmt.Sprintf("%s is the same context of the same file as clusters.%s", key, other), "name another context, or set allow_shared_api_server: true if that is meant")
@@ -80,13 +81,12 @@ func checkClusters(c *Config, p *problems) {
 	}
 }
 
-// checkReadable opens a kubeconfig file; what is in it is for k8s to judge.
-func checkReadable(p *problems, key, file string) {
+// checkReadable opens a file; what is in it is for the room to judge that uses it.
+func checkReadable(p *problems, key, file, help string) {
 	if strings.HasPrefix(file, "~") {
 		p.at(key, fmt.Sprintf("%s: %s: ~ has no meaning here", key, file), "write the whole path")
 		return
 	}
-	const help = "name a kubeconfig file that ferry may read"
 	f, err := os.Open(file)
 	if err != nil {
 		p.at(key, key+": "+unreadable(err), help)

@@ -38,18 +38,19 @@ type Config struct {
 	// File is the path that was read.
 	File string `yaml:"-"`
 
-	Clusters             []Cluster `yaml:"clusters,required" eg:"{prod: {file: /path/to/kubeconfig}}" doc:"The clusters, by name, in the order in which ferry shows them. A name is lower-case letters, digits and dashes."`
-	AllowSharedAPIServer bool      `yaml:"allow_shared_api_server" doc:"Says that two of the clusters are meant to be one API server. Without it ferry refuses to start with such a pair."`
-	Namespaces           []string  `yaml:"namespaces,required" eg:"[default]" doc:"The namespaces in which ferry looks for apps, on every cluster; [\"*\"] for all of them."`
-	Repo                 Repo      `yaml:"repo,required" eg:"{owner: somebody, name: fleet}" doc:"The Flux repository that ferry commits to."`
-	Bot                  Bot       `yaml:"bot" doc:"Who looks after ferry."`
-	Roles                []Role    `yaml:"roles" doc:"Who may change what. Without a role only the admins change anything; everybody may look."`
-	Slack                Slack     `yaml:"slack" doc:"The workspace that ferry listens in."`
-	GitHub               GitHub    `yaml:"github" doc:"Where the repository is."`
-	State                State     `yaml:"state" doc:"What ferry remembers."`
-	HTTP                 HTTP      `yaml:"http" doc:"Metrics and health."`
-	Timeouts             Timeouts  `yaml:"timeouts" doc:"How long things may take. Durations are written with their unit: 90s, 10m, 1h30m."`
-	Log                  Log       `yaml:"log" doc:"What ferry writes to standard error."`
+	Clusters             []Cluster  `yaml:"clusters,required" eg:"{prod: {file: /path/to/kubeconfig}}" doc:"The clusters, by name, in the order in which ferry shows them. A name is lower-case letters, digits and dashes."`
+	AllowSharedAPIServer bool       `yaml:"allow_shared_api_server" doc:"Says that two of the clusters are meant to be one API server. Without it ferry refuses to start with such a pair."`
+	Namespaces           []string   `yaml:"namespaces,required" eg:"[default]" doc:"The namespaces in which ferry looks for apps, on every cluster; [\"*\"] for all of them."`
+	Repo                 Repo       `yaml:"repo,required" eg:"{owner: somebody, name: fleet}" doc:"The Flux repository that ferry commits to."`
+	Bot                  Bot        `yaml:"bot" doc:"Who looks after ferry."`
+	Roles                []Role     `yaml:"roles" doc:"Who may change what. Without a role only the admins change anything; everybody may look."`
+	Slack                Slack      `yaml:"slack" doc:"The workspace that ferry listens in."`
+	GitHub               GitHub     `yaml:"github" doc:"Where the repository is."`
+	Registries           Registries `yaml:"registries" doc:"Where versions are looked up before a change to them is planned."`
+	State                State      `yaml:"state" doc:"What ferry remembers."`
+	HTTP                 HTTP       `yaml:"http" doc:"Metrics and health."`
+	Timeouts             Timeouts   `yaml:"timeouts" doc:"How long things may take. Durations are written with their unit: 90s, 10m, 1h30m."`
+	Log                  Log        `yaml:"log" doc:"What ferry writes to standard error."`
 
 	lines map[string]int // of the keys in the file
 }
@@ -112,6 +113,20 @@ type GitHub struct {
 	BaseURL   string `yaml:"base_url" doc:"Address of GitHub's REST API; https://HOST/api/v3/ for GitHub Enterprise Server."`
 }
 
+// Registries say whether versions are looked up, and where.
+type Registries struct {
+	Lookup       string            `yaml:"lookup" doc:"off: versions are not looked up. warn: one that is not in its registry is refused, and a registry that does not answer is told of. require: that is refused, too."`
+	Mirrors      map[string]string `yaml:"mirrors" doc:"Addresses that are asked instead of a registry's host (ghcr.io) or of a chart repository (https://…). One that begins with http:// is asked without encryption."`
+	DockerConfig string            `yaml:"docker_config" doc:"File with the credentials for registries, as docker login writes it (config.json). Without it ferry asks as nobody."`
+}
+
+// The values of registries.lookup.
+const (
+	LookupOff     = "off"
+	LookupWarn    = "warn"
+	LookupRequire = "require"
+)
+
 // State is where ferry remembers.
 type State struct {
 	File string `yaml:"file" doc:"File of the embedded store: jobs, messages to be sent, history. It is made if it does not exist; its folder must."`
@@ -140,10 +155,11 @@ type Log struct {
 // Defaults returns what holds where the file says nothing.
 func Defaults() Config {
 	return Config{
-		Repo:   Repo{Branch: "main"},
-		Slack:  Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
-		GitHub: GitHub{BaseURL: "https://api.github.com/"},
-		State:  State{File: "ferry.db"},
+		Repo:       Repo{Branch: "main"},
+		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
+		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
+		Registries: Registries{Lookup: LookupWarn},
+		State:      State{File: "ferry.db"},
 		Timeouts: Timeouts{
 			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Plan: 2 * time.Minute,
 			Reconcile: 30 * time.Second, Drain: 5 * time.Second,

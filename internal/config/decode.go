@@ -43,6 +43,8 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 		d.object(n, path, v)
 	case v.Kind() == reflect.Slice:
 		d.list(n, path, v)
+	case v.Kind() == reflect.Map:
+		d.texts(n, path, v)
 	case n.Kind != yaml.ScalarNode:
 		d.wrong(line, path, n, "one value is wanted")
 	default:
@@ -145,6 +147,27 @@ func (d *decoder) named(n *yaml.Node, path string, v reflect.Value) {
 		d.lines[join(path, key.Value)] = key.Line
 		d.value(item, join(path, key.Value), one)
 		out = reflect.Append(out, one)
+	})
+	v.Set(out)
+}
+
+// texts decodes a mapping of texts to texts.
+func (d *decoder) texts(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n.Line, path, n, "texts and what belongs to them are wanted: {this: that}")
+		return
+	}
+	out := reflect.MakeMap(v.Type())
+	d.pairs(n, path, func(key, item *yaml.Node) {
+		at := join(path, key.Value)
+		d.lines[at] = key.Line
+		if isNull(item) {
+			d.line(item.Line, at, at+" is empty", "write a value, or take it out")
+			return
+		}
+		one := reflect.New(v.Type().Elem()).Elem()
+		d.value(item, at, one)
+		out.SetMapIndex(reflect.ValueOf(key.Value), one)
 	})
 	v.Set(out)
 }

@@ -11,8 +11,8 @@ import (
 type Key struct {
 	// Path is where it stands: "clusters.<name>.file", "roles[].users".
 	Path string
-	// Type is text, list, duration, "true or false", or "" for a key that only
-	// holds others.
+	// Type is text, list, "texts by name", duration, "true or false", or "" for a
+	// key that only holds others.
 	Type     string
 	Default  string // as one would write it; "" for none
 	Required bool   // within whatever holds it
@@ -56,8 +56,12 @@ func describe(v reflect.Value) (kind, def string) {
 	case bool:
 		return "true or false", fmt.Sprint(x)
 	}
-	if v.Kind() == reflect.Slice {
+	switch v.Kind() {
+	case reflect.Slice:
 		return "list", ""
+	case reflect.Map:
+		return "texts by name", ""
+	default:
 	}
 	return "text", v.String()
 }

@@ -27,7 +27,7 @@ func TestExampleLoads(t *testing.T) {
 	// What the example shows as a default must be one.
 	d := Defaults()
 	if c.Timeouts != d.Timeouts || c.Log != d.Log || c.State != d.State || c.Slack.BaseURL != d.Slack.BaseURL ||
-		c.Slack.Command != d.Slack.Command || c.GitHub.BaseURL != d.GitHub.BaseURL || c.Repo.Branch != d.Repo.Branch {
+		c.Slack.Command != d.Slack.Command || c.GitHub.BaseURL != d.GitHub.BaseURL || c.Registries.Lookup != d.Registries.Lookup || c.Repo.Branch != d.Repo.Branch {
 		t.Errorf("the example shows other defaults: %+v", c)
 	}
 }
@@ -41,7 +41,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	// A comment that is a key becomes one.
 	var lines []string
 	for line := range strings.Lines(string(text)) {
-		if before, after, ok := strings.Cut(line, "# "); ok && strings.TrimSpace(before) == "" && strings.Contains(after, "_file: ") {
+		if before, after, ok := strings.Cut(line, "# "); ok && strings.TrimSpace(before) == "" && (strings.Contains(after, "_file: ") || strings.Contains(after, "docker_config: ")) {
 			line = before + after
 		}
 		lines = append(lines, line)
@@ -92,6 +92,7 @@ func TestKeys(t *testing.T) {
 		"timeouts.rollout":        {Type: "duration", Default: "10m"},
 		"allow_shared_api_server": {Type: "true or false", Default: "false"},
 		"slack":                   {},
+		"registries.mirrors":      {Type: "texts by name"},
 	} {
 		got := byPath[path]
 		if got.Type != want.Type || got.Default != want.Default || got.Required != want.Required {

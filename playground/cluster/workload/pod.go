@@ -26,7 +26,7 @@ const (
 
 // Judge is the usual verdict: a tag that says "broken" cannot be pulled, one that
 // says "crash" starts and fails, and podinfo 6.5.5, which looks like any other,
-// is planted: it was never pushed.
+// is planted: it was pushed, but for other machines.
 func Judge(image string) Verdict {
 	name, _, _ := strings.Cut(image, "@")
 	colon := strings.LastIndexByte(name, ':')
@@ -155,7 +155,12 @@ func (c *Controller) started(pod *corev1.Pod) corev1.PodStatus {
 	return status
 }
 
+// notFound is what containerd says of an image that is not there, or not for
+// machines of this kind.
 func notFound(image string) string {
+	if !strings.Contains(image, "broken") {
+		return fmt.Sprintf("rpc error: code = NotFound desc = failed to pull and unpack image %q: no match for platform in manifest: not found", image)
+	}
 	return fmt.Sprintf("rpc error: code = NotFound desc = failed to pull and unpack image %q: "+
 		"failed to resolve reference %q: %s: not found", image, image, image)
 }

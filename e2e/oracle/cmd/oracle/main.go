@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func main() {
 	flag.StringVar(&o.repos, "repos", "", "folder of checkouts named owner+name")
 	flag.StringVar(&o.fixtures, "fixtures", "", "folder of invented repositories (txtar)")
 	flag.StringVar(&o.ferry, "ferry", "", "the ferry to judge; without, the oracle says what it finds by itself")
-	flag.StringVar(&o.only, "only", "", "judge only repositories whose name has this in it")
+	flag.StringVar(&o.only, "only", "", "judge only repositories whose name has one of these in it, separated by commas")
 	flag.BoolVar(&o.pins, "pins", false, "judge pins too")
 	flag.Parse()
 	if err := run(&o); err != nil {
@@ -50,7 +51,7 @@ func run(o *options) error {
 			fmt.Printf("Not in %s: %s\n", o.repos, strings.Join(missing, ", "))
 		}
 		for _, c := range found {
-			if !strings.Contains(c.Repo, o.only) {
+			if !o.wanted(c.Repo) {
 				continue
 			}
 			tree, err := oracle.Load(c.Path)
@@ -68,6 +69,10 @@ func run(o *options) error {
 	return tables.Write(os.Stdout)
 }
 
+func (o *options) wanted(name string) bool {
+	return slices.ContainsFunc(strings.Split(o.only, ","), func(part string) bool { return strings.Contains(name, part) })
+}
+
 // invented judges all fixtures as one repository.
 func (o *options) invented(tables *oracle.Tables) error {
 	fixtures, err := oracle.Fixtures(o.fixtures)
@@ -75,7 +80,7 @@ func (o *options) invented(tables *oracle.Tables) error {
 		return err
 	}
 	for _, f := range fixtures {
-		if !strings.Contains("fixture "+f.Name, o.only) {
+		if !o.wanted("fixture " + f.Name) {
 			continue
 		}
 		dir, err := os.MkdirTemp("", "oracle-fixture")
