@@ -8,11 +8,18 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Pair is an app on a cluster.
+// Pair is an app on a cluster. Its namespace is the one in which it runs: a release's target namespace, if it has one.
 type Pair struct {
 	Cluster   string `json:"cluster"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
+	id        string // tells apps of one name apart; claims have none
+}
+
+// plain is the pair as claims name it.
+func (p Pair) plain() Pair {
+	p.id = ""
+	return p
 }
 
 // String returns "cluster namespace/name".
@@ -45,17 +52,25 @@ func (c *Cluster) Apps() []App {
 	var out []App
 	for _, key := range slices.Sorted(maps.Keys(c.objects)) {
 		if o := c.objects[key]; isApp(o) {
-			out = append(out, App{Pair{c.Path, o.namespace(), o.name()}, o.kind(), key, o})
+			out = append(out, App{c.pair(key, o), o.kind(), key, o})
 		}
 	}
 	return out
 }
 
+func (c *Cluster) pair(key string, o Object) Pair {
+	ns := o.namespace()
+	if target := o.str("spec", "targetNamespace"); target != "" && o.kind() == "HelmRelease" {
+		ns = target
+	}
+	return Pair{c.Path, ns, o.name(), key}
+}
+
 // dependents are the apps on a cluster that change when an object does: the app itself, the releases of a chart, of a
 // source, and of values.
-func (c *Cluster) dependents(o Object) []Pair {
+func (c *Cluster) dependents(key string, o Object) []Pair {
 	if isApp(o) {
-		return []Pair{{c.Path, o.namespace(), o.name()}}
+		return []Pair{c.pair(key, o)}
 	}
 	var out []Pair
 	for _, app := range c.Apps() {
@@ -101,6 +116,8 @@ type Field struct {
 	Path    string // JSON pointer
 	Version string
 	Library bool // the chart says nothing about the app
+
+	Container string // of a workload
 }
 
 // libraries are charts that hold any app: the app's version is its image.
@@ -159,10 +176,10 @@ func (c *Cluster) chart(app App) (Field, bool) {
 	ref, _ := app.obj.get("spec", "chartRef").(map[string]any)
 	if ref == nil {
 		from, version := app.obj.str("spec", "chart", "spec", "sourceRef", "kind"), app.obj.get("spec", "chart", "spec", "version")
-		if version == nil || from == "GitRepository" || from == "Bucket" {
+		if version == nil || version == "*" || from == "GitRepository" || from == "Bucket" {
 			return Field{}, false
 		}
-		return Field{"chart", app.key, "/spec/chart/spec/version", text(version), library(app.obj.str("spec", "chart", "spec", "chart"))}, true
+		return Field{Kind: "chart", Object: app.key, Path: "/spec/chart/spec/version", Version: text(version), Library: library(app.obj.str("spec", "chart", "spec", "chart"))}, true
 	}
 	ns := text(ref["namespace"])
 	if ns == "" {
@@ -174,11 +191,11 @@ func (c *Cluster) chart(app App) (Field, bool) {
 	}
 	o := c.objects[key]
 	if o.kind() == "HelmChart" {
-		return Field{"chart", key, "/spec/version", text(o.get("spec", "version")), library(o.str("spec", "chart"))}, o.get("spec", "version") != nil
+		return Field{Kind: "chart", Object: key, Path: "/spec/version", Version: text(o.get("spec", "version")), Library: library(o.str("spec", "chart"))}, o.get("spec", "version") != nil
 	}
 	for _, part := range []string{"semver", "tag", "digest"} { // a digest beside a tag counts for Flux, but is no version to people
 		if v := o.get("spec", "ref", part); v != nil {
-			return Field{"chart", key, "/spec/ref/" + part, text(v), library(o.str("spec", "url"))}, true
+			return Field{Kind: "chart", Object: key, Path: "/spec/ref/" + part, Version: text(v), Library: library(o.str("spec", "url"))}, true
 		}
 	}
 	return Field{}, false

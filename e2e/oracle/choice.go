@@ -23,6 +23,22 @@ func (c *Cluster) main(app App) []Field {
 	return out
 }
 
+// undecided says whether an app has several images and nothing says which is its own: neither is it the only one beside
+// init containers, nor does its controller or container, alone, have the app's name.
+func (c *Cluster) undecided(app App) bool {
+	var all, named int
+	for _, f := range c.fields(app) {
+		if f.Kind != "image" || strings.Contains(f.Path, "/initContainers/") {
+			continue
+		}
+		all++
+		if f.Container == app.Name || strings.Contains(f.Path, "/"+app.Name+"/") {
+			named++
+		}
+	}
+	return all > 1 && named != 1
+}
+
 // choose is the rule: a tag with an $imagepolicy marker wins; a library chart, or none of a version, means the image;
 // else the chart's version. "" where there is neither.
 func (repo *Repo) choose(app App) (Field, bool) {

@@ -26,6 +26,7 @@ const (
 type Claim struct {
 	Pair
 	Kind       string `json:"kind"`
+	Declared   string `json:"declared"` // the app's own object, where its namespace is not the app's
 	Mechanism  string `json:"mechanism"`
 	Field      string `json:"field"`
 	File       string `json:"file"`

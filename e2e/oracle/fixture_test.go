@@ -69,10 +69,13 @@ func (f Fixture) complete(repo *Repo) Inventory {
 func (f Fixture) holds(t *testing.T, truth Truth) {
 	t.Helper()
 	for _, claim := range f.Expected.Apps {
-		if claim.Pair != truth.Pair || claim.Kind != truth.Kind {
+		if claim.Pair != truth.plain() || claim.Kind != truth.Kind || (claim.Declared != "" && claim.Declared != truth.obj.ref()) {
 			continue
 		}
-		if truth.Status != claim.Status || truth.Mechanism != claim.Mechanism || truth.Field.Kind != claim.Field {
+		if claim.Status == Ambiguous { // the oracle takes one of them, a claim must not
+			return
+		}
+		if truth.Status != claim.Status || truth.Mechanism != claim.Mechanism || (claim.Status != None && truth.Field.Kind != claim.Field) {
 			t.Errorf("%s: found %s, %s, %q; the answer is %s, %s, %q", truth.Pair, truth.Status, truth.Mechanism, truth.Field.Kind, claim.Status, claim.Mechanism, claim.Field)
 		}
 		if site := truth.best(); site != nil {

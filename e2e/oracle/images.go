@@ -25,7 +25,7 @@ func (c *Cluster) containers(app App) []Field {
 				if list == "containers" && text(container["name"]) == app.Name {
 					namesake = len(out)
 				}
-				out = append(out, Field{Kind: "image", Object: app.key, Path: base + "/" + list + "/" + strconv.Itoa(i) + "/image", Version: version})
+				out = append(out, Field{Kind: "image", Object: app.key, Path: base + "/" + list + "/" + strconv.Itoa(i) + "/image", Version: version, Container: text(container["name"])})
 			}
 		}
 	}

@@ -61,6 +61,11 @@ func (repo *Repo) app(claim Claim) (*App, string) {
 	}
 	var same []App
 	for _, app := range c.Apps() {
+		if claim.Declared != "" && app.plain() == claim.Pair && app.Kind == claim.Kind && app.obj.ref() == claim.Declared {
+			return &app, ""
+		}
+	}
+	for _, app := range c.Apps() {
 		if app.Name == claim.Name && app.Kind == claim.Kind {
 			if app.Namespace == claim.Namespace {
 				return &app, ""
@@ -165,6 +170,8 @@ func (repo *Repo) judgeSite(app App, claim Claim) (*Moved, string, string) {
 	}
 	m := repo.probe(o)
 	switch {
+	case sealed.Match(repo.Tree[o.File]):
+		return m, Wrong, o.File + " is encrypted: an edit breaks its seal"
 	case m.broken != "":
 		return nil, Unresolved, "the probe does not build: " + brief(m.broken)
 	case !m.at(app.Cluster, f.Object, f.Path):
@@ -205,10 +212,15 @@ func (repo *Repo) judgeNone(app App, claim Claim) (string, string) {
 	return Right, ""
 }
 
-// judgeAmbiguous judges a claim that there are several places.
+// judgeAmbiguous judges a claim that there are several places: of one field, or of images of which none is the app's own
+// by its name.
 func (repo *Repo) judgeAmbiguous(app App, claim Claim) (string, string) {
+	c := repo.cluster(app.Cluster)
+	if chosen, ok := repo.choose(app); ok && chosen.Kind == "image" && c.undecided(app) {
+		return Right, ""
+	}
 	var first string
-	for _, f := range repo.cluster(app.Cluster).main(app) {
+	for _, f := range c.main(app) {
 		if claim.Field != "" && claim.Field != f.Kind {
 			continue
 		}
@@ -228,13 +240,16 @@ func (repo *Repo) judgeAmbiguous(app App, claim Claim) (string, string) {
 
 // compare says which of the wanted pairs are not there, and which are there for nothing.
 func compare(want, got []Pair) (missing, extra []Pair) {
+	in := func(list []Pair, p Pair) bool {
+		return slices.ContainsFunc(list, func(q Pair) bool { return q.plain() == p.plain() })
+	}
 	for _, p := range want {
-		if !slices.Contains(got, p) {
+		if !in(got, p) {
 			missing = append(missing, p)
 		}
 	}
 	for _, p := range got {
-		if !slices.Contains(want, p) {
+		if !in(want, p) {
 			extra = append(extra, p)
 		}
 	}

@@ -29,7 +29,9 @@ func (o Occurrence) String() string { return fmt.Sprintf("%s:%d:%d", o.File, o.L
 func (repo *Repo) occurrences(version string) []Occurrence {
 	var out []Occurrence
 	for _, file := range repo.files() {
-		out = append(out, find(file, repo.Tree[file], version)...)
+		if found := find(file, repo.Tree[file], version); len(found) > 0 && !sealed.Match(repo.Tree[file]) {
+			out = append(out, found...)
+		}
 	}
 	return out
 }

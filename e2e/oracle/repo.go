@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 )
 
@@ -76,6 +77,9 @@ func (repo *Repo) files() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
+// sealed matches the seal that SOPS puts on a file: an edit anywhere in it breaks that, so nothing in it is a site.
+var sealed = regexp.MustCompile(`(?m)^sops:[\s\S]*^[ \t]+"?mac"?: *"?ENC\[`)
+
 // Moved is what a change moves: per cluster the objects, each with the pointers that differ.
 type Moved struct {
 	objects map[string]map[string][]string // cluster → object key → pointers
@@ -113,7 +117,7 @@ func (repo *Repo) moves(change Change) *Moved {
 				if o == nil || o.is(kustomizeGroup, "Kustomization") {
 					continue
 				}
-				for _, p := range at.dependents(o) {
+				for _, p := range at.dependents(key, o) {
 					m.apps[p] = true
 				}
 			}

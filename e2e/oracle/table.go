@@ -57,7 +57,7 @@ type Tables struct {
 	byRepo     map[string]*Tally
 	byMech     map[string]*Tally
 	total      Tally
-	Complaints []string // each wrong or unresolved claim, other choice and unproven pin, with its reason
+	Complaints []string // not yet told: each wrong or unresolved claim, other choice and unproven pin, with its reason
 }
 
 // Add counts the verdicts of a repository in a row; complaints say name.

@@ -7,7 +7,7 @@ import (
 
 func TestTables(t *testing.T) {
 	var tables Tables
-	p := Pair{"c", "n", "a"}
+	p := Pair{"c", "n", "a", ""}
 	tables.Add("r", "r", []Verdict{
 		{Pair: p, Mechanism: "m", Status: Isolated, Word: Right},
 		{Pair: p, Mechanism: "m", Status: Shared, Word: Right, Shared: true, Pinned: true},

@@ -63,9 +63,6 @@ func run(o *options) error {
 			}
 		}
 	}
-	for _, c := range tables.Complaints {
-		fmt.Println(c)
-	}
 	return tables.Write(os.Stdout)
 }
 
@@ -133,6 +130,10 @@ func (o *options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tre
 		}
 		tables.Add(row, name, repo.Judge(inv))
 	}
+	for _, c := range tables.Complaints {
+		fmt.Println(c)
+	}
+	tables.Complaints = nil
 	fmt.Printf("%s: %d pairs, %s\n", name, len(repo.Apps()), time.Since(start).Round(time.Millisecond))
 	return nil
 }
