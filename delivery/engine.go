@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"ferry/delivery/flux"
-	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 )
 
@@ -129,14 +128,13 @@ func (e *engine) remembered(h hint) string {
 }
 
 // read returns the contents of a file, its replacement if it has one.
-func read(ctx context.Context, f flux.Files, file string) ([]byte, snapshot.Entry, error) {
-	e, ok := f.Tree.Entry(file)
+func read(ctx context.Context, f flux.Files, file string) ([]byte, error) {
 	if data, replaced := f.Overlay[file]; replaced {
-		return data, e, nil
+		return data, nil
 	}
+	e, ok := f.Tree.Entry(file)
 	if !ok {
-		return nil, e, errNoFile(file)
+		return nil, errNoFile(file)
 	}
-	data, err := f.Blobs.Get(ctx, e.SHA)
-	return data, e, err
+	return f.Blobs.Get(ctx, e.SHA)
 }

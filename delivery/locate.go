@@ -82,7 +82,7 @@ func (e *engine) locate(ctx context.Context, s *scene, f field, wanted string) (
 func (e *engine) collect(ctx context.Context, s *scene, f field, wanted string) (all []candidate, blocked []string, err error) {
 	last := e.remembered(hint{s.change.Target, f.path})
 	for _, file := range s.candidates(f) {
-		before, _, err := read(ctx, s.world.Files(), file)
+		before, err := read(ctx, s.world.Files(), file)
 		if err != nil {
 			return nil, nil, err
 		}

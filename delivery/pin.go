@@ -77,7 +77,7 @@ func (e *engine) places(ctx context.Context, s *scene, f field, wanted string) (
 		if !manifest(file) {
 			continue
 		}
-		data, _, err := read(ctx, s.world.Files(), file)
+		data, err := read(ctx, s.world.Files(), file)
 		if err != nil {
 			return nil, err
 		}

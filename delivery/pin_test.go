@@ -41,11 +41,14 @@ func TestPin(t *testing.T) {
 		},
 		{
 			"a patch that is there", overlay("resources: [../../base]\npatches:\n- path: web.yaml\n"),
-			map[string]string{"base/web.yaml": release, "apps/prod/web.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: x}\nspec:\n  values:\n    replicas: 3 # more\n"}, true,
+			map[string]string{"base/web.yaml": release, "apps/prod/web.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: x}\nspec:\n  values:\n    replicas: 3 # more\n"},
+			true,
 			"apps/prod/web.yaml", "  chart:\n    spec:\n      version: 1.0.1\n",
 		},
 		{
-			"a new patch", overlay("resources:\n- ../../base\n"), map[string]string{"base/web.yaml": release}, true,
+			"a new patch", overlay("resources:\n- ../../base\n"),
+			map[string]string{"base/web.yaml": release},
+			true,
 			"apps/prod/kustomization.yaml", "patches:\n- patch: |\n    apiVersion: helm.toolkit.fluxcd.io/v2\n",
 		},
 		{
@@ -53,7 +56,8 @@ func TestPin(t *testing.T) {
 			map[string]string{
 				"clusters/prod/apps.yaml":  "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: apps\n  namespace: flux-system\nspec:\n  path: base\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n",
 				"clusters/stage/apps.yaml": flux("apps", "path: base"), "base/web.yaml": release,
-			}, nil, true,
+			},
+			nil, true,
 			"clusters/prod/apps.yaml", "  patches:\n    - patch: |\n",
 		},
 	} {

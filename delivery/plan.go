@@ -193,7 +193,7 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 		p.Files[at.file] = at.data
 	}
 	for _, file := range filesOf(sites) {
-		before, _, err := read(ctx, s.world.Files(), file)
+		before, err := read(ctx, s.world.Files(), file)
 		from := "a/" + file
 		if _, missing := err.(errNoFile); missing { //nolint:errorlint // made by read itself
 			from, err = "/dev/null", nil

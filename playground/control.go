@@ -25,6 +25,9 @@ func (p *Playground) handler() http.Handler {
 	mux.HandleFunc("GET /playground/state", p.serveState)
 	mux.HandleFunc("POST /playground/cluster/{name}", p.serveCluster)
 	mux.HandleFunc("POST /playground/ferry", p.serveFerry)
+	mux.HandleFunc("POST /playground/github/pulls/{number}", p.servePull)
+	mux.HandleFunc("POST /playground/github/protection/{branch...}", p.serveProtection)
+	mux.HandleFunc("GET /"+repoOwner+"/"+repoName+"/pull/{number}", p.servePullPage)
 	return mux
 }
 
@@ -36,6 +39,7 @@ type State struct {
 	Slack    string         `json:"slack"`  // base URL of the Web API
 	GitHub   string         `json:"github"` // base URL of the REST API
 	Repo     Repo           `json:"repo"`
+	Pulls    []PullState    `json:"pulls"`
 	Ferry    string         `json:"ferry"` // running, stopped or none
 }
 
@@ -69,7 +73,8 @@ type Repo struct {
 func (p *Playground) serveState(w http.ResponseWriter, _ *http.Request) {
 	state := State{
 		Slack: p.slackURL(), GitHub: p.githubURL(), Ferry: "none",
-		Repo: Repo{Owner: repoOwner, Name: repoName, Branch: branch, CloneURL: p.repo().CloneURL(p.url)},
+		Repo:  Repo{Owner: repoOwner, Name: repoName, Branch: branch, CloneURL: p.repo().CloneURL(p.url)},
+		Pulls: p.pulls(),
 	}
 	for _, c := range p.slack.Channels() {
 		state.Channels = append(state.Channels, Named{c.ID, c.Name})

@@ -9,6 +9,8 @@
 //	GET  /playground/state                        people, channels, clusters, addresses
 //	POST /playground/cluster/NAME {"state": "up|down|slow|hang"}
 //	POST /playground/ferry {"state": "start|kill|stop"}
+//	POST /playground/github/pulls/NUMBER {"state": "merged|closed|approved|checked", "method": "merge|squash|rebase"}
+//	POST /playground/github/protection/BRANCH {"state": "none|ruleset|reviews|checks|locked"}
 //
 // and what package slack adds: say, messages, click and more.
 package main

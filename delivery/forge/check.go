@@ -2,10 +2,7 @@ package forge
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-
-	"github.com/google/go-github/v50/github"
+	"strings"
 
 	"ferry/internal/fault"
 )
@@ -20,13 +17,15 @@ type Row struct {
 
 // Check tries everything that a promotion needs, without writing.
 func (r *Repository) Check(ctx context.Context) []Row {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
+	who := r.identity(ctx)
+	if !who.OK {
+		return []Row{who}
+	}
 	repo, _, err := r.client.Repositories.Get(ctx, r.o.Owner, r.o.Name)
 	if err != nil {
-		return []Row{failed("repository "+r.Full(), r.explain(err, "read repository"))}
+		return []Row{who, failed("repository "+r.Full(), r.explain(err, "read repository"))}
 	}
-	rows := []Row{{What: "repository " + r.Full(), OK: true, Detail: repo.GetHTMLURL()}}
+	rows := []Row{who, {What: "repository " + r.Full(), OK: true, Detail: repo.GetHTMLURL()}}
 	head, err := r.Head(ctx)
 	if err != nil {
 		return append(rows, failed("branch "+r.o.Branch, err))
@@ -47,42 +46,46 @@ func failed(what string, err error) Row {
 	return row
 }
 
-// checkRules looks for what forbids direct pushes: rulesets and branch
-// protection are two things at GitHub, and neither shows the other.
+// checkRules says what forbids direct pushes, if anything does, and whether pull
+// requests help.
 func (r *Repository) checkRules(ctx context.Context) Row {
-	row := Row{What: "direct pushes to " + r.o.Branch, OK: true, Detail: "no rule forbids them"}
-	help := fmt.Sprintf("let ferry's account bypass it; ferry commits to %s directly", r.o.Branch)
-	req, err := r.client.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/rules/branches/%s", r.Full(), r.o.Branch), nil)
-	if err != nil {
+	row := Row{What: "changes of " + r.o.Branch, OK: true, Detail: "no rule forbids direct pushes"}
+	rules, err := r.Rules(ctx)
+	switch {
+	case err != nil:
 		return failed(row.What, err)
-	}
-	var rules []struct {
-		Type string `json:"type"`
-	}
-	if _, err := r.client.Do(ctx, req, &rules); err == nil {
-		for _, rule := range rules {
-			switch rule.Type {
-			case "pull_request", "required_status_checks", "update", "required_signatures", "merge_queue":
-				return Row{What: row.What, Detail: "a ruleset demands " + rule.Type, Help: help}
-			}
+	case rules.Blocked != "":
+		return Row{What: row.What, Detail: rules.Blocked, Help: "unlock it, or let Flux and ferry use another branch"}
+	case rules.PullRequest:
+		row.Detail = rules.Source + " wants pull requests"
+		if len(rules.Checks) > 0 {
+			row.Detail += " and checks: " + strings.Join(rules.Checks, ", ")
 		}
-	}
-	p, _, err := r.client.Repositories.GetBranchProtection(ctx, r.o.Owner, r.o.Name, r.o.Branch)
-	if err != nil {
-		return row // not protected, or not ours to read: the commit itself will tell
-	}
-	if demands := demanded(p); demands != "" {
-		return Row{What: row.What, Detail: "the branch protection demands " + demands, Help: help}
+		if !r.o.Proposes {
+			row.OK, row.Help = false, "let ferry's account bypass it, or let ferry promote through pull requests"
+		}
 	}
 	return row
 }
 
-func demanded(p *github.Protection) string {
-	switch {
-	case p.GetRequiredPullRequestReviews() != nil:
-		return "approving reviews"
-	case p.GetRequiredStatusChecks() != nil:
-		return "status checks"
+// identity says who ferry is to GitHub.
+func (r *Repository) identity(ctx context.Context) Row {
+	row := Row{What: "identity", OK: true}
+	if r.o.App != nil {
+		if _, err := r.o.App.Token(ctx); err != nil {
+			return failed(row.What, err)
+		}
+		row.Detail = r.o.App.String()
+		return row
 	}
-	return ""
+	login, err := r.login(ctx)
+	switch {
+	case err != nil:
+		return failed(row.What, err)
+	case login == "":
+		row.Detail = "a token without an account"
+	default:
+		row.Detail = "the token of " + login
+	}
+	return row
 }

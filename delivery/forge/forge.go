@@ -1,6 +1,7 @@
 // Package forge is one branch of one repository on GitHub, as far as a
 // promotion needs it: the head, the listing and contents of a commit, one commit
-// written by compare-and-swap, and the way back to a commit by its trailer.
+// written by compare-and-swap, the way back to a commit by its trailer, the rules
+// of the branch, and pull requests into it.
 //
 // Reads are conditional or content-addressed, so that asking again costs
 // nothing that GitHub counts: a head that did not move is a 304, contents are
@@ -8,12 +9,19 @@
 // GraphQL request; what GraphQL does not give faithfully (not UTF-8, too large)
 // is fetched one by one.
 //
-// The only write is GraphQL's createCommitOnBranch with expectedHeadOid: it
-// happens on exactly the head that was planned on, or not at all. It may happen
-// although its answer is lost; then the answer is Unavailable, and whoever
-// repeats it must look for the commit first (Find).
+// Contents change by one request alone, GraphQL's createCommitOnBranch with
+// expectedHeadOid: it happens on exactly the head that was planned on, or not at
+// all. It may happen although its answer is lost; then the answer is
+// Unavailable, and whoever repeats it must look for the commit first (Find).
 //
-// Limits are kept in one place, the transport (limits.go).
+// Where rules of the repository want it (Rules), or people do, the commit is made
+// on a branch of its own and proposed (propose.go): branch, commit, pull request,
+// labels, reviewers, auto-merge. Each step is looked for before it is taken, by
+// the branch's name and the job's trailer, so that Propose may be told as often
+// as one likes.
+//
+// Limits are kept in one place, the transport (limits.go) with its Pace; who
+// ferry is to GitHub is a token, or an App that gets tokens (app.go).
 package forge
 
 import (
@@ -35,13 +43,22 @@ import (
 // Options name a branch and how to reach it.
 type Options struct {
 	Owner, Name, Branch string
+	// Proposes says that changes go through pull requests where rules want it: then
+	// such a rule is nothing for Check to complain of.
+	Proposes bool
 	// BaseURL of the REST API; empty is https://api.github.com/.
 	BaseURL string
 	// Token returns what is sent as bearer token; it is asked for each request.
 	Token func(context.Context) (string, error)
+	// App, if set, takes the place of Token: ferry acts as a GitHub App.
+	App *App
+	// Pace is shared by repositories that are reached with the same token, whose
+	// limits are GitHub's limits of that token; nil is one of its own.
+	Pace *Pace
 	// Transport carries requests; nil is http.DefaultTransport.
 	Transport http.RoundTripper
-	// Timeout of one request; 0 is 15 s.
+	// Timeout of one request, from when it is sent; 0 is 15 s. What it waits for
+	// before is bounded by its context, and by half a minute where it is a limit.
 	Timeout time.Duration
 	// Clock is nil for the real one.
 	Clock func() time.Time
@@ -60,8 +77,11 @@ type Request struct {
 type Repository struct {
 	o       Options
 	client  *github.Client
+	limits  *limits
 	graphql string
 	heads   headCache
+	answers answers
+	rules   rulesCache
 }
 
 // New checks the options. It sends nothing.
@@ -78,7 +98,11 @@ func New(o Options) (*Repository, error) {
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport
 	}
-	r := &Repository{o: o, client: github.NewClient(&http.Client{Transport: newLimits(o), Timeout: 0}), graphql: "graphql"}
+	if o.Pace == nil {
+		o.Pace = NewPace()
+	}
+	l := newLimits(o)
+	r := &Repository{o: o, client: github.NewClient(&http.Client{Transport: l}), limits: l, graphql: "graphql"}
 	if o.BaseURL != "" {
 		base, err := url.Parse(strings.TrimSuffix(o.BaseURL, "/") + "/")
 		if err != nil {
@@ -112,11 +136,6 @@ type Head struct {
 	At        time.Time
 }
 
-// bounded gives a request its time.
-func (r *Repository) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, r.o.Timeout)
-}
-
 // Head reads the branch's head. Where it did not move GitHub counts nothing.
 func (r *Repository) Head(ctx context.Context) (Head, error) {
 	h, err := r.commit(ctx, r.o.Branch)
@@ -131,8 +150,6 @@ func (r *Repository) Head(ctx context.Context) (Head, error) {
 func (r *Repository) At(ctx context.Context, sha string) (Head, error) { return r.commit(ctx, sha) }
 
 func (r *Repository) commit(ctx context.Context, ref string) (Head, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	req, err := r.client.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/commits/%s", r.Full(), url.PathEscape(ref)), nil)
 	if err != nil {
 		return Head{}, fmt.Errorf("read commit %s: %w", ref, err)
@@ -192,8 +209,6 @@ func (r *Repository) entries(ctx context.Context, tree, at string, recursive boo
 }
 
 func (r *Repository) tree(ctx context.Context, sha string, recursive bool) (*github.Tree, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	got, _, err := r.client.Git.GetTree(ctx, r.o.Owner, r.o.Name, sha, recursive)
 	if err != nil {
 		return nil, r.explain(err, "list tree "+sha)
@@ -214,8 +229,6 @@ const (
 
 // Compare says how head stands to base.
 func (r *Repository) Compare(ctx context.Context, base, head string) (Relation, error) {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	got, _, err := r.client.Repositories.CompareCommits(ctx, r.o.Owner, r.o.Name, base, head, &github.ListOptions{PerPage: 1})
 	if err != nil {
 		return "", r.explain(err, "compare "+base+" with "+head)
@@ -232,30 +245,38 @@ func (r *Repository) explain(err error, what string) error {
 		}
 		return f.Because(fmt.Errorf("%s: %w", what, f.Err))
 	}
-	resp, ok := errors.AsType[*github.ErrorResponse](err)
+	resp, ok := asResponse(err)
 	if !ok {
 		if errors.Is(err, context.Canceled) {
 			return wrapped
 		}
 		return fault.New(fault.Unavailable, "GitHub did not answer", "it is tried again; `ferry check` shows what is wrong").Because(wrapped)
 	}
-	status := 0
-	if resp.Response != nil {
-		status = resp.Response.StatusCode
-	}
+	status := resp.Response.StatusCode
 	switch {
 	case status == http.StatusUnauthorized:
-		return fault.New(fault.Denied, "GitHub does not accept ferry's token", "an operator has to renew GITHUB_API_TOKEN").Because(wrapped)
+		renew := "GITHUB_API_TOKEN"
+		if r.o.App != nil {
+			renew = "the GitHub App's installation: `ferry check` says more"
+		}
+		return fault.New(fault.Denied, "GitHub does not accept ferry's token", "an operator has to renew "+renew).Because(wrapped)
 	case status == http.StatusForbidden:
-		return fault.New(fault.Denied, "ferry's token may not do that on "+r.Full(), "it needs read and write access to the contents of the repository").Because(wrapped)
+		return fault.New(fault.Denied, "ferry's token may not do that on "+r.Full(),
+			"it needs read and write access to the repository's contents, and to its pull requests where ferry opens them").Because(wrapped)
 	case status == http.StatusNotFound:
 		return fault.Newf(fault.NotFound, "%s has nothing of that name", r.Full()).Because(wrapped)
 	case status == http.StatusConflict:
 		return fault.Newf(fault.NotFound, "%s is empty", r.Full()).Because(wrapped)
-	case status >= 500 || status == 0:
+	case status >= 500:
 		return fault.New(fault.Unavailable, "GitHub has trouble answering", "it is tried again; see githubstatus.com").Because(wrapped)
 	}
 	return wrapped
+}
+
+// asResponse returns GitHub's own no, if err is one.
+func asResponse(err error) (*github.ErrorResponse, bool) {
+	e, ok := errors.AsType[*github.ErrorResponse](err)
+	return e, ok && e.Response != nil
 }
 
 // drain lets a connection be used again.

@@ -108,14 +108,49 @@ func TestLimits(t *testing.T) {
 
 func TestHasTrailer(t *testing.T) {
 	for message, want := range map[string]bool{
-		"s\n\nbody\n\nFerry-Job: j1\nX: y": true,
-		"s\n\nferry-job:  j1 \r\n":         true,
-		"s\n\nFerry-Job: j12":              false,
-		"Ferry-Job: j1":                    false,
-		"s\n\nFerry-Job: j1\n\nmore":       false,
+		"s\n\nbody\n\nFerry-Job: j1\nX: y":                           true,
+		"s\n\nferry-job:  j1 \r\n":                                   true,
+		"s\r\n\r\nbody\r\n\r\nFerry-Job: j1\r\nX: y":                 true,
+		"s\n\nFerry-Job: j0\nX: y\n\nFerry-Job: j1\nX: y":            true, // a block per job
+		"s\n\n* a\n\nFerry-Job: j1\n\n* b\n\nbody":                   true, // squashed
+		"s\n\nFerry-Job: j1\n\n---------\n\nCo-authored-by: a <a@x>": true, // GitHub's own lines
+		"s\n\nFerry-Job: j1\nCo-authored-by: a <a@x>\n\nmore":        true,
+		"s\n\nFerry-Job: j12":                                        false,
+		"Ferry-Job: j1":                                              false,
+		"Ferry-Job: j1\n\nbody":                                      false,
+		"s\n\nsee Ferry-Job: j1":                                     false,
+		"s\n\nit said\nFerry-Job: j1\nin the log":                    false,
+		"s\n\n> Ferry-Job: j1":                                       false,
+		"s\n\n    Ferry-Job: j1":                                     false,
+		"s\n\nFerry-Job: j1 (no)":                                    false,
+		"s\n\nFerry-Jobs: j1\nNot-Ferry-Job: j1":                     false,
+		"s\n\napps/x.yaml:3: 1 becomes 2\nFerry-Job: j1":             false,
 	} {
 		if got := forge.HasTrailer(message, "Ferry-Job", "j1"); got != want {
 			t.Errorf("%q: %v", message, got)
 		}
+	}
+}
+
+// TestFindFarBack looks further than a thousand commits if the time says so.
+func TestFindFarBack(t *testing.T) {
+	w := newWorld(t)
+	began := time.Now()
+	if _, err := w.repo.Commit("main", "batch\n\nFerry-Job: j1\nX: y\n\nFerry-Job: j2\nX: z\n", map[string]string{"a": "1"}); err != nil {
+		t.Fatal(err)
+	}
+	made := w.head("main")
+	w.pile("main", 1100)
+	r := w.forge()
+	for _, job := range []string{"j1", "j2"} {
+		if m, ok, err := r.Find(t.Context(), "Ferry-Job", job, began); err != nil || !ok || m.SHA != made {
+			t.Errorf("%s: %+v, %v, %v", job, m, ok, err)
+		}
+	}
+	if _, ok, err := r.Find(t.Context(), "Ferry-Job", "j1", time.Time{}); err != nil || ok {
+		t.Errorf("without a time: %v, %v", ok, err)
+	}
+	if _, ok, err := r.Find(t.Context(), "Ferry-Job", "j3", began); err != nil || ok {
+		t.Errorf("what is not there: %v, %v", ok, err)
 	}
 }

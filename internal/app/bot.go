@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"time"
 
@@ -162,6 +163,16 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 			Owner: c.Repo.Owner, Name: c.Repo.Name, Branch: c.Repo.Branch, BaseURL: c.GitHub.BaseURL,
 			Token: func(context.Context) (string, error) { return token, nil },
 		},
+	}
+	if a := c.GitHub.App; a.IsSet() {
+		app, err := forge.NewApp(forge.AppOptions{
+			ID: string(a.ID), Installation: a.Installation, BaseURL: c.GitHub.BaseURL,
+			Key: func() ([]byte, error) { return os.ReadFile(a.KeyFile) },
+		})
+		if err != nil {
+			return nil, fmt.Errorf("use the GitHub App: %w", err)
+		}
+		o.Repository.App = app
 	}
 	if m != nil {
 		o.Repository.OnRequest = func(r forge.Request) { m.requests.WithLabelValues(strconv.Itoa(r.Status)).Inc() }

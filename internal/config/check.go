@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/url"
@@ -20,6 +21,7 @@ var (
 	repoOwner  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 	repoName   = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	branchName = regexp.MustCompile(`^[^\s~^:?*\[\\]+$`)
+	appID      = regexp.MustCompile(`^([1-9][0-9]*|[A-Za-z][A-Za-z0-9.]+)$`)
 	teamID     = regexp.MustCompile(`^[TE][A-Z0-9]{2,}$`)
 	channelID  = regexp.MustCompile(`^[CG][A-Z0-9]{2,}$`)
 	slashName  = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
@@ -121,6 +123,36 @@ func checkRepo(r Repo, p *problems) {
 		p.at("repo.branch", fmt.Sprintf("repo.branch: %q is a ref", r.Branch), "write the branch alone: "+strings.TrimPrefix(r.Branch, "refs/heads/"))
 	case !branchName.MatchString(r.Branch):
 		p.at("repo.branch", fmt.Sprintf("repo.branch: %q is no branch", r.Branch), "write its name, such as main")
+	}
+}
+
+// checkApp demands that ferry is either an App or a token's account, and that the
+// App's key is one. It is not kept: whoever asks GitHub for a token reads it then.
+func checkApp(g GitHub, p *problems, getenv func(string) string) {
+	if !g.App.IsSet() {
+		return
+	}
+	const help = "keep one: the App, or the account that the token belongs to"
+	if g.TokenFile != "" {
+		p.at("github.token_file", "github.token_file stands beside github.app", help)
+	}
+	if getenv(EnvGitHub) != "" {
+		p.at("github.app", "github.app is set, and "+EnvGitHub+" in the environment, too", help)
+	}
+	if g.App.ID != "" && !appID.MatchString(string(g.App.ID)) {
+		p.at("github.app.id", fmt.Sprintf("github.app.id: %q is no ID of an App", g.App.ID), "write the number or the client ID that the App's settings show")
+	}
+	if g.App.KeyFile == "" {
+		return
+	}
+	const key = "github.app.key_file"
+	text, err := os.ReadFile(g.App.KeyFile)
+	if err != nil {
+		p.at(key, key+": "+unreadable(err), "name a file that ferry may read")
+		return
+	}
+	if block, _ := pem.Decode(text); block == nil || !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+		p.at(key, fmt.Sprintf("%s: %s holds no private key", key, g.App.KeyFile), "put the .pem file there that GitHub gave out in the App's settings")
 	}
 }
 

@@ -110,6 +110,7 @@ type Slack struct {
 type GitHub struct {
 	Token     Secret `yaml:"-"`
 	TokenFile string `yaml:"token_file" doc:"File that holds the token. GITHUB_API_TOKEN in the environment comes first."`
+	App       App    `yaml:"app" doc:"The GitHub App that ferry acts as, instead of a token's account."`
 	BaseURL   string `yaml:"base_url" doc:"Address of GitHub's REST API; https://HOST/api/v3/ for GitHub Enterprise Server."`
 }
 
@@ -126,6 +127,20 @@ const (
 	LookupWarn    = "warn"
 	LookupRequire = "require"
 )
+
+// App is an installation of a GitHub App. The key stays in its file: it is read
+// for each token that is asked for, so that it can be replaced.
+type App struct {
+	ID           AppID  `yaml:"id,required" eg:"12345" doc:"The App's ID or its client ID."`
+	Installation int64  `yaml:"installation_id,required" eg:"67890" doc:"ID of its installation in the organisation or account that owns the repository."`
+	KeyFile      string `yaml:"key_file,required" eg:"/run/secrets/github-app.pem" doc:"File that holds the App's private key, as GitHub gives it out (PEM)."`
+}
+
+// AppID is an App's ID, a number, or its client ID, a text; GitHub takes either.
+type AppID string
+
+// IsSet reports whether ferry acts as an App.
+func (a App) IsSet() bool { return a != (App{}) }
 
 // State is where ferry remembers.
 type State struct {

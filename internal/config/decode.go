@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,6 +71,18 @@ func (d *decoder) scalar(n *yaml.Node, line int, path string, v reflect.Value) {
 			return
 		}
 		v.SetBool(strings.EqualFold(n.Value, "true"))
+	case v.Kind() == reflect.Int64:
+		i, err := strconv.ParseInt(n.Value, 10, 64)
+		switch {
+		case err != nil:
+			d.wrong(line, path, n, "a whole number is wanted, without quotes or units")
+		case i <= 0:
+			d.line(line, path, fmt.Sprintf("%s: %d is too small", path, i), "it must be more than 0")
+		default:
+			v.SetInt(i)
+		}
+	case v.Type() == reflect.TypeFor[AppID]() && n.Tag == "!!int":
+		v.SetString(n.Value)
 	default:
 		if n.Tag != "!!str" {
 			d.wrong(line, path, n, fmt.Sprintf("a text is wanted: put it in quotes, %q", n.Value))

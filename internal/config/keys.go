@@ -11,8 +11,8 @@ import (
 type Key struct {
 	// Path is where it stands: "clusters.<name>.file", "roles[].users".
 	Path string
-	// Type is text, list, "texts by name", duration, "true or false", or "" for a
-	// key that only holds others.
+	// Type is text, list, number, "texts by name", duration, "true or false", or ""
+	// for a key that only holds others.
 	Type     string
 	Default  string // as one would write it; "" for none
 	Required bool   // within whatever holds it
@@ -55,6 +55,8 @@ func describe(v reflect.Value) (kind, def string) {
 		return "duration", short(x)
 	case bool:
 		return "true or false", fmt.Sprint(x)
+	case int64:
+		return "number", ""
 	}
 	switch v.Kind() {
 	case reflect.Slice:

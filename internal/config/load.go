@@ -40,6 +40,7 @@ func Load(path string, getenv func(string) string, verbs ...chat.Verb) (*Config,
 	}
 	c.File = path
 	check(c, p, verbs)
+	checkApp(c.GitHub, p, getenv)
 	readSecrets(c, p, getenv)
 	if err := p.err(); err != nil {
 		return nil, err
@@ -105,6 +106,9 @@ func readSecrets(c *Config, p *problems, getenv func(string) string) {
 		{&c.Slack.AppToken, c.Slack.AppTokenFile, "slack.app_token_file", EnvAppToken, "Slack's app-level token", "xapp-"},
 		{&c.GitHub.Token, c.GitHub.TokenFile, "github.token_file", EnvGitHub, "GitHub's token", ""},
 	} {
+		if s.env == EnvGitHub && c.GitHub.App.IsSet() {
+			continue
+		}
 		value, from := strings.TrimSpace(getenv(s.env)), s.env
 		if value == "" && s.file != "" {
 			from = s.file

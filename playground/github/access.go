@@ -24,6 +24,8 @@ type Token struct {
 	Access             Access
 	// Scopes are told in X-OAuth-Scopes. A fine-grained token has none, and tells none.
 	Scopes []string
+
+	app bool // of an installation, which is no user
 }
 
 // id is the same for a login in every run.
@@ -69,6 +71,9 @@ func (s *Server) known(r *http.Request) (who Token, secret string, err error) {
 		return who, "", nil
 	}
 	who, ok := s.opts.Tokens[secret]
+	if !ok {
+		who, ok = s.minted.get(secret, s.opts.Now())
+	}
 	if !ok {
 		return who, "", &apiError{status: http.StatusUnauthorized, message: "Bad credentials"}
 	}

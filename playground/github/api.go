@@ -93,7 +93,9 @@ func (s *Server) api(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{Request: r, srv: s, host: hostOf(r)}
 		var err error
-		c.who, c.secret, err = s.known(r)
+		if !rt.forApp() {
+			c.who, c.secret, err = s.known(r)
+		}
 		key := limitKey{c.secret, rt.resource()}
 		var out reply
 		switch {
@@ -218,11 +220,14 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// read decodes the body of a request. Unknown fields pass, as at GitHub.
+// read decodes the body of a request. Unknown fields pass, and no body at all, as at GitHub.
 func (c *call) read(into any) error {
 	body, err := io.ReadAll(io.LimitReader(c.Body, maxBody))
 	if err != nil {
 		return fail(http.StatusBadRequest, "Problems parsing JSON")
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fail(http.StatusBadRequest, "Problems parsing JSON")

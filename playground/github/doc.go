@@ -12,5 +12,9 @@
 // `git cat-file --batch` per repository (batch.go) and written as loose objects by Go (store.go), so that a
 // commit costs one process, not ten.
 //
+// Pull requests (pulls.go) keep only what people say about commits: texts, labels, reviews, statuses. They follow the
+// branches however those move, and merging (merge.go) is git's own. What protects a branch (protection.go) holds for every
+// way in, in GitHub's words, can be set while the server runs, and lets a pull request wait until it is met.
+//
 // What a route answers is judged in playground/check/github by GitHub's OpenAPI description and by its GraphQL schema.
 package github

@@ -54,7 +54,7 @@ func createCommitOnBranch(p graphql.ResolveParams) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if said, ruleset := repo.violation(branch); ruleset {
+	if said, ruleset := repo.violation(branch, c.who.Login); ruleset {
 		return nil, &gqlError{"UNPROCESSABLE", said}
 	} else if said != "" {
 		return nil, &gqlError{"BRANCH_PROTECTION_RULE_VIOLATION", fmt.Sprintf("protected branch '%s' check failed:\n%s", branch, said)}
@@ -183,7 +183,7 @@ func (c *call) refUpdate(repo *Repo, u map[string]any) (move, bool, error) {
 		return m, named, staleData(m.old)
 	}
 	m.old = at.id
-	if said, _ := repo.violation(branchName(m.ref)); said != "" && strings.HasPrefix(m.ref, headsPrefix) {
+	if said, _ := repo.violation(branchName(m.ref), c.who.Login); said != "" && strings.HasPrefix(m.ref, headsPrefix) {
 		return m, named, &gqlError{"UNPROCESSABLE", said}
 	}
 	if m.new == zeroOID {

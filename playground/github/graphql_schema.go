@@ -13,9 +13,10 @@ type types struct {
 	oid, refname, uri, dateTime, gitTS *graphql.Scalar
 	base64                             *graphql.Scalar
 	gitObject                          *graphql.Interface
+	onPulls                            graphql.Fields // mutations
 	repository, ref, commit, tree      *graphql.Object
 	blob, treeEntry, user, actor, page *graphql.Object
-	history, parents                   *graphql.Object
+	history, parents, pull             *graphql.Object
 }
 
 func must(t graphql.Type) *graphql.NonNull { return graphql.NewNonNull(t) }
@@ -74,6 +75,7 @@ func (s *Server) newSchema() (graphql.Schema, error) {
 	}
 	t.objects()
 	t.connections()
+	t.onPulls = t.pullTypes()
 	rate := s.rateType(t)
 	queries := graphql.NewObject(graphql.ObjectConfig{Name: "Query", Fields: graphql.Fields{
 		"repository": {Type: t.repository, Args: graphql.FieldConfigArgument{
@@ -133,8 +135,8 @@ func (t *types) mutations() *graphql.Object {
 		"clientMutationId": {Type: str}, "commit": {Type: t.commit}, "ref": {Type: t.ref},
 	}})
 	refsPayload := graphql.NewObject(graphql.ObjectConfig{Name: "UpdateRefsPayload", Fields: graphql.Fields{"clientMutationId": {Type: str}}})
-	return graphql.NewObject(graphql.ObjectConfig{Name: "Mutation", Fields: graphql.Fields{
-		"createCommitOnBranch": {Type: commitPayload, Args: arg("input", must(commitInput)), Resolve: createCommitOnBranch},
-		"updateRefs":           {Type: refsPayload, Args: arg("input", must(refsInput)), Resolve: updateRefs},
-	}})
+	all := t.onPulls
+	all["createCommitOnBranch"] = &graphql.Field{Type: commitPayload, Args: arg("input", must(commitInput)), Resolve: createCommitOnBranch}
+	all["updateRefs"] = &graphql.Field{Type: refsPayload, Args: arg("input", must(refsInput)), Resolve: updateRefs}
+	return graphql.NewObject(graphql.ObjectConfig{Name: "Mutation", Fields: all})
 }

@@ -88,6 +88,14 @@ func (t *types) repositoryFields() graphql.Fields {
 		"ref": field(t.ref, func(r *Repo, p graphql.ResolveParams) (any, error) {
 			return r.refNode(word(p.Args, "qualifiedName"))
 		}, arg("qualifiedName", must(str))),
+		"pullRequest": field(t.pull, func(r *Repo, p graphql.ResolveParams) (any, error) {
+			n, _ := p.Args["number"].(int)
+			pr, err := r.prs.get(n)
+			if err != nil {
+				return nil, &gqlError{"NOT_FOUND", fmt.Sprintf("Could not resolve to a PullRequest with the number of %d.", n)}
+			}
+			return pullNode{r, pr}, nil
+		}, arg("number", must(graphql.Int))),
 		"object": field(t.gitObject, func(r *Repo, p graphql.ResolveParams) (any, error) {
 			if id := word(p.Args, "oid"); id != "" {
 				return r.node(OID(id), "")

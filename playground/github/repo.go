@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,17 +28,13 @@ type Repository struct {
 	// Protected says what each protected branch demands.
 	Protected map[string]Protection
 	Private   bool
-}
-
-// Protection of one branch. Whoever pushes directly is refused, the way the first demand that is set refuses.
-type Protection struct {
-	// Ruleset: "Changes must be made through a pull request", as a repository ruleset, which branch
-	// protection does not show.
-	Ruleset bool
-	// Reviews is how many approvals the classic branch protection demands.
-	Reviews int
-	// Checks are the status checks that the classic branch protection demands.
-	Checks []string
+	// Labels that exist. Nil: whoever sets one that does not makes it, as who may
+	// write issues does at GitHub.
+	Labels []string
+	// Teams that may be asked for a review, by slug.
+	Teams []string
+	// NoAutoMerge: the setting that GitHub has off at first. Here it is on.
+	NoAutoMerge bool
 }
 
 // Repo is one repository that is served. Its methods are an outsider's: they take no token and meet no protection.
@@ -47,19 +44,22 @@ type Repo struct {
 	*store
 	id      int
 	private bool
-	protect map[string]Protection
 	born    time.Time
 	now     func() time.Time
 	stale   staleHeads
+	options Repository
+	prs     pulls
+	merging sync.Mutex // one merge at a time
 
-	mu     sync.Mutex
-	onPush []func(ref string, old, new OID)
+	mu      sync.Mutex
+	protect map[string]Protection
+	onPush  []func(ref string, old, new OID)
 }
 
 func (r *Repo) fullName() string { return r.Owner + "/" + r.Name }
 
 func openRepo(ctx context.Context, o Repository, id int, now func() time.Time) (*Repo, error) {
-	r := &Repo{Owner: o.Owner, Name: o.Name, DefaultBranch: o.DefaultBranch, id: id, private: o.Private, protect: o.Protected, now: now, born: now()}
+	r := &Repo{Owner: o.Owner, Name: o.Name, DefaultBranch: o.DefaultBranch, id: id, private: o.Private, protect: maps.Clone(o.Protected), options: o, now: now, born: now()}
 	if r.DefaultBranch == "" {
 		r.DefaultBranch = "main"
 	}
@@ -128,8 +128,9 @@ func (r *Repo) outsider() Signature {
 
 func (r *Repo) writeCommit(c Commit) (OID, error) { return r.write(commitKind, c.encode()) }
 
-// pushed tells everyone who asked that a reference moved.
+// pushed tells everyone who asked that a reference moved; pull requests know first.
 func (r *Repo) pushed(ref string, old, new OID) {
+	r.follow(ref, old, new)
 	r.mu.Lock()
 	told := slices.Clone(r.onPush)
 	r.mu.Unlock()

@@ -177,7 +177,7 @@ func putContents(c *call) (reply, error) {
 
 // contentsProtected is a 409 where other ways in say 422.
 func (c *call) contentsProtected(branch string) error {
-	said, ruleset := c.repo.violation(branch)
+	said, ruleset := c.repo.violation(branch, c.who.Login)
 	if said == "" {
 		return nil
 	}

@@ -42,7 +42,7 @@ func matchingRefs(c *call) (reply, error) {
 
 // protected refuses what protection forbids on a reference; the zero answer lets it pass.
 func (c *call) protected(name string) error {
-	if said, _ := c.repo.violation(branchName(name)); said != "" {
+	if said, _ := c.repo.violation(branchName(name), c.who.Login); said != "" {
 		return &apiError{status: http.StatusUnprocessableEntity, message: said, docs: "https://docs.github.com/articles/about-protected-branches"}
 	}
 	return nil

@@ -30,6 +30,9 @@ func getUser(c *call) (reply, error) {
 	if c.secret == "" {
 		return reply{}, fail(http.StatusUnauthorized, "Requires authentication")
 	}
+	if c.who.app {
+		return reply{}, fail(http.StatusForbidden, "Resource not accessible by integration")
+	}
 	u := user(c.host, c.who.Login, c.who.id(), "User")
 	name, email := c.who.signature()
 	for k, v := range (record{
@@ -74,12 +77,17 @@ func repoLinks() map[string]string {
 }
 
 func getRepo(c *call) (reply, error) {
+	out, err := c.repoRecord()
+	return reply{json: out}, err
+}
+
+func (c *call) repoRecord() (record, error) {
 	r := c.repo
 	pushed, size := r.born, 0
 	if head, err := r.resolve(r.DefaultBranch); err == nil {
 		pushed = head.Committer.When
 	} else if !errors.Is(err, errMissing) {
-		return reply{}, err
+		return nil, err
 	}
 	visibility := "public"
 	if r.private {
@@ -101,7 +109,7 @@ func getRepo(c *call) (reply, error) {
 	for name, path := range repoLinks() {
 		out[name+"_url"] = c.srv.repoURL(c.host, r) + path
 	}
-	return reply{json: out}, nil
+	return out, nil
 }
 
 func (r *Repo) nodeID() string { return nodeID("R", r.fullName()) }
@@ -114,7 +122,7 @@ func listBranches(c *call) (reply, error) {
 	if want := c.URL.Query().Get("protected"); want != "" {
 		kept := refs[:0]
 		for _, at := range refs {
-			if _, is := c.repo.protect[branchName(at.name)]; fmt.Sprint(is) == want {
+			if _, is := c.repo.protection(branchName(at.name)); fmt.Sprint(is) == want {
 				kept = append(kept, at)
 			}
 		}
@@ -133,7 +141,7 @@ func branchName(ref string) string { return strings.TrimPrefix(ref, headsPrefix)
 // branch is GitHub's "short branch".
 func (c *call) branch(at ref) record {
 	name := branchName(at.name)
-	p, is := c.repo.protect[name]
+	p, is := c.repo.protection(name)
 	return record{
 		"name": name, "commit": record{"sha": at.id, "url": c.url("commits", string(at.id))}, "protected": is,
 		"protection":     record{"enabled": is && !p.Ruleset, "required_status_checks": c.checks(p)},
@@ -143,6 +151,9 @@ func (c *call) branch(at ref) record {
 
 func (c *call) checks(p Protection) record {
 	level, contexts, checks := "off", list{}, list{}
+	if p.Ruleset {
+		p.Checks = nil // they show elsewhere
+	}
 	for _, name := range p.Checks {
 		level, contexts, checks = "everyone", append(contexts, name), append(checks, record{"context": name, "app_id": nil})
 	}
@@ -166,73 +177,4 @@ func getBranch(c *call) (reply, error) {
 	out["commit"] = c.commit(commit)
 	out["_links"] = record{"html": c.html("tree", escapePath(name)), "self": c.url("branches", escapePath(name))}
 	return reply{json: out}, nil
-}
-
-func getProtection(c *call) (reply, error) {
-	name := c.PathValue("branch")
-	if _, err := c.repo.shown(headsPrefix + name); errors.Is(err, errMissing) {
-		return reply{}, fail(http.StatusNotFound, "Branch not found")
-	} else if err != nil {
-		return reply{}, err
-	}
-	p, ok := c.repo.protect[name]
-	if !ok || p.Ruleset {
-		return reply{}, fail(http.StatusNotFound, "Branch not protected")
-	}
-	at := c.url("branches", escapePath(name), "protection")
-	off := record{"enabled": false}
-	out := record{
-		"url": at, "enforce_admins": record{"url": at + "/enforce_admins", "enabled": true},
-		"required_linear_history": off, "allow_force_pushes": off, "allow_deletions": off, "block_creations": off,
-		"required_conversation_resolution": off, "lock_branch": off, "allow_fork_syncing": off,
-		"required_signatures": record{"url": at + "/required_signatures", "enabled": false},
-	}
-	if p.Reviews > 0 {
-		out["required_pull_request_reviews"] = record{
-			"url": at + "/required_pull_request_reviews", "dismiss_stale_reviews": false,
-			"require_code_owner_reviews": false, "require_last_push_approval": false, "required_approving_review_count": p.Reviews,
-		}
-	}
-	if len(p.Checks) > 0 {
-		checks := c.checks(p)
-		delete(checks, "enforcement_level")
-		checks["url"], checks["strict"] = at+"/required_status_checks", true
-		checks["contexts_url"] = at + "/required_status_checks/contexts"
-		out["required_status_checks"] = checks
-	}
-	return reply{json: out}, nil
-}
-
-func getRules(c *call) (reply, error) {
-	p, ok := c.repo.protect[c.PathValue("branch")]
-	if !ok || !p.Ruleset {
-		return reply{json: list{}}, nil
-	}
-	return reply{json: list{record{
-		"type": "pull_request", "ruleset_source_type": "Repository", "ruleset_source": c.repo.fullName(), "ruleset_id": 1,
-		"parameters": record{
-			"dismiss_stale_reviews_on_push": false, "require_code_owner_review": false,
-			"require_last_push_approval": false, "required_approving_review_count": p.Reviews, "required_review_thread_resolution": false,
-		},
-	}}}, nil
-}
-
-// violation is what protection says to a direct push; empty where the branch is free.
-func (r *Repo) violation(branch string) (message string, ruleset bool) {
-	p, ok := r.protect[branch]
-	switch {
-	case !ok:
-		return "", false
-	case p.Ruleset:
-		return "Repository rule violations found\n\nChanges must be made through a pull request.\n\n", true
-	case p.Reviews == 1:
-		return "At least 1 approving review is required by reviewers with write access.", false
-	case p.Reviews > 1:
-		return fmt.Sprintf("At least %d approving reviews are required by reviewers with write access.", p.Reviews), false
-	case len(p.Checks) == 1:
-		return fmt.Sprintf("Required status check %q is expected.", p.Checks[0]), false
-	case len(p.Checks) > 1:
-		return fmt.Sprintf("%d of %d required status checks are expected.", len(p.Checks), len(p.Checks)), false
-	}
-	return "Changes must be made through a pull request.", false
 }

@@ -26,6 +26,9 @@ func (rt route) pattern() string {
 	return rt.method + " /api/v3" + path
 }
 
+// forApp tells whether an App itself asks, and shows an assertion instead of a token.
+func (rt route) forApp() bool { return strings.HasPrefix(rt.path, "/app/") }
+
 func (rt route) resource() string {
 	if rt.path == graphqlPath {
 		return "graphql"
@@ -40,11 +43,25 @@ func routes() []route {
 	return []route{
 		{"GET", "/rate_limit", NoAccess, true, getRateLimit},
 		{"GET", "/user", NoAccess, false, getUser},
+		{"POST", "/app/installations/{installation_id}/access_tokens", NoAccess, false, createInstallationToken},
 		{"GET", repo, ReadAccess, false, getRepo},
 		{"GET", repo + "/branches", ReadAccess, false, listBranches},
 		{"GET", repo + "/branches/{branch}", ReadAccess, false, getBranch},
 		{"GET", repo + "/branches/{branch}/protection", ReadAccess, false, getProtection},
 		{"GET", repo + "/rules/branches/{branch}", ReadAccess, false, getRules},
+		{"GET", repo + "/rulesets/{ruleset_id}", ReadAccess, false, getRuleset},
+		{"GET", repo + "/pulls", ReadAccess, false, listPulls},
+		{"POST", repo + "/pulls", WriteAccess, false, createPull},
+		{"GET", repo + "/pulls/{pull_number}", ReadAccess, false, getPull},
+		{"PATCH", repo + "/pulls/{pull_number}", WriteAccess, false, updatePull},
+		{"PUT", repo + "/pulls/{pull_number}/merge", WriteAccess, false, mergePull},
+		{"POST", repo + "/pulls/{pull_number}/requested_reviewers", WriteAccess, false, requestReviewers},
+		{"POST", repo + "/pulls/{pull_number}/reviews", WriteAccess, false, createReview},
+		{"POST", repo + "/issues/{issue_number}/labels", WriteAccess, false, addLabels},
+		{"GET", repo + "/issues/{issue_number}/comments", ReadAccess, false, listComments},
+		{"POST", repo + "/issues/{issue_number}/comments", WriteAccess, false, createComment},
+		{"POST", repo + "/statuses/{sha}", WriteAccess, false, createStatus},
+		{"GET", repo + "/commits/{ref}/status", ReadAccess, false, combinedStatus},
 		{"GET", repo + "/commits", ReadAccess, false, listCommits},
 		{"GET", repo + "/commits/{ref}", ReadAccess, false, getCommit},
 		{"GET", repo + "/compare/{basehead}", ReadAccess, false, compareCommits},

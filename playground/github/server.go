@@ -23,6 +23,8 @@ type Options struct {
 	Repositories []Repository
 	// Tokens by their secret.
 	Tokens map[string]Token
+	// Apps that may get tokens for their installations.
+	Apps []App
 	// AnonymousRead lets those without a token read and clone.
 	AnonymousRead bool
 	// Now is the clock of commits, limits and stale heads; nil is the real one.
@@ -48,6 +50,7 @@ type Server struct {
 	counts    counts
 	faults    faults
 	documents documents
+	minted    minted
 	undo      []func()
 }
 

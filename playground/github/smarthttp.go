@@ -101,7 +101,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, repo *Repo, who
 		return
 	}
 	defer os.RemoveAll(dir)
-	if err := writeProtected(dir, repo); err != nil {
+	if err := writeProtected(dir, repo, who.Login); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -126,12 +126,18 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, repo *Repo, who
 }
 
 // writeProtected leaves for the hook what to say, in a file per protected branch.
-func writeProtected(dir string, repo *Repo) error {
-	for branch := range repo.protect {
-		said, ruleset := repo.violation(branch)
+func writeProtected(dir string, repo *Repo, login string) error {
+	for _, branch := range repo.protected() {
+		said, ruleset := repo.violation(branch, login)
+		if said == "" {
+			continue
+		}
 		text := "error: GH006: Protected branch update failed for refs/heads/" + branch + ".\nerror: " + said + "\n"
 		if ruleset {
-			text = "error: GH013: Repository rule violations found for refs/heads/" + branch + ".\n- Changes must be made through a pull request.\n"
+			text = "error: GH013: Repository rule violations found for refs/heads/" + branch + ".\n"
+			for _, rule := range strings.Split(strings.TrimSpace(said), "\n\n")[1:] {
+				text += "- " + rule + "\n"
+			}
 		}
 		path := filepath.Join(dir, "protected", filepath.FromSlash(branch))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

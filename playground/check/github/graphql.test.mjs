@@ -110,6 +110,33 @@ test('updateRefs is exact', async () => {
   assert.equal((await head()).ref.target.oid, now);
 });
 
+const AUTO = `mutation($input: EnablePullRequestAutoMergeInput!) { enablePullRequestAutoMerge(input: $input) {
+  pullRequest { number state merged isDraft headRefName headRefOid autoMergeRequest { mergeMethod enabledAt commitHeadline } } } }`;
+const PULL = `query($number: Int!) { repository(owner: "acme", name: "fleet") { pullRequest(number: $number) { id state merged title url baseRefName mergeCommit { oid message } } } }`;
+
+test('auto-merge: refused when there is nothing to wait for, done when that is over', async () => {
+  const open = async (base, branch) => {
+    const sha = await server.push(base, 'base', base);
+    await octokit.rest.git.createRef({owner: 'acme', repo: 'fleet', ref: `refs/heads/${branch}`, sha});
+    await server.push(branch, 'auto', branch);
+    return (await octokit.rest.pulls.create({owner: 'acme', repo: 'fleet', title: 'auto', head: branch, base})).data;
+  };
+  const enable = (p, more = {}) => ask(AUTO, {input: {pullRequestId: p.node_id, mergeMethod: 'SQUASH', commitHeadline: 'squashed', commitBody: 'Ferry-Job: j', ...more}});
+  const clean = await open('main', 'auto-main');
+  await assert.rejects(enable(clean), (e) => { assert.equal(e.errors[0].message, 'Pull request Pull request is in clean status'); return true; });
+  const waits = await open('ruled', 'auto-ruled');
+  await assert.rejects(enable(waits, {expectedHeadOid: '1'.repeat(40)}));
+  const {enablePullRequestAutoMerge: {pullRequest}} = await enable(waits, {expectedHeadOid: waits.head.sha});
+  assert.deepEqual([pullRequest.state, pullRequest.autoMergeRequest.mergeMethod, pullRequest.autoMergeRequest.commitHeadline], ['OPEN', 'SQUASH', 'squashed']);
+  const ana = new Octokit({auth: server.ana, baseUrl: `${server.url}/api/v3`, retry: {enabled: false}, throttle: {enabled: false}});
+  await ana.rest.pulls.createReview({owner: 'acme', repo: 'fleet', pull_number: waits.number, event: 'APPROVE'});
+  assert.equal((await ask(PULL, {number: waits.number})).repository.pullRequest.state, 'OPEN');
+  await ana.rest.repos.createCommitStatus({owner: 'acme', repo: 'fleet', sha: waits.head.sha, state: 'success', context: 'ci'});
+  const {repository: {pullRequest: done}} = await ask(PULL, {number: waits.number});
+  assert.deepEqual([done.state, done.merged, done.mergeCommit.message], ['MERGED', true, 'squashed\n\nFerry-Job: j']);
+  await assert.rejects(ask(PULL, {number: 999}));
+});
+
 test('errors have types', async () => {
   const type = (t) => (e) => { assert.equal(e.errors[0].type, t); return true; };
   await assert.rejects(ask('{ repository(owner: "acme", name: "none") { id } }'), type('NOT_FOUND'));

@@ -1,6 +1,7 @@
 // Every REST endpoint of the local GitHub, asked with Octokit, judged by GitHub's OpenAPI description.
 import {after, before, test} from 'node:test';
 import assert from 'node:assert/strict';
+import {createSign, generateKeyPairSync} from 'node:crypto';
 import {Octokit} from 'octokit';
 import {start} from './server.mjs';
 import {Judge} from './judge.mjs';
@@ -72,7 +73,12 @@ test('branches, their protection and their rules', async () => {
   const guarded = (await ask(`GET ${R}/branches/{branch}/protection`, {branch: 'guarded'})).data;
   assert.equal(guarded.required_pull_request_reviews.required_approving_review_count, 2);
   await ask(`GET ${R}/branches/{branch}/protection`, {branch: 'main'}, {status: 404});
-  assert.equal((await ask(`GET ${R}/rules/branches/{branch}`, {branch: 'ruled'})).data[0].type, 'pull_request');
+  assert.deepEqual(guarded.restrictions.users.map((u) => u.login), ['ferry-bot', 'ana']);
+  const rules = (await ask(`GET ${R}/rules/branches/{branch}`, {branch: 'ruled'})).data;
+  assert.deepEqual(rules.map((r) => r.type), ['pull_request', 'required_status_checks']);
+  const ruleset = (await ask(`GET ${R}/rulesets/{ruleset_id}`, {ruleset_id: rules[0].ruleset_id})).data;
+  assert.deepEqual([ruleset.name, ruleset.current_user_can_bypass], ['reviewed', 'never']);
+  await ask(`GET ${R}/rulesets/{ruleset_id}`, {ruleset_id: 99}, {status: 404});
   assert.deepEqual((await ask(`GET ${R}/rules/branches/{branch}`, {branch: 'main'})).data, []);
 });
 
@@ -155,6 +161,124 @@ test('contents and tarball', async () => {
   const archive = await fetch(sent.headers.get('location'));
   assert.equal(archive.status, 200);
   assert.equal(new Uint8Array(await archive.arrayBuffer())[0], 0x1f);
+});
+
+// propose makes a branch with one commit into base, and a pull request; Octokit's own methods, every answer judged.
+let proposals = 0;
+async function propose(base, more = {}) {
+  const branch = `ferry/${++proposals}`;
+  await ask(`POST ${R}/git/refs`, {ref: `refs/heads/${branch}`, sha: await head(base)}, {status: 201});
+  await server.push(branch, `proposed-${proposals}`, String(proposals));
+  const {data} = await ask(`POST ${R}/pulls`, {title: `Promote ${proposals}`, body: 'why\n\nFerry-Job: j', head: branch, base, ...more}, {status: 201});
+  return {branch, number: data.number, sha: data.head.sha};
+}
+const P = `${R}/pulls/{pull_number}`;
+
+test('pull requests: opened, listed, changed, merged', async () => {
+  const {rest} = octokit();
+  for (const merge_method of ['merge', 'squash', 'rebase']) {
+    const {number, branch, sha} = await propose('main');
+    const open = (await ask(`GET ${P}`, {pull_number: number})).data;
+    assert.deepEqual([open.state, open.merged, open.mergeable_state, open.changed_files, open.commits], ['open', false, 'clean', 1, 1]);
+    const list = (await ask(`GET ${R}/pulls`, {head: `acme:${branch}`, state: 'all'})).data;
+    assert.deepEqual(list.map((p) => p.number), [number]);
+    const known = (await ask(`GET ${P}`, {pull_number: number})).headers.etag;
+    await assert.rejects(rest.pulls.get({...at, pull_number: number, headers: {'if-none-match': known}}), {status: 304});
+    await ask(`PUT ${P}/merge`, {pull_number: number, sha: '1'.repeat(40)}, {status: 409});
+    const merged = (await ask(`PUT ${P}/merge`, {pull_number: number, sha, merge_method})).data;
+    assert.equal(merged.sha, await head());
+    await ask(`PUT ${P}/merge`, {pull_number: number}, {status: 405});
+    const after = (await ask(`GET ${P}`, {pull_number: number})).data;
+    assert.deepEqual([after.state, after.merged, after.merge_commit_sha, after.merged_by.login], ['closed', true, merged.sha, 'ferry-bot']);
+    const {commit, parents} = (await ask(`GET ${R}/commits/{ref}`, {ref: merged.sha})).data;
+    assert.equal(parents.length, merge_method === 'merge' ? 2 : 1);
+    if (merge_method === 'merge') assert.match(commit.message, new RegExp(`^Merge pull request #${number} from acme/${branch}\n\nPromote`));
+    if (merge_method === 'squash') assert.match(commit.message, new RegExp(`\\(#${number}\\)`));
+  }
+  assert.equal((await rest.pulls.list({...at, base: 'main'})).data.length, 0);
+  await ask(`GET ${P}`, {pull_number: 999}, {status: 404});
+});
+
+test('pull requests: refused and closed', async () => {
+  const {number, branch} = await propose('main');
+  const twice = await ask(`POST ${R}/pulls`, {title: 'x', head: branch, base: 'main'}, {status: 422});
+  assert.equal(twice.data.errors[0].message, `A pull request already exists for acme:${branch}.`);
+  await ask(`POST ${R}/pulls`, {title: 'x', head: 'none', base: 'main'}, {status: 422});
+  await ask(`POST ${R}/git/refs`, {ref: 'refs/heads/nothing-new', sha: await head()}, {status: 201});
+  const none = await ask(`POST ${R}/pulls`, {title: 'x', head: 'nothing-new', base: 'main'}, {status: 422});
+  assert.equal(none.data.errors[0].message, 'No commits between main and nothing-new');
+  await ask(`POST ${R}/pulls`, {title: 'x'.repeat(257), head: branch, base: 'main'}, {status: 422});
+  const changed = (await ask(`PATCH ${P}`, {pull_number: number, title: 'Other', body: 'text'})).data;
+  assert.deepEqual([changed.title, changed.body], ['Other', 'text']);
+  const {rest} = octokit();
+  await rest.issues.addLabels({...at, issue_number: number, labels: ['promotion']});
+  const labels = (await ask(`POST ${R}/issues/{issue_number}/labels`, {issue_number: number, labels: ['prod', 'promotion']})).data;
+  assert.deepEqual(labels.map((l) => l.name), ['promotion', 'prod']);
+  const asked = (await ask(`POST ${P}/requested_reviewers`, {pull_number: number, reviewers: ['ana'], team_reviewers: ['platform']}, {status: 201})).data;
+  assert.deepEqual([asked.requested_reviewers[0].login, asked.requested_teams[0].slug], ['ana', 'platform']);
+  const stranger = await ask(`POST ${P}/requested_reviewers`, {pull_number: number, reviewers: ['stranger']}, {status: 422});
+  assert.match(stranger.data.message, /^Reviews may only be requested from collaborators\./);
+  await ask(`POST ${R}/issues/{issue_number}/comments`, {issue_number: number, body: 'cancelled'}, {status: 201});
+  assert.equal((await ask(`GET ${R}/issues/{issue_number}/comments`, {issue_number: number})).data[0].body, 'cancelled');
+  assert.equal((await ask(`PATCH ${P}`, {pull_number: number, state: 'closed'})).data.state, 'closed');
+  assert.equal((await ask(`PATCH ${P}`, {pull_number: number, state: 'open'})).data.state, 'open');
+  await ask(`DELETE ${R}/git/refs/{ref}`, {ref: `heads/${branch}`}, {status: 204});
+  assert.equal((await ask(`GET ${P}`, {pull_number: number})).data.state, 'closed', 'its branch is gone');
+  await ask(`PATCH ${P}`, {pull_number: number, state: 'open'}, {status: 422});
+});
+
+test('pull requests: conflicts, and what protection wants', async () => {
+  const {number, branch} = await propose('main');
+  await server.push('main', `proposed-${proposals}`, 'theirs');
+  assert.equal((await ask(`GET ${P}`, {pull_number: number})).data.mergeable_state, 'dirty');
+  assert.equal((await ask(`PUT ${P}/merge`, {pull_number: number}, {status: 405})).data.message, 'Pull Request is not mergeable');
+  await ask(`PATCH ${R}/git/refs/{ref}`, {ref: `heads/${branch}`, sha: await head(), force: true});
+  assert.equal((await ask(`GET ${P}`, {pull_number: number})).data.state, 'closed', 'a branch at its base has nothing to merge');
+
+  const ruled = await propose('ruled');
+  const merge = async (status) => (await ask(`PUT ${P}/merge`, {pull_number: ruled.number, merge_method: 'squash'}, {status})).data;
+  assert.equal((await ask(`GET ${P}`, {pull_number: ruled.number})).data.mergeable_state, 'blocked');
+  assert.match((await merge(405)).message, /^Repository rule violations found\n\nAt least 1 approving review is required.*\n\nRequired status check "ci" is expected\./);
+  await ask(`POST ${P}/reviews`, {pull_number: ruled.number, event: 'APPROVE'}, {status: 422});
+  await ask(`POST ${P}/reviews`, {pull_number: ruled.number, event: 'APPROVE', body: 'fine'}, {token: 'ana'});
+  await ask(`POST ${R}/statuses/{sha}`, {sha: ruled.sha, state: 'pending', context: 'ci'}, {status: 201});
+  assert.equal((await ask(`GET ${R}/commits/{ref}/status`, {ref: ruled.sha})).data.state, 'pending');
+  await merge(405);
+  await ask(`POST ${R}/statuses/{sha}`, {sha: ruled.sha, state: 'success', context: 'ci', description: 'passed'}, {status: 201});
+  assert.equal((await ask(`GET ${R}/commits/{ref}/status`, {ref: ruled.sha})).data.state, 'success');
+  assert.equal((await merge(200)).merged, true);
+  await ask(`POST ${R}/statuses/{sha}`, {sha: '1'.repeat(40), state: 'success'}, {status: 422}).catch((e) => {
+    if (!String(e).includes('does not answer 422')) throw e; // GitHub does, and does not describe it
+  });
+});
+
+test('an App, and the tokens of its installation', async () => {
+  const token = `POST /app/installations/{installation_id}/access_tokens`;
+  const now = Math.floor(Date.now() / 1000);
+  const assertion = (claims, key = server.app.key) => {
+    const part = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+    const signed = `${part({alg: 'RS256', typ: 'JWT'})}.${part({iat: now - 60, exp: now + 540, iss: server.app.id, ...claims})}`;
+    return `${signed}.${createSign('RSA-SHA256').update(signed).sign(key, 'base64url')}`;
+  };
+  const get = async (claims, status, {key, installation_id = server.app.installation} = {}) =>
+    (await ask(token, {installation_id}, {status, token: assertion(claims, key)})).data;
+  const made = await get({}, 201);
+  assert.ok(new Date(made.expires_at) > new Date());
+  assert.equal((await get({iss: 'Iv1.check'}, 201)).permissions.contents, 'write');
+  await get({}, 404, {installation_id: 35});
+  await get({iss: 99}, 404);
+  assert.match((await get({exp: now - 1}, 401)).message, /'exp'/);
+  assert.match((await get({exp: now + 3600}, 401)).message, /too far in the future/);
+  assert.match((await get({iat: now + 300}, 401)).message, /'iat'/);
+  const {privateKey} = generateKeyPairSync('rsa', {modulusLength: 2048});
+  await get({}, 401, {key: privateKey});
+  await ask(token, {installation_id: server.app.installation}, {status: 401, token: 'writer'});
+  // Octokit's own way with an App.
+  const {data} = await octokit(assertion({})).rest.apps.createInstallationAccessToken({installation_id: server.app.installation});
+  await ask(`GET ${R}`, {}, {token: data.token});
+  await ask('GET /user', {}, {status: 403, token: data.token});
+  const {branch} = await propose('main');
+  assert.ok(branch);
 });
 
 test('octokit.rest, the way most clients ask', async () => {

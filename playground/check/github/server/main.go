@@ -5,7 +5,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +33,7 @@ func main() {
 	}
 }
 
-func options() github.Options {
+func options(app *rsa.PublicKey) github.Options {
 	seed := fstest.MapFS{
 		"README.md":                    {Data: []byte("# fleet\n"), Mode: 0o644},
 		"apps/prod/kustomization.yaml": {Data: []byte("images:\n- name: podinfo\n  newTag: 6.5.3\n"), Mode: 0o644},
@@ -42,19 +46,33 @@ func options() github.Options {
 			"writer": {Login: "ferry-bot", Access: github.WriteAccess, Scopes: []string{"repo"}},
 			"reader": {Login: "reader", Access: github.ReadAccess},
 			"nobody": {Login: "nobody"},
+			"ana":    {Login: "ana", Access: github.WriteAccess},
+			"ben":    {Login: "ben", Access: github.WriteAccess},
 		},
+		Apps: []github.App{{ID: appID, ClientID: "Iv1.check", Slug: "ferry", Key: app, Installations: map[int64]github.Access{installation: github.WriteAccess}}},
 		Repositories: []github.Repository{
-			{Owner: "acme", Name: "fleet", Seed: seed, Protected: map[string]github.Protection{
-				"ruled": {Ruleset: true}, "guarded": {Reviews: 2, Checks: []string{"ci"}},
+			{Owner: "acme", Name: "fleet", Seed: seed, Teams: []string{"platform"}, Protected: map[string]github.Protection{
+				"ruled":   {Ruleset: true, Name: "reviewed", Reviews: 1, Checks: []string{"ci"}},
+				"guarded": {Reviews: 2, Checks: []string{"ci"}, Bypass: []string{"ana"}, Pushers: []string{"ferry-bot", "ana"}},
 			}},
 			{Owner: "acme", Name: "empty"},
 		},
 	}
 }
 
+// The App of the check, and its installation.
+const (
+	appID        = 12
+	installation = 34
+)
+
 // run serves until the input ends or ctx does; whoever started it need not know how to stop it.
 func run(ctx context.Context) (err error) {
-	s, err := github.New(options())
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	s, err := github.New(options(&key.PublicKey))
 	if err != nil {
 		return err
 	}
@@ -66,7 +84,11 @@ func run(ctx context.Context) (err error) {
 	web := &http.Server{Handler: s}
 	hello := map[string]any{
 		"url": "http://" + listener.Addr().String(), "routes": s.Routes(), "dir": s.Repo("acme/fleet").Dir(),
-		"writer": "writer", "reader": "reader", "nobody": "nobody",
+		"writer": "writer", "reader": "reader", "nobody": "nobody", "ana": "ana", "ben": "ben",
+		"app": map[string]any{
+			"id": appID, "installation": installation,
+			"key": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+		},
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(hello); err != nil {
 		return fmt.Errorf("say where: %w", err)
