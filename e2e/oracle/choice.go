@@ -78,10 +78,11 @@ func lineAt(content []byte, offset int) []byte {
 	return content[start:]
 }
 
-// judgeChoice says what the rule chooses, "" if that is what was chosen or there is nothing to choose from.
+// judgeChoice says what the rule chooses, "" if that is what was chosen or there is nothing to choose from. Beside a
+// range of chart versions an image is as good a choice: what runs is not in the range's text.
 func (repo *Repo) judgeChoice(app App, field string) string {
 	f, ok := repo.choose(app)
-	if !ok || f.Kind == field {
+	if !ok || f.Kind == field || f.Kind == "chart" && strings.ContainsAny(f.Version, "*xX^~<>=| ") {
 		return ""
 	}
 	return f.Kind + " " + f.Version + " at " + f.Path

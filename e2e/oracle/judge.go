@@ -114,7 +114,7 @@ func (repo *Repo) field(app App, claim Claim) (Field, string) {
 	target, _, _ := strings.Cut(app.key, "|")
 	var key string
 	for k, o := range c.objects {
-		if o.ref() == claim.Object && (key == "" || strings.HasPrefix(k, target+"|")) {
+		if (o.ref() == claim.Object || o.bare() == claim.Object) && (key == "" || strings.HasPrefix(k, target+"|")) {
 			key = k
 		}
 	}

@@ -74,6 +74,16 @@ func TestChoice(t *testing.T) {
 	}
 }
 
+// TestRangeLeavesTheChoice says that an image may be chosen where the chart has a range.
+func TestRangeLeavesTheChoice(t *testing.T) {
+	repo := open(t, fixtureNamed(t, "t11-range"))
+	for _, app := range repo.Apps() {
+		if why := repo.judgeChoice(app, "image"); why != "" {
+			t.Errorf("%s: %s", app.Pair, why)
+		}
+	}
+}
+
 func fixtureNamed(t *testing.T, name string) Fixture {
 	t.Helper()
 	fixtures, err := Fixtures(layouts)

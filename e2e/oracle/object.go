@@ -55,6 +55,14 @@ func (o Object) is(group, kind string) bool { return o.kind() == kind && o.group
 // ref is the object's name in claims: "Kind namespace/name".
 func (o Object) ref() string { return o.kind() + " " + o.namespace() + "/" + o.name() }
 
+// bare is the name of an object whose manifest has no namespace: "Kind name"; "" for others.
+func (o Object) bare() string {
+	if o.str("metadata", "namespace") != "" {
+		return ""
+	}
+	return o.kind() + " " + o.name()
+}
+
 // key tells objects of one cluster apart.
 func (o Object) key() string { return o.group() + " " + o.ref() }
 
