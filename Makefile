@@ -7,6 +7,8 @@ BIN      := bin
 FUZZTIME ?= 10s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REPOS    ?=
+ORACLE   ?=
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
@@ -69,6 +71,12 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 .PHONY: e2e
 e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
 	@GO=$(GO) tools/e2e.sh
+
+.PHONY: oracle
+oracle: build ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories
+	$(GO) test -C e2e -count=1 ./oracle/... # the cache does not see files of another module
+	$(GO) build -C e2e -o ../$(BIN)/oracle ./oracle/cmd/oracle
+	@$(BIN)/oracle -ferry $(BIN)/ferry -pins -fixtures delivery/testdata/layouts -repos '$(REPOS)' $(ORACLE) 2>/dev/null
 
 .PHONY: check-slack
 check-slack: ## hold the local Slack against Slack's own SDK (needs Node 20)
