@@ -47,6 +47,9 @@ type Options struct {
 	// not at all. With RequireVersions what could not be asked is refused.
 	Versions        Versions
 	RequireVersions bool
+	// Fields says which version of an app is meant that has several; nil or
+	// FieldAny for what delivery finds out.
+	Fields func(deploy.App) deploy.FieldKind
 	// CommitEach makes a commit of each change, also of those that wait together.
 	CommitEach bool
 	// Renderer is shared by all of a process; nil makes one.
@@ -92,7 +95,7 @@ func New(o Options) (*Delivery, error) {
 		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), log: o.Log,
 		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
 	}
-	d.flux, d.ours, d.paths, d.require = o.Renderer, d.reads, o.Paths, o.RequireVersions
+	d.flux, d.ours, d.paths, d.fields, d.require = o.Renderer, d.reads, o.Paths, o.Fields, o.RequireVersions
 	if d.flux == nil {
 		d.flux = flux.NewRenderer()
 	}

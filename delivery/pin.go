@@ -64,8 +64,7 @@ func (e *engine) pinField(ctx context.Context, s, now *scene, f field, wanted st
 		}
 	}
 	t := s.change.Target
-	return site{}, fault.Newf(fault.Refused, "no file of %s alone could hold a version of %s", t.Cluster, t.App.Name).
-		WithHelp("give %s on %s a patch or an images: entry in an overlay of its own, then ask again", t.App.Name, t.Cluster).WithCode(Shared)
+	return site{}, fault.Newf(fault.Refused, "no file that only %s reads could hold a version of %s: give it a patch or an `images:` entry in an overlay of its own, then ask again", t.Cluster, t.App.Name).WithCode(Shared)
 }
 
 // places lists where an override could stand, in the order of a person's
@@ -117,10 +116,10 @@ func (e *engine) refuseShared(ctx context.Context, s *scene, goal []aim, sites [
 	err := s.shared(sites, others)
 	pinned, pinErr := e.pin(ctx, s, goal)
 	if pinErr != nil {
+		err.Help += "\n" + says(pinErr)
 		return err.Because(pinErr)
 	}
-	t := s.change.Target
-	err.Help += ". It can be pinned for " + string(t.Cluster) + " alone in `" + pinned[0].file + "`"
+	err.Help += "\n`pin` gives it a version of its own there, in `" + pinned[0].file + "`"
 	c := s.change
 	c.Pin = true
 	return err.WithChoices(promoteText(c, string(c.Version)))
