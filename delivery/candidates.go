@@ -32,8 +32,8 @@ func mayHold(data []byte, version string) bool {
 	} else if strings.Trim(part, "0123456789.") == "" && strings.Count(part, ".") <= 1 { // may be a number, written differently
 		part = part[:1]
 	}
-	if bytes.Contains(data, []byte(part)) {
-		return true
+	if bytes.Contains(data, []byte(part)) || bytes.Contains(data, []byte("postBuild:")) || bytes.Contains(data, []byte("kind: ConfigMap")) {
+		return true // or a variable that is a part of it
 	}
 	// UTF-16 has a zero byte beside each of them.
 	return len(data) > 1 && (data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff)
@@ -62,6 +62,10 @@ func candidatesIn(file string, before []byte, f field, wanted string) (out []can
 			add(s, "", likely(y, s, f), func() ([]byte, yamledit.Edit, error) { return y.Replace(s, value) })
 			continue
 		}
+		if value, ok := swapJoined(s.Value, f.version, wanted); ok && variable(s.Path) {
+			add(s, "", likely(y, s, f)-5, func() ([]byte, yamledit.Edit, error) { return y.Replace(s, value) })
+			continue
+		}
 		if !mayHold([]byte(s.Value), f.version) || !holdsYAML(s.Value) {
 			continue
 		}
@@ -78,6 +82,11 @@ func candidatesIn(file string, before []byte, f field, wanted string) (out []can
 		}
 	}
 	return out, ""
+}
+
+// variable reports whether a scalar may be the value of a variable.
+func variable(pointer string) bool {
+	return strings.HasPrefix(pointer, "/spec/postBuild/substitute/") || strings.HasPrefix(pointer, "/data/") || strings.HasPrefix(pointer, "/spec/inputs/")
 }
 
 // encryptedFor says so if the version stands in the open part of an encrypted
@@ -127,6 +136,12 @@ func swap(value string, f field, wanted string) (string, bool) {
 	if trimmed == f.version || sameNumber(trimmed, f.version) {
 		return wanted + tail, true
 	}
+	if strings.ContainsAny(trimmed, " \t\n") {
+		return "", false
+	}
+	if out, ok := swapPart(trimmed, f.version, wanted); ok {
+		return out + tail, true
+	}
 	if f.kind == deploy.FieldChart {
 		return "", false
 	}
@@ -138,6 +153,33 @@ func swap(value string, f field, wanted string) (string, bool) {
 		return ref.with(wanted) + tail, true
 	}
 	return swapHalf(trimmed, ref, f, wanted, tail)
+}
+
+// swapPart is for a version that stands in a part of a scalar: as a variable's
+// default (${TAG:=1.2.3}), or as a generator's literal (TAG=1.2.3).
+func swapPart(value, version, wanted string) (string, bool) {
+	for _, sign := range []string{":=", ":-"} {
+		if before, after, ok := strings.Cut(value, sign+version+"}"); ok && strings.Contains(before, "${") {
+			return before + sign + wanted + "}" + after, true
+		}
+	}
+	name, is := strings.CutSuffix(value, "="+version)
+	if is && name != "" && !strings.ContainsAny(name, "${}:/") {
+		return name + "=" + wanted, true
+	}
+	return "", false
+}
+
+// swapJoined is for a variable whose value is joined with other text (v${TAG}):
+// what is wanted must have the same text around it.
+func swapJoined(value, version, wanted string) (string, bool) {
+	before, after, ok := strings.Cut(version, value)
+	if !ok || len(value) < 2 || before+after == "" || !strings.ContainsAny(value, "0123456789") {
+		return "", false
+	}
+	out, okBefore := strings.CutPrefix(wanted, before)
+	out, okAfter := strings.CutSuffix(out, after)
+	return out, okBefore && okAfter && out != ""
 }
 
 // swapHalf is for a tag and a digest that stand in scalars of their own and are

@@ -293,15 +293,18 @@ func probeVersion(f field) string {
 	if digest != "" {
 		digest = "sha256:" + strings.Repeat("0", 64)
 	}
-	switch {
-	case f.kind == deploy.FieldChart && !isDigest(f.version):
+	core, _, _ := strings.Cut(tag, "+")
+	switch { // what stands before the version stays, as a variable may be joined with it
+	case f.kind == deploy.FieldChart && digest == "" && f.ranged:
 		return "0.0.0-ferry"
+	case f.kind == deploy.FieldChart && digest == "" && strings.Contains(core, "-"):
+		return core + ".ferry"
 	case tag == "":
 		return digest
 	case digest == "":
-		return "ferry-probe"
+		return core + "-ferry"
 	}
-	return "ferry-probe@" + digest
+	return core + "-ferry@" + digest
 }
 
 // hash covers intent, values and blast radius: not the base, not the lines.

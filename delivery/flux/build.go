@@ -366,6 +366,11 @@ func (b *builder) whole(fs *guarded, dir string, out *Rendering) {
 			return
 		}
 		out.Objects = append(out.Objects, o)
+		if o.Group == resourceSetGroup && o.Ref.Kind == "ResourceSet" {
+			if made, err := expand(o); err == nil { // else what it makes is not known, as before
+				out.Objects = append(out.Objects, made...)
+			}
+		}
 	}
 	out.renamed = oldNames(out.Objects, fs.renames)
 }
