@@ -83,7 +83,7 @@ func lineAt(content []byte, offset int) []byte {
 func (repo *Repo) judgeChoice(app App, claim Claim) string {
 	f, ok := repo.choose(app)
 	switch {
-	case claim.Field == "image" && strings.Contains(claim.Path, "/initContainers/") && f.Path != claim.Path:
+	case claim.Field == "image" && app.Kind == "HelmRelease" && strings.Contains(claim.Path, "/initContainers/") && f.Path != claim.Path:
 		return "anything but an init container's image"
 	case !ok || f.Kind == claim.Field || f.Kind == "chart" && strings.ContainsAny(f.Version, "*xX^~<>=| "):
 		return ""
