@@ -33,7 +33,7 @@ const (
 func (d *Delivery) Apply(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
 	onPlan func(deploy.Plan) error,
 ) (deploy.Plan, deploy.Commit, error) {
-	in := &intent{ctx: ctx, change: c, declared: declared, by: by, onPlan: onPlan, began: d.now(), done: make(chan struct{})}
+	in := &intent{looked: d.look(ctx, c, declared()), ctx: ctx, change: c, declared: declared, by: by, onPlan: onPlan, began: d.now(), done: make(chan struct{})}
 	d.wait(in)
 	select {
 	case <-in.done:

@@ -33,6 +33,7 @@ type intent struct {
 	began    time.Time
 	done     chan struct{}
 
+	looked *looked // what a registry says of the version
 	first  *deploy.Plan
 	tries  int
 	lost   int    // commits whose answer was lost
@@ -253,7 +254,7 @@ func (p *prepared) stands(base *flux.World, batch []*intent) bool {
 // prepareOne plans one more intent. One that cannot be planned, or that nothing
 // is to be done for, is finished.
 func (d *Delivery) prepareOne(ctx context.Context, p *prepared, head forge.Head, in *intent) {
-	plan, after, err := d.plan(ctx, p.after, in.change)
+	plan, after, err := d.plan(ctx, p.after, in.change, in.looked)
 	plan.Base, plan.Source = head.SHA, d.source(in.change, in.declared())
 	if err == nil {
 		err = committable(p.after, plan)

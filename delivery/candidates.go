@@ -49,7 +49,7 @@ func candidatesIn(file string, before []byte, f field, wanted string) (out []can
 	case err != nil:
 		return nil, "" // no manifest, or one that does not render either
 	}
-	if encrypted(y) {
+	if y.Encrypted() {
 		return nil, encryptedFor(y, f)
 	}
 	add := func(s yamledit.Scalar, inner string, score int, edit func() ([]byte, yamledit.Edit, error)) {
@@ -78,16 +78,6 @@ func candidatesIn(file string, before []byte, f field, wanted string) (out []can
 		}
 	}
 	return out, ""
-}
-
-// encrypted reports whether a file is SOPS's: an edit would break its seal.
-func encrypted(y *yamledit.File) bool {
-	for _, s := range y.Scalars() {
-		if s.Path == "/sops/mac" {
-			return true
-		}
-	}
-	return false
 }
 
 // encryptedFor says so if the version stands in the open part of an encrypted

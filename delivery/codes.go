@@ -16,5 +16,5 @@ const (
 	Shaped     = "shape"       // it is written in a way that cannot be changed in place
 	Elsewhere  = "elsewhere"   // another repository or branch is applied
 	Conflict   = "conflict"    // somebody else changed it meanwhile
-	BadVersion = "bad_version" // the version cannot stand there
+	NoVersion  = "no_version"  // the version does not exist, or it is not known whether
 )

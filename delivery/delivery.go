@@ -43,6 +43,13 @@ type Options struct {
 	Paths map[deploy.Cluster]string
 	// CacheBytes bounds the contents kept in memory; 0 is 64 MiB.
 	CacheBytes int
+	// Versions is asked whether a version exists before it is promoted; nil for
+	// not at all. With RequireVersions what could not be asked is refused.
+	Versions        Versions
+	RequireVersions bool
+	// Fields says which version of an app is meant that has several; nil or
+	// FieldAny for what delivery finds out.
+	Fields func(deploy.App) deploy.FieldKind
 	// CommitEach makes a commit of each change, also of those that wait together.
 	CommitEach bool
 	// Renderer is shared by all of a process; nil makes one.
@@ -88,7 +95,7 @@ func New(o Options) (*Delivery, error) {
 		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), log: o.Log,
 		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
 	}
-	d.flux, d.ours, d.paths = o.Renderer, d.reads, o.Paths
+	d.flux, d.ours, d.paths, d.fields, d.require = o.Renderer, d.reads, o.Paths, o.Fields, o.RequireVersions
 	if d.flux == nil {
 		d.flux = flux.NewRenderer()
 	}

@@ -20,6 +20,8 @@ type engine struct {
 	paths map[deploy.Cluster]string
 	// fields says which of an app's versions is meant, where that is configured.
 	fields func(deploy.App) deploy.FieldKind
+	// require refuses what could not be looked up.
+	require bool
 
 	mu    sync.Mutex
 	last  *rendered

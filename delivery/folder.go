@@ -126,7 +126,7 @@ func (f *Folder) Plan(ctx context.Context, c deploy.Change) (deploy.Plan, error)
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	p, _, err := f.plan(ctx, w, c)
+	p, _, err := f.plan(ctx, w, c, nil)
 	return p, err
 }
 

@@ -171,7 +171,7 @@ func (e *engine) site(ctx context.Context, s *scene, item *Item, pins bool) erro
 
 // tryPin finds the override that would move one field.
 func (e *engine) tryPin(ctx context.Context, s *scene, f field) ([]deploy.Edit, error) {
-	sites, err := e.pin(ctx, s, []field{f}, probeVersion(f))
+	sites, err := e.pin(ctx, s, []aim{{f, probeVersion(f)}})
 	var out []deploy.Edit
 	for _, at := range sites {
 		out = append(out, deploy.Edit{File: at.file, Line: at.line, Column: at.column, Before: at.before, After: at.after})

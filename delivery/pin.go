@@ -21,14 +21,14 @@ import (
 const maxPins = 40
 
 // pin finds the overrides that give fields which move together a version.
-func (e *engine) pin(ctx context.Context, s *scene, own []field, wanted string) ([]site, error) {
+func (e *engine) pin(ctx context.Context, s *scene, goal []aim) ([]site, error) {
 	var sites []site
 	now := *s
-	for _, f := range own {
-		if versionOf(f, show(now.world, s.change.Target.Cluster, f)) == wanted {
+	for _, a := range goal {
+		if versionOf(a.field, show(now.world, s.change.Target.Cluster, a.field)) == a.wanted {
 			continue // an earlier override moved it too
 		}
-		at, err := e.pinField(ctx, s, &now, f, wanted)
+		at, err := e.pinField(ctx, s, &now, a.field, a.wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -64,8 +64,7 @@ func (e *engine) pinField(ctx context.Context, s, now *scene, f field, wanted st
 		}
 	}
 	t := s.change.Target
-	return site{}, fault.Newf(fault.Refused, "no file of %s alone could hold a version of %s", t.Cluster, t.App.Name).
-		WithHelp("give %s on %s a patch or an images: entry in an overlay of its own, then ask again", t.App.Name, t.Cluster).WithCode(Shared)
+	return site{}, fault.Newf(fault.Refused, "no file that only %s reads could hold a version of %s: give it a patch or an `images:` entry in an overlay of its own, then ask again", t.Cluster, t.App.Name).WithCode(Shared)
 }
 
 // places lists where an override could stand, in the order of a person's
@@ -113,19 +112,17 @@ func (s *scene) ownFiles(f field) []string {
 
 // refuseShared is for a plan that would move more than its target: it refuses, and
 // says what a careful engineer would do instead.
-func (e *engine) refuseShared(ctx context.Context, s *scene, own []field, sites []site, others []deploy.Affected) error {
+func (e *engine) refuseShared(ctx context.Context, s *scene, goal []aim, sites []site, others []deploy.Affected) error {
 	err := s.shared(sites, others)
-	pinned, pinErr := e.pin(ctx, s, own, string(s.change.Version))
+	pinned, pinErr := e.pin(ctx, s, goal)
 	if pinErr != nil {
+		err.Help += "\n" + says(pinErr)
 		return err.Because(pinErr)
 	}
-	t := s.change.Target
-	err.Help += ". It can be pinned for " + string(t.Cluster) + " alone in `" + pinned[0].file + "`"
-	field := ""
-	if s.change.Field != deploy.FieldAny {
-		field = string(s.change.Field) + " "
-	}
-	return err.WithChoices("promote " + t.App.Name + "@" + string(s.change.Version) + " " + field + "to " + string(t.Cluster) + " pin")
+	err.Help += "\n`pin` gives it a version of its own there, in `" + pinned[0].file + "`"
+	c := s.change
+	c.Pin = true
+	return err.WithChoices(promoteText(c, string(c.Version)))
 }
 
 // kustomizationOf returns the Flux Kustomization of the target's cluster that a

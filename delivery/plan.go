@@ -35,7 +35,7 @@ func (d *Delivery) Plan(ctx context.Context, c deploy.Change, declared []deploy.
 	if err != nil {
 		return deploy.Plan{}, err
 	}
-	p, _, err := d.plan(ctx, w, c)
+	p, _, err := d.plan(ctx, w, c, d.look(ctx, c, declared))
 	p.Base, p.Source = head.SHA, d.source(c, declared)
 	if err != nil {
 		return p, err
@@ -76,7 +76,7 @@ func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.So
 }
 
 // plan makes a change concrete on the files of a world. Nothing is written.
-func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (deploy.Plan, *flux.World, error) {
+func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *looked) (deploy.Plan, *flux.World, error) {
 	p := deploy.Plan{Change: c}
 	s, err := e.stage(w, c)
 	if err != nil {
@@ -95,8 +95,8 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (depl
 	if f.from != nil {
 		p.Site.Inner = f.from.inner
 	}
-	wanted := string(c.Version)
-	if !slices.ContainsFunc(own, func(f field) bool { return f.version != wanted }) {
+	goal := aims(own, string(c.Version), l)
+	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted }) {
 		p.Already = true
 		p.Hash = hash(p)
 		return p, w, nil
@@ -104,12 +104,20 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (depl
 	if err := checkWanted(f.kind, c.Version); err != nil {
 		return p, nil, err
 	}
-	sites, err := e.move(ctx, s, own, wanted)
+	warning, err := l.judge(c, e.require)
+	if err != nil {
+		return p, nil, err
+	}
+	if warning != "" {
+		p.Warnings = append(p.Warnings, warning)
+	}
+	p.Change.Version = deploy.Version(goal[0].wanted)
+	sites, err := e.move(ctx, s, goal)
 	if err != nil {
 		return p, nil, err
 	}
 	if c.Pin {
-		if sites, err = e.pinned(ctx, s, own, sites); err != nil {
+		if sites, err = e.pinned(ctx, s, goal, sites); err != nil {
 			return p, nil, err
 		}
 	}
@@ -123,7 +131,7 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change) (depl
 		return p, nil, err
 	}
 	if len(all.others) > 0 {
-		return p, nil, e.refuseShared(ctx, s, own, sites, all.others)
+		return p, nil, e.refuseShared(ctx, s, goal, sites, all.others)
 	}
 	return e.finish(ctx, s, p, sites, all)
 }
@@ -145,17 +153,17 @@ func (e *engine) pick(s *scene) (own, more []field, err error) {
 
 // move finds the sites of fields that move together, each in the world that the
 // one before it made.
-func (e *engine) move(ctx context.Context, s *scene, own []field, wanted string) ([]site, error) {
+func (e *engine) move(ctx context.Context, s *scene, goal []aim) ([]site, error) {
 	var sites []site
 	now := *s
-	for _, f := range own {
-		if value := show(now.world, s.change.Target.Cluster, f); versionOf(f, value) == wanted {
+	for _, a := range goal {
+		if value := show(now.world, s.change.Target.Cluster, a.field); versionOf(a.field, value) == a.wanted {
 			continue // an earlier edit moved it too
 		}
-		if err := checkSwap(f, wanted, s.change.Pin); err != nil {
+		if err := checkSwap(a.field, a.wanted, s.change.Pin); err != nil {
 			return nil, err
 		}
-		found, err := e.locate(ctx, &now, f, wanted)
+		found, err := e.locate(ctx, &now, a.field, a.wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -166,12 +174,12 @@ func (e *engine) move(ctx context.Context, s *scene, own []field, wanted string)
 }
 
 // pinned replaces sites that others share by overrides.
-func (e *engine) pinned(ctx context.Context, s *scene, own []field, sites []site) ([]site, error) {
-	all, err := e.prove(ctx, s, own[0], sites[len(sites)-1].world, filesOf(sites))
+func (e *engine) pinned(ctx context.Context, s *scene, goal []aim, sites []site) ([]site, error) {
+	all, err := e.prove(ctx, s, goal[0].field, sites[len(sites)-1].world, filesOf(sites))
 	if err == nil && len(all.others) == 0 {
 		return sites, nil // it is the app's alone already
 	}
-	return e.pin(ctx, s, own, string(s.change.Version))
+	return e.pin(ctx, s, goal)
 }
 
 func filesOf(sites []site) []string {

@@ -258,6 +258,6 @@ func (s *scene) shared(sites []site, others []deploy.Affected) *fault.Error {
 	}
 	at := sites[0]
 	return fault.Newf(fault.Refused, "%s on %s shares its version with others", target.App.Name, target.Cluster).
-		WithHelp("`%s:%d` is what they read: changing it would also change %s. Nothing was changed", at.file, at.line, shown).
+		WithHelp("`%s:%d` is what they all read: changing it would also change %s", at.file, at.line, shown).
 		WithCode(Shared)
 }

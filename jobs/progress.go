@@ -19,17 +19,18 @@ type progress struct {
 	at    int
 	// state is what the present step awaits, without why it takes so long: the
 	// closing message tells that.
-	state  string
-	done   bool
-	tone   chat.Tone
-	commit deploy.Commit
+	state    string
+	done     bool
+	tone     chat.Tone
+	commit   deploy.Commit
+	warnings []string
 }
 
 // The names of the steps before they say anything better.
 var stepNames = [4]string{"Find the version in Git and prove the edit", "Commit", "Flux applies it", "The workloads roll out"}
 
 func (p *progress) message() chat.Message {
-	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done}
+	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done, Lines: p.warnings}
 	if p.tone != "" {
 		m.Tone = p.tone
 	}
@@ -67,7 +68,7 @@ func (p *progress) planned(plan deploy.Plan) {
 		}
 		p.set(0, chat.StepDone, place)
 	}
-	p.at = 1
+	p.at, p.warnings = 1, plan.Warnings
 }
 
 func (p *progress) committed(c deploy.Commit) {

@@ -12,11 +12,12 @@ import (
 
 var promoteSyntax = chat.Syntax{
 	Verb:    "promote",
-	Form:    "<app>@<version> [<field>] to <cluster>",
+	Form:    "<app>@<version> [<field>] to <cluster> [<option>]",
 	Summary: "commit a version for one cluster and follow it until it is healthy there",
 	Details: []string{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
 		"Where an app has both a chart version and an image tag in Git, say which is meant: `promote podinfo@6.5.4 image to prod`.",
+		"Where clusters share the version, `pin` at the end gives this cluster one of its own, in its own overlay; it also puts an exact version in place of a range.",
 		"ferry changes that one value, proves by rendering that nothing else on any cluster changes, and refuses what it cannot prove.",
 	},
 	Examples: []string{"promote podinfo@6.5.4 to prod", "promote backend/worker@1.9.0 to stage", "promote podinfo@6.5.4 chart to prod"},
@@ -45,6 +46,7 @@ func (p promote) Run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 		}
 		return deploy.Change{
 			Target: app.Target, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
+			Pin: cmd.Args.Option != "",
 		}, nil
 	})
 }

@@ -19,7 +19,7 @@ type node struct {
 
 // placeholders in the order of chat.Args.
 func placeholders() []string {
-	return []string{"app", "glob", "version", "field", "cluster", "other", "namespace", "job", "topic", "line"}
+	return []string{"app", "glob", "version", "field", "cluster", "other", "namespace", "option", "job", "topic", "line"}
 }
 
 // compile reads a form.
@@ -166,6 +166,8 @@ func field(args *chat.Args, placeholder string) *chat.Word {
 		return &args.Glob
 	case "version":
 		return &args.Version
+	case "option":
+		return &args.Option
 	case "field":
 		return &args.Field
 	case "cluster":

@@ -35,6 +35,8 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 		ok, help = isJob(word), "a job is called by 4 to 16 small letters and digits; `status` lists them"
 	case "field":
 		ok, help = word == "chart" || word == "image", "a field is `chart` or `image`"
+	case "option":
+		ok, help = word == "pin", "the only option is `pin`"
 	case "cluster", "other":
 		return g.checkCluster(word)
 	case "topic":

@@ -28,15 +28,16 @@ func (f *File) AddDocument(value Node) ([]byte, Edit, error) {
 			lines = append(lines, "...")
 		}
 	}
-	s, err := f.below(len(f.text), lines, value.open())
+	s, err := f.below(len(f.text), lines, value)
 	if err != nil {
 		return nil, Edit{}, err
 	}
-	return f.finish([]splice{s}, func(c copies) {
+	return f.finish([]splice{s}, func(w wanted) {
+		root := w.change(w.root)
 		if place {
-			c.root.Content = c.root.Content[:last]
+			root.Content = root.Content[:last]
 		}
-		c.root.Content = append(c.root.Content, &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{value.data()}})
+		root.Content = append(root.Content, &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{value.data()}})
 	})
 }
 

@@ -171,6 +171,7 @@ func TestRefusals(t *testing.T) {
 		"plain over lines":   {src: "a: one\n  two\nb: 1\n", path: "/b", value: "x y"},
 		"quote in the value": {src: "a: \"v1\"\n", path: "/a", value: "v\"2"},
 		"newline":            {src: "a: v1\n", path: "/a", value: "v\n2"},
+		"a key elsewhere":    {src: "a: &x v1\nm:\n  *x : b\n", path: "/a", value: "v2"},
 		"comment":            {src: "a: v1\n", path: "/a", value: "v1 #2"},
 	} {
 		t.Run(name, func(t *testing.T) {

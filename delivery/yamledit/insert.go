@@ -103,8 +103,8 @@ func (f *File) insert(way []hop, more Node) ([]byte, Edit, error) {
 	if err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", n.Line, err)
 	}
-	return f.finish(splices, func(c copies) {
-		target, data := c.of[n], more.data()
+	return f.finish(splices, func(w wanted) {
+		target, data := w.change(n), more.data()
 		target.Kind, target.Tag, target.Value = data.Kind, data.Tag, ""
 		target.Content = append(target.Content, data.Content...)
 	})
@@ -131,7 +131,7 @@ func (f *File) insertBlock(way []hop, more Node) ([]splice, error) {
 	} else {
 		lines = st.block(column, more)
 	}
-	s, err := f.below(f.afterComments(f.nextLine(end), column, true), lines, more.open())
+	s, err := f.below(f.afterComments(f.nextLine(end), column, true), lines, more)
 	return []splice{s}, err
 }
 
@@ -211,24 +211,40 @@ func (f *File) fill(way []hop, more Node) ([]splice, error) {
 	if h.key == nil || inFlow(way[:len(way)-1]) {
 		return f.fillFlow(way, from, to, more)
 	}
-	colon, ok := f.colon(h.key)
-	if !ok || (from != to && len(bytes.Trim(f.text[colon+1:from], " ")) > 0) {
-		return nil, fmt.Errorf("%w: its key is not on its line", ErrShape)
+	return f.fillBelow(way, from, to, more)
+}
+
+// fillBelow puts a block below a key that has nothing else.
+func (f *File) fillBelow(way []hop, from, to int, more Node) ([]splice, error) {
+	key := way[len(way)-1].key
+	colon, ok := f.colon(key)
+	start, _ := f.at(key)
+	column, _, spaced := f.column(start)
+	if !ok || !spaced {
+		return nil, fmt.Errorf("%w: its key is not indented by spaces alone", ErrShape)
 	}
-	keyAt, _ := f.at(h.key)
-	column, _, ok := f.column(keyAt)
-	if from == to {
-		to = colon + 1
+	var cut []splice
+	behind, text := colon+1, ""
+	switch line := f.lineStart(from); {
+	case from == to:
+		to = behind
+	case line <= colon:
+		behind, text = to, string(f.text[colon+1:from])
+		cut = []splice{{colon + 1, to, ""}}
+	default: // "{}" on a line of its own
+		next := f.nextLine(to)
+		text = string(f.text[line:from]) + string(f.text[to:next])
+		cut = []splice{{line, next, ""}}
+		if next == len(f.text) {
+			text = "the last"
+		}
 	}
-	end, tailed := f.tail(to)
-	if !ok || !tailed {
+	end, ok := f.tail(behind)
+	if !ok || strings.TrimSpace(text) != "" {
 		return nil, fmt.Errorf("%w: more stands on its line", ErrShape)
 	}
-	s, err := f.below(f.afterComments(f.nextLine(end), column, false), f.styleAt(way).children(column, more), more.open())
-	if err != nil || to == colon+1 {
-		return []splice{s}, err
-	}
-	return []splice{{colon + 1, to, ""}, s}, nil
+	s, err := f.below(f.afterComments(f.nextLine(max(end, to)), column, false), f.styleAt(way).children(column, more), more)
+	return append(cut, s), err
 }
 
 // emptyToken is where null, "{}" or "[]" stands; from and to are the same if
@@ -256,7 +272,7 @@ func (f *File) emptyToken(n *yaml.Node) (from, to int, err error) {
 func (f *File) fillRoot(n *yaml.Node, from, to int, more Node) ([]splice, error) {
 	block := f.styleAt(nil).block(0, more)
 	if from == to {
-		s, err := f.below(len(f.text), block, more.open())
+		s, err := f.below(len(f.text), block, more)
 		if f.docs[len(f.docs)-1].Content[0] != n || f.trailed() {
 			err = fmt.Errorf("%w: an empty document before others", ErrShape)
 		}

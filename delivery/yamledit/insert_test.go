@@ -63,6 +63,12 @@ var sets = []insertion{
 	{"under tilde at the end", "a: ~", set("/a/c", v2), "a:\n  c: v2"},
 	{"under an empty map", "values: {}\nz: 1\n", set("/values/image/tag", v2), "values:\n  image:\n    tag: v2\nz: 1\n"},
 	{"under an empty map with a comment", "values: {} # none yet\nz: 1\n", set("/values/tag", v2), "values: # none yet\n  tag: v2\nz: 1\n"},
+	{"under an empty map on a line of its own", "a:\n  {}\n  # x: 1\nz: 1\n", set("/a/tag", v2), "a:\n  # x: 1\n  tag: v2\nz: 1\n"},
+	{"a block of text above blanks", "a: 1\n        \n\nz: 1\n", set("/b", yamledit.Literal("x\n")), "a: 1\n        \n\nz: 1\nb: |\n  x\n"},
+	{"a block of text within, above blanks", "m:\n  a: 1\n        \n\nz: 1\n", set("/m/b", yamledit.Literal("x\n")), "m:\n  a: 1\n        \n  b: |\n    x\n\nz: 1\n"},
+	{"a block of text above blanks at the open end", "l:\n  - a\n    ", add("/l", yamledit.Literal("x\n")), "l:\n  - a\n    \n  - |\n    x\n"},
+	{"above blanks at the open end", "l:\n  - a\n    ", add("/l", v2), "l:\n  - a\n  - v2\n    "},
+	{"behind a text that ends with blanks", "m:\n  a: |\n    x\n      \nz: 1\n", set("/m/b", v2), "m:\n  a: |\n    x\n      \n  b: v2\nz: 1\n"},
 	{"empty map within braces", "a: {b: {}, c: 1}\n", set("/a/b/tag", v2), "a: {b: {tag: v2}, c: 1}\n"},
 	{"empty map as an item", "- {}\n- x\n", set("/0/tag", v2), "- {tag: v2}\n- x\n"},
 	{"flow", "image: {name: app, tag: v1} # c\n", set("/image/digest", yamledit.Str("sha256:ab")), "image: {name: app, tag: v1, digest: sha256:ab} # c\n"},
@@ -80,6 +86,7 @@ var sets = []insertion{
 	{"second document", "a: 1\n---\nb: 1\n---\nc: 1\n", setIn(1, "/d", v2), "a: 1\n---\nb: 1\nd: v2\n---\nc: 1\n"},
 	{"before the end of a document", "---\na: 1\n...\n", set("/b", v2), "---\na: 1\nb: v2\n...\n"},
 	{"comment at the block's column belongs to it", "m:\n  a: 1\n  # b: 1\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  # b: 1\n  c: v2\nz: 1\n"},
+	{"comment over a blank line does not", "m:\n  a: 1\n\n  # loose\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  c: v2\n\n  # loose\nz: 1\n"},
 	{"comment at a lower column does not", "m:\n  a: 1\n# about z\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  c: v2\n# about z\nz: 1\n"},
 	{"comment of the last entry's own block", "m:\n  a:\n    x: 1\n\n    # y: 1\nz: 1\n", set("/m/c", v2), "m:\n  a:\n    x: 1\n\n    # y: 1\n  c: v2\nz: 1\n"},
 	{"blank lines before what follows stay there", "m:\n  a: 1\n\n\nz: 1\n", set("/m/c", v2), "m:\n  a: 1\n  c: v2\n\n\nz: 1\n"},
@@ -204,7 +211,10 @@ func TestInsertionsRefused(t *testing.T) {
 		{"append to an alias", "x: &x [a]\ny: *x\n", add("/y", v2), yamledit.ErrShape},
 		{"an anchor on nothing", "a: &x\nb: 1\n", set("/a/c", v2), yamledit.ErrShape},
 		{"an empty document before others", "---\n---\na: 1\n", set("/c", v2), yamledit.ErrShape},
-		{"behind text that would get a line break", "a: |\n  x", set("/c", v2), yamledit.ErrProof},
+		{"behind text that would get a line break", "a: |\n  x", set("/c", v2), yamledit.ErrShape},
+		{"a document behind text that would get a line break", "a: |\n  x", document(v2), yamledit.ErrShape},
+		{"an empty map on the last line", "a:\n  {}", set("/a/c", v2), yamledit.ErrShape},
+		{"an empty map and a comment on a line of their own", "a:\n  {} # c\nb: 1\n", set("/a/c", v2), yamledit.ErrShape},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := yamledit.Parse([]byte(c.src))

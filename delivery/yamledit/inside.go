@@ -16,11 +16,11 @@ func (f *File) Inside(s Scalar) (*File, error) { return Parse([]byte(s.Value)) }
 // outer scalar as Inside returned it. The edit is that of f, of the inner token.
 func (f *File) ReplaceInside(outer Scalar, sub *File, inner Scalar, value string) ([]byte, Edit, error) {
 	text, _, err := sub.Replace(inner, value)
-	s, err := f.rewriting(outer, sub, text, err)
+	s, read, err := f.rewriting(outer, sub, string(text), err)
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
-	out, _, err := f.finish([]splice{s}, func(c copies) { c.of[outer.node].Value = string(text) })
+	out, _, err := f.finish([]splice{s}, func(w wanted) { w.change(outer.node).Value = read })
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
@@ -66,35 +66,37 @@ func inText(outer Scalar, err error) error {
 
 // rewrite gives a scalar the text that an edit of sub made, unless that failed.
 func (f *File) rewrite(outer Scalar, sub *File, text []byte, err error) ([]byte, Edit, error) {
-	s, err := f.rewriting(outer, sub, text, err)
+	s, read, err := f.rewriting(outer, sub, string(text), err)
 	if err != nil {
 		return nil, Edit{}, inText(outer, err)
 	}
-	return f.finish([]splice{s}, func(c copies) { c.of[outer.node].Value = string(text) })
+	return f.finish([]splice{s}, func(w wanted) { w.change(outer.node).Value = read })
 }
 
-// rewriting is the splice that rewrite makes.
-func (f *File) rewriting(outer Scalar, sub *File, text []byte, err error) (splice, error) {
+// rewriting is the splice that rewrite makes, and how the scalar then reads:
+// as text, but for blank lines at the end that the block does not keep.
+func (f *File) rewriting(outer Scalar, sub *File, text string, err error) (s splice, read string, _ error) {
 	switch {
 	case err != nil:
-		return splice{}, err
+		return splice{}, "", err
 	case string(sub.src) != outer.Value:
-		return splice{}, fmt.Errorf("%w: it is not the text of this scalar", ErrProof)
+		return splice{}, "", fmt.Errorf("%w: it is not the text of this scalar", ErrProof)
 	case outer.ambiguous:
-		return splice{}, fmt.Errorf("%w: %s", ErrAmbiguous, outer.Path)
+		return splice{}, "", fmt.Errorf("%w: %s", ErrAmbiguous, outer.Path)
 	}
 	pos, err := f.positions(outer)
 	if err != nil {
-		return splice{}, err
+		return splice{}, "", err
 	}
 	switch style := outer.node.Style; {
 	case style&yaml.LiteralStyle != 0:
-		return f.rewriteBlock(outer, string(text))
+		return f.rewriteBlock(outer, text)
 	case style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
-		return rewriteQuoted(outer, pos, string(text))
+		s, err = rewriteQuoted(outer, pos, text)
+		return s, text, err
 	}
-	token, err := f.spell(outer, string(text))
-	return splice{outer.start, outer.end, string(token)}, err
+	token, err := f.spell(outer, text)
+	return splice{outer.start, outer.end, string(token)}, text, err
 }
 
 // rewriteQuoted splices the part that differs, with the escapes of its quotes.
@@ -117,13 +119,30 @@ func escapedBytes(part string) string {
 }
 
 // rewriteBlock splices the lines of a literal block that differ.
-func (f *File) rewriteBlock(outer Scalar, text string) (splice, error) {
-	body := strings.TrimRight(text, "\n")
+func (f *File) rewriteBlock(outer Scalar, text string) (splice, string, error) {
 	before := strings.TrimRight(outer.Value, "\n")
-	if body == "" || len(text)-len(body) != len(outer.Value)-len(before) {
-		return splice{}, fmt.Errorf("%w: the block's end would change", ErrShape)
+	tail := outer.Value[len(before):]
+	body, ok := strings.CutSuffix(text, tail)
+	if !ok || strings.TrimRight(body, "\n") == "" {
+		return splice{}, "", fmt.Errorf("%w: the block's end would change", ErrShape)
 	}
-	was, now := strings.Split(before, "\n"), strings.Split(body, "\n")
+	read := text
+	if !keeps(f.text, outer.start) { // blank lines at the end stand there and are not read
+		read = strings.TrimRight(body, "\n") + tail
+		after, err := Parse([]byte(text))
+		if err == nil {
+			err = wanted{root: &yaml.Node{Content: after.docs}}.prove([]byte(read))
+		}
+		if err != nil {
+			return splice{}, "", fmt.Errorf("%w: the block's end would change", ErrShape)
+		}
+	}
+	s, err := f.rewriteLines(outer, strings.Split(before, "\n"), strings.Split(body, "\n"))
+	return s, read, err
+}
+
+// rewriteLines splices the lines of a literal block by which was and now differ.
+func (f *File) rewriteLines(outer Scalar, was, now []string) (splice, error) {
 	starts := f.blockLines(outer)
 	if len(starts) != len(was) {
 		return splice{}, fmt.Errorf("%w: the lines of the block are not found", ErrShape)
@@ -153,6 +172,8 @@ func (f *File) rewriteBlock(outer Scalar, text string) (splice, error) {
 		return splice{starts[head], starts[len(was)-tail], lines + eol}, nil
 	case tail > 0:
 		return splice{starts[head], starts[len(was)-tail], ""}, nil
+	case head == len(was) && len(fresh) == 0: // nothing differs
+		return splice{outer.end, outer.end, ""}, nil
 	case head == len(was):
 		return splice{outer.end, outer.end, eol + lines}, nil
 	case len(fresh) == 0:

@@ -54,6 +54,8 @@ var inners = []inner{
 	{"patch as a merge", "patch: |\n  spec:\n    x: 1\ntarget: x\n", "/patch", setInside("/spec/values/image/tag", v2), "patch: |\n  spec:\n    x: 1\n    values:\n      image:\n        tag: v2\ntarget: x\n"},
 	{"remove in a block", "a: |\n  x: 1\n  m: 1\n  k: 1\nb: 1\n", "/a", removeInside("/m", ""), "a: |\n  x: 1\n  k: 1\nb: 1\n"},
 	{"remove at the end of a block", "a: |-\n  x: 1\n  m:\n    k: 1\nb: 1\n", "/a", removeInside("/m/k", ""), "a: |-\n  x: 1\nb: 1\n"},
+	{"remove below a blank line at the end", "a: |\n  x: 1\n\n  m: 1\nb: 1\n", "/a", removeInside("/m", ""), "a: |\n  x: 1\n\nb: 1\n"},
+	{"remove below a blank line that is kept", "a: |+\n  x: 1\n\n  m: 1\n\nb: 1\n", "/a", removeInside("/m", ""), "a: |+\n  x: 1\n\n\nb: 1\n"},
 	{"json in double quotes", `patch: "[{\"op\":\"remove\",\"path\":\"/x\"}]" # end` + "\n", "/patch", addInside("", op), `patch: "[{\"op\":\"remove\",\"path\":\"/x\"},{\"op\":\"replace\",\"path\":\"/spec/tag\",\"value\":\"1.10\"}]" # end` + "\n"},
 	{"json in single quotes", `patch: '[{"op": "remove", "path": "/x"}]'` + "\n", "/patch", addInside("", op), `patch: '[{"op": "remove", "path": "/x"}, {"op": "replace", "path": "/spec/tag", "value": "1.10"}]'` + "\n"},
 	{"quotes in single quotes", `patch: '{a: x}'` + "\n", "/patch", setInside("/b", yamledit.Str("it's # that")), `patch: '{a: x, b: "it''s # that"}'` + "\n"},

@@ -54,7 +54,7 @@ func gather(out map[string]string, path string, n *yaml.Node) {
 		out[path] = "*" + n.Value
 	case n.Kind == yaml.MappingNode && len(n.Content) > 0:
 		for i := 0; i < len(n.Content); i += 2 {
-			gather(out, path+"/"+yamledit.EscapePointer(n.Content[i].Value), n.Content[i+1])
+			gather(out, path+"/"+yamledit.EscapePointer(keyText(n.Content[i])), n.Content[i+1])
 		}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0:
 		for i, c := range n.Content {
@@ -63,6 +63,14 @@ func gather(out map[string]string, path string, n *yaml.Node) {
 	default:
 		out[path] = n.ShortTag() + mark + " " + n.Value
 	}
+}
+
+// keyText is the text of a key, which may be an alias.
+func keyText(k *yaml.Node) string {
+	if k.Alias != nil {
+		k = k.Alias
+	}
+	return k.Value
 }
 
 // plain reads every document as Kubernetes does, into maps, lists and scalars.

@@ -44,8 +44,7 @@ func (f *File) scalarEnd(at int, n *yaml.Node) (int, bool) {
 	if end == at+len(header) { // a block without text
 		end = at + len(bytes.TrimRight(header, "\r\n"))
 	}
-	indicators, _, _ := bytes.Cut(header, []byte("#"))
-	for bytes.IndexByte(indicators, '+') >= 0 {
+	for keeps(f.text, at) {
 		next := f.nextLine(end)
 		line := bytes.Trim(f.text[next:f.nextLine(next)], " \r\n")
 		if next == len(f.text) || len(line) > 0 {
@@ -54,6 +53,12 @@ func (f *File) scalarEnd(at int, n *yaml.Node) (int, bool) {
 		end = next + len(bytes.TrimRight(f.text[next:f.nextLine(next)], "\r\n"))
 	}
 	return end, true
+}
+
+// keeps reports the header of a block to which all blank lines behind it belong.
+func keeps(text []byte, at int) bool {
+	indicators, _, _ := bytes.Cut(text[at:lineEnd(text, at)], []byte("#"))
+	return bytes.IndexByte(indicators, '+') >= 0
 }
 
 // plainEnd finds the end of a plain scalar, in which each run of blanks and line
@@ -264,32 +269,64 @@ func (f *File) eol(at int) (string, bool) {
 	return "\n", true
 }
 
-// below puts lines at an offset where a line starts, or where the file ends.
-// open says that the text of the last one asks for a line break behind it.
-func (f *File) below(at int, lines []string, open bool) (splice, error) {
+// below puts the lines of a node at an offset where a line starts, or where the
+// file ends.
+func (f *File) below(at int, lines []string, n Node) (splice, error) {
+	for pos := at; n.lastBlock() && pos < len(f.text); { // blanks would be its text
+		next := f.nextLine(pos)
+		line := bytes.TrimRight(f.text[pos:next], "\r\n")
+		if len(bytes.Trim(line, " ")) > 0 {
+			break
+		}
+		if pos = next; len(line) > 0 {
+			at = next
+		}
+	}
 	eol, ok := f.eol(at)
 	if !ok {
 		return splice{}, fmt.Errorf("%w: by its line breaks", ErrShape)
 	}
 	text := strings.Join(lines, eol)
-	if at == len(f.text) && at != f.lines[len(f.lines)-1] {
-		text = eol + text
-		if open {
-			text += eol
-		}
-		return splice{at, at, text}, nil
+	if at < len(f.text) || at == f.lines[len(f.lines)-1] {
+		return splice{at, at, text + eol}, nil
 	}
-	return splice{at, at, text + eol}, nil
+	if f.endsOpen() {
+		return splice{}, fmt.Errorf("%w: the block of text above would get a line break", ErrShape)
+	}
+	text = eol + text
+	if n.open() {
+		text += eol
+	}
+	return splice{at, at, text}, nil
 }
 
-// open reports whether the last line of a node is that of a block that ends
-// with a line break.
-func (n Node) open() bool {
-	switch {
-	case len(n.pairs) > 0:
-		return n.pairs[len(n.pairs)-1].Value.open()
-	case len(n.items) > 0:
-		return n.items[len(n.items)-1].open()
-	}
-	return n.asBlock() && strings.HasSuffix(n.text, "\n")
+// endsOpen reports a file that ends within a block of text, without the line
+// break that the block has if one follows.
+func (f *File) endsOpen() bool {
+	return slices.ContainsFunc(f.scalars, func(s Scalar) bool {
+		header := f.text[s.start:lineEnd(f.text, s.start)]
+		indicators, _, _ := bytes.Cut(header, []byte("#"))
+		return s.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && s.end == len(f.text) && bytes.IndexByte(indicators, '-') < 0
+	})
 }
+
+// last is the value that a node's last line belongs to.
+func (n Node) last() Node {
+	for {
+		switch {
+		case len(n.pairs) > 0:
+			n = n.pairs[len(n.pairs)-1].Value
+		case len(n.items) > 0:
+			n = n.items[len(n.items)-1]
+		default:
+			return n
+		}
+	}
+}
+
+// lastBlock reports whether the last line of a node is that of a block of text.
+func (n Node) lastBlock() bool { return n.last().asBlock() }
+
+// open reports a node whose last line is that of a block of text which has a
+// line break.
+func (n Node) open() bool { return n.lastBlock() && strings.HasSuffix(n.last().text, "\n") }

@@ -44,7 +44,7 @@ func spots(t fataler, src []byte) []spot {
 					below.path = s.path + "/" + strconv.Itoa(i)
 					walk(below)
 				case i%2 == 1:
-					below.path = s.path + "/" + yamledit.EscapePointer(n.Content[i-1].Value)
+					below.path = s.path + "/" + yamledit.EscapePointer(keyText(n.Content[i-1]))
 					walk(below)
 				}
 			}

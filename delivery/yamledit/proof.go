@@ -15,8 +15,8 @@ type splice struct {
 }
 
 // finish applies splices, which are in order and do not overlap, and proves that
-// the file then holds what change makes of a copy of its data.
-func (f *File) finish(splices []splice, change func(copies)) ([]byte, Edit, error) {
+// the file then holds the data that change makes of the old ones.
+func (f *File) finish(splices []splice, change func(wanted)) ([]byte, Edit, error) {
 	first, last := splices[0].start, splices[len(splices)-1].end
 	var after []byte
 	at := first
@@ -30,78 +30,83 @@ func (f *File) finish(splices []splice, change func(copies)) ([]byte, Edit, erro
 	line, column := f.place(first)
 	edit := Edit{Line: line, Column: column, Before: string(f.src[first:last]), After: string(after)}
 	out := f.enc.encode(slices.Concat(f.src[:first], after, f.src[last:]))
-	want := copyOf(f.docs)
-	change(want)
-	if err := proveData(out, want.docs()); err != nil {
+	w := wanted{root: &yaml.Node{Content: f.docs}, now: map[*yaml.Node]*yaml.Node{}}
+	change(w)
+	if err := w.prove(out); err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w: %w", line, ErrProof, err)
 	}
 	return out, edit, nil
 }
 
-// copies is a copy of all documents; of leads from a node to its copy.
-type copies struct {
-	root *yaml.Node // its Content are the documents
-	of   map[*yaml.Node]*yaml.Node
+// wanted is the data of a file after an edit: those of the documents, which are
+// root's Content, but for the nodes in now.
+type wanted struct {
+	root *yaml.Node
+	now  map[*yaml.Node]*yaml.Node
 }
 
-func (c copies) docs() []*yaml.Node { return c.root.Content }
-
-func copyOf(docs []*yaml.Node) copies {
-	c := copies{of: map[*yaml.Node]*yaml.Node{}}
-	c.root = &yaml.Node{}
-	for _, d := range docs {
-		c.root.Content = append(c.root.Content, c.copy(d))
-	}
-	return c
+// change returns what is wanted in the place of a node, at first the same.
+func (w wanted) change(n *yaml.Node) *yaml.Node {
+	m := *n
+	m.Content = slices.Clone(n.Content)
+	w.now[n] = &m
+	return &m
 }
 
-func (c copies) copy(n *yaml.Node) *yaml.Node {
-	m := &yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value, Anchor: n.Anchor, Line: n.Line}
-	c.of[n] = m
-	if n.Alias != nil {
-		m.Alias = c.of[n.Alias]
-	}
-	for _, child := range n.Content {
-		m.Content = append(m.Content, c.copy(child))
-	}
-	return m
-}
+// becomesString is the tag of a wanted scalar that may keep its type or become
+// a string.
+const becomesString = "!ferry/same-or-string"
 
-// proveData parses bytes and compares them with the data that is wanted.
-func proveData(out []byte, want []*yaml.Node) error {
+// prove parses bytes and compares them with the data that are wanted.
+func (w wanted) prove(out []byte) error {
 	g, err := Parse(out)
 	if err != nil {
 		return err
 	}
-	if len(g.docs) != len(want) {
+	root := w.root
+	if now, ok := w.now[root]; ok {
+		root = now
+	}
+	if len(g.docs) != len(root.Content) {
 		return errors.New("the number of documents is not as wanted")
 	}
-	p := pairing{}
-	for i := range want {
-		if err := p.same(want[i], g.docs[i]); err != nil {
+	anchors := map[*yaml.Node]*yaml.Node{}
+	for i, doc := range root.Content {
+		if err := w.same(doc, g.docs[i], anchors); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pairing leads from the nodes that were compared to their counterparts, by
-// which aliases are compared.
-type pairing map[*yaml.Node]*yaml.Node
-
-func (p pairing) same(a, b *yaml.Node) error {
-	p[a] = b
+// same compares a wanted node with one that was read. anchors leads from those
+// that were compared to their counterparts, by which aliases are compared.
+func (w wanted) same(old, b *yaml.Node, anchors map[*yaml.Node]*yaml.Node) error {
+	a := old
+	if now, ok := w.now[old]; ok {
+		a = now
+	}
+	if a.Anchor != "" {
+		anchors[old] = b
+	}
 	if a.Kind == yaml.AliasNode && b.Kind == yaml.AliasNode {
-		if p[a.Alias] != b.Alias {
+		if anchors[a.Alias] != b.Alias {
 			return fmt.Errorf("line %d: *%s leads elsewhere", b.Line, b.Value)
 		}
 		return nil
 	}
-	if a.Kind != b.Kind || a.ShortTag() != b.ShortTag() || a.Value != b.Value || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
+	tag, wantedTag := b.ShortTag(), a.ShortTag()
+	if a.Tag == becomesString {
+		wantedTag = old.ShortTag()
+		if tag == "!!str" {
+			wantedTag = tag
+		}
+	}
+	if a.Kind != b.Kind || tag != wantedTag || a.Value != b.Value || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
 		return fmt.Errorf("line %d reads differently", b.Line)
 	}
 	for i := range a.Content {
-		if err := p.same(a.Content[i], b.Content[i]); err != nil {
+		if err := w.same(a.Content[i], b.Content[i], anchors); err != nil {
 			return err
 		}
 	}

@@ -48,8 +48,8 @@ func (f *File) Remove(doc int, pointer, keep string) ([]byte, Edit, error) {
 	if err != nil {
 		return nil, Edit{}, fmt.Errorf("line %d: %w", gone.node.Line, err)
 	}
-	return f.finish(splices, func(c copies) {
-		p := c.of[parent]
+	return f.finish(splices, func(w wanted) {
+		p := w.change(parent)
 		p.Content = slices.Delete(p.Content, i, i+stride(p))
 	})
 }
@@ -137,14 +137,22 @@ func (f *File) removeBlock(parent *yaml.Node, i int) ([]splice, error) {
 }
 
 // cutLines takes whole lines. At the end of a file without a line break there
-// the break before them goes too, so that the file still has none.
+// the break before them goes too, so that the file still has none; unless it
+// belongs to a block of text.
 func (f *File) cutLines(from, to int) splice {
-	if to == len(f.text) && f.lines[len(f.lines)-1] != to {
-		if eol, ok := f.eol(from); ok && from > f.lines[0] && bytes.HasSuffix(f.text[:from], []byte(eol)) {
-			from -= len(eol)
+	if to < len(f.text) || f.lines[len(f.lines)-1] == to {
+		return splice{from, to, ""}
+	}
+	eol, ok := f.eol(from)
+	if !ok || from == f.lines[0] || !bytes.HasSuffix(f.text[:from], []byte(eol)) {
+		return splice{from, to, ""}
+	}
+	for _, s := range slices.Backward(f.scalars) {
+		if s.end == from-len(eol) && s.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && strings.HasSuffix(s.Value, "\n") {
+			return splice{from, to, ""}
 		}
 	}
-	return splice{from, to, ""}
+	return splice{from - len(eol), to, ""}
 }
 
 // removeOnly takes the only entry of a block, of which an empty map or list
@@ -211,8 +219,8 @@ func (f *File) removeFlow(parent *yaml.Node, i int) ([]splice, error) {
 	switch between := f.text[at+1 : start]; {
 	case f.text[at] != ',':
 		return nil, fmt.Errorf("%w: the comma before it is not found", ErrShape)
-	case trailing: // it stays that the last entry has a comma
-		return []splice{{at + 1, comma + 1, ""}}, nil
+	case trailing && len(bytes.TrimSpace(between)) > 0:
+		return nil, fmt.Errorf("%w: comments stand around it", ErrShape)
 	case len(bytes.TrimSpace(between)) == 0 && !own:
 		return []splice{{before, end, ""}}, nil
 	}

@@ -33,12 +33,15 @@ var removals = []removal{
 	{"the only key of a document", "# head\na: 1\n---\nb: 1\n", "/a", "", "# head\n{}\n---\nb: 1\n"},
 	{"the first item of a list in a list", "- - a\n  - b\n", "/0/0", "", "- - b\n"},
 	{"a text block", "a: |\n  x\n  y\n\nb: 1\n", "/a", "", "\nb: 1\n"},
+	{"below a text block, without a line break", "a: |\n  x\nb: 1", "/b", "", "a: |\n  x\n"},
+	{"below a stripped text block, without a line break", "a: |-\n  x\nb: 1", "/b", "", "a: |-\n  x"},
 	{"a text block that keeps its line breaks", "a: |+\n  x\n\nb: 1\n", "/a", "", "b: 1\n"},
 	{"last in flow", "i: {a: 1, b: 2} # c\n", "/i/b", "", "i: {a: 1} # c\n"},
 	{"first in flow", "i: {a: 1, b: 2}\n", "/i/a", "", "i: {b: 2}\n"},
 	{"only in flow that stays", "i: {a: 1}\n", "/i/a", "/i", "i: {}\n"},
 	{"only in flow", "i: {a: {b: 1}, c: 2}\n", "/i/a/b", "", "i: {c: 2}\n"},
 	{"last in flow with a last comma", "i: [a, b,]\n", "/i/1", "", "i: [a,]\n"},
+	{"last in flow with a last comma and the bracket on its line", "[\n  a,\n  b, ]\n", "/1", "", "[\n  a, ]\n"},
 	{"last in flow over lines", "{\n  \"a\": 1,\n  \"b\": 2\n}\n", "/b", "", "{\n  \"a\": 1\n}\n"},
 	{"last in flow over lines with comments", "[\n  a, # one\n  b # two\n]\n", "/1", "", "[\n  a # one\n]\n"},
 	{"first in flow over lines", "[\n  a, # one\n  b # two\n]\n", "/0", "", "[\n  b # two\n]\n"},
@@ -85,6 +88,7 @@ func TestRemovalsRefused(t *testing.T) {
 		{removal{"an anchor defined again", "a: &x 1\nb: &x 2\nc: *x\n", "/b", "", ""}, yamledit.ErrShape},
 		{removal{"a key twice", "a: 1\na: 2\n", "/a", "", ""}, yamledit.ErrAmbiguous},
 		{removal{"explicit keys", "? a\n: b\n? c\n: d\n", "/a", "", ""}, yamledit.ErrShape},
+		{removal{"a comment that would swallow the bracket", "[\n  a, # c\n  b, ]\n", "/1", "", ""}, yamledit.ErrShape},
 		{removal{"lines that a text would take in", "a: |+\n  x\nb: 1\n\nc: 1\n", "/b", "", ""}, yamledit.ErrProof},
 	} {
 		t.Run(c.name, func(t *testing.T) {

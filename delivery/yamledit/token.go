@@ -75,10 +75,10 @@ func (f *File) tokenEnd(at int, n *yaml.Node) (int, bool) {
 		}
 		return blockEnd(src, at), true
 	}
-	if n.Value == "" || !bytes.HasPrefix(src[at:], []byte(n.Value)) {
+	end, ok := plainEnd(src, at, n.Value)
+	if !ok {
 		return at, false
 	}
-	end := at + len(n.Value)
 	rest := bytes.TrimLeft(src[end:], " \t")
 	if len(rest) == 0 || strings.IndexByte("\r\n,]}#:", rest[0]) >= 0 {
 		return end, true
@@ -105,7 +105,8 @@ func quotedEnd(src []byte, at int, quote byte) (int, bool) {
 	return at, false
 }
 
-// blockEnd returns the offset behind a block scalar's last line that has text.
+// blockEnd returns the offset behind a block scalar's last line that has text;
+// blanks behind its indentation are text.
 func blockEnd(src []byte, at int) int {
 	header := lineEnd(src, at)
 	end := header
@@ -114,7 +115,7 @@ func blockEnd(src []byte, at int) int {
 		stop := lineEnd(src, next)
 		line := bytes.TrimRight(src[next:stop], "\r\n")
 		text := bytes.TrimLeft(line, " ")
-		if len(text) > 0 {
+		if len(text) > 0 || indent >= 0 && len(line) > indent {
 			width := len(line) - len(text)
 			if indent < 0 {
 				if width <= parentIndent(src, at) {

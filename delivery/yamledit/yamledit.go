@@ -12,10 +12,11 @@
 //
 // What is put in follows the file: its indentation, its way with lists and
 // quotes, its line ends and encoding. Comment lines behind the last entry of a
-// block that are indented as deep as it belong to it, unless what follows stands
-// as deep and they touch it; all others belong to what follows. A place that
-// several readers see differently is refused: where a key stands twice, behind
-// an alias, in a map with a merge key, or in one that has aliases elsewhere.
+// block belong to it if they are indented deeper, or if they touch it and are
+// indented as deep, unless what they touch below stands as deep too; all others
+// belong to what follows. A place that several readers see differently is
+// refused: where a key stands twice, behind an alias, in a map with a merge key,
+// or in one that has aliases elsewhere.
 //
 // A scalar may itself be YAML, such as an inline patch in a block scalar. The
 // edit inside it is made by the same rules on its text, and is then one edit of
@@ -47,9 +48,9 @@ import (
 var (
 	// ErrEncoding is for a file that is neither UTF-8 nor UTF-16 with its mark.
 	ErrEncoding = errors.New("the file's encoding cannot be edited")
-	// ErrShape is for a value whose bytes cannot be changed one for one: folded
-	// over several lines, written with escapes that do not map, reached through
-	// an alias, or in a block that is not laid out with spaces.
+	// ErrShape is for a value whose bytes cannot be changed one for one: in a
+	// folded block of several lines, written with escapes that do not map, reached
+	// through an alias, or in a block that is not laid out with spaces.
 	ErrShape = errors.New("the value is written in a way that cannot be changed in place")
 	// ErrAmbiguous is for a path on which a key stands twice.
 	ErrAmbiguous = errors.New("a key stands twice on the way to the value")

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"ferry/delivery/forge"
 	"ferry/dispatcher"
 	"ferry/internal/config"
+	"ferry/internal/deploy"
 	"ferry/internal/fault"
 	"ferry/jobs"
 	"ferry/k8s"
@@ -185,11 +187,26 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 			o.Paths[m.Name] = m.Path
 		}
 	}
+	versions, err := newRegistry(c, log)
+	if err != nil {
+		return nil, err
+	}
+	o.CommitEach, o.Fields = c.Repo.CommitEach, fieldsOf(c.Repo.Fields)
+	if versions != nil {
+		o.Versions, o.RequireVersions = versions, c.Registries.Lookup == config.LookupRequire
+	}
 	d, err := delivery.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("make delivery: %w", err)
 	}
 	return d, nil
+}
+
+// fieldsOf looks up which version of an app is meant.
+func fieldsOf(fields map[string]string) func(deploy.App) deploy.FieldKind {
+	return func(a deploy.App) deploy.FieldKind {
+		return deploy.FieldKind(cmp.Or(fields[a.String()], fields[a.Name]))
+	}
 }
 
 func slackOptions(c *config.Config, log *slog.Logger) bot.Options {

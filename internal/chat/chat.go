@@ -66,6 +66,7 @@ type Args struct {
 	Cluster   Word `json:"cluster,omitempty"`   // the cluster acted on, or the first of two
 	Other     Word `json:"other,omitempty"`     // the second cluster of a comparison
 	Namespace Word `json:"namespace,omitempty"` // restricts to one namespace
+	Option    Word `json:"option,omitempty"`    // "pin" or none
 	Job       Word `json:"job,omitempty"`       // a job's identifier
 	Topic     Word `json:"topic,omitempty"`     // a command to be explained
 	Line      Word `json:"line,omitempty"`      // all that follows, untouched
@@ -77,7 +78,7 @@ type Args struct {
 // A form is a sequence of words in one line:
 //
 //	on          a literal
-//	<app>       a placeholder: app, glob, version, field, cluster, other, namespace, job, topic, line
+//	<app>       a placeholder: app, glob, version, field, cluster, other, namespace, option, job, topic, line
 //	[ … ]       optional as a whole
 //	<app>@<version>  placeholders joined by a literal sign
 //
@@ -99,7 +100,7 @@ type Syntax struct {
 // Usage writes a syntax as people read it, everywhere:
 // "promote app@version [chart|image] to cluster".
 func (s Syntax) Usage() string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<", "", ">", "")
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin", "<", "", ">", "")
 	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }
 

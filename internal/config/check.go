@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -47,6 +48,9 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	c.Slack.BaseURL = checkURL(p, "slack.base_url", c.Slack.BaseURL)
 	c.GitHub.BaseURL = checkURL(p, "github.base_url", c.GitHub.BaseURL)
 	checkRegistries(c.Registries, p)
+	for _, app := range slices.Sorted(maps.Keys(c.Repo.Fields)) {
+		oneOf(p, join("repo.fields", app), c.Repo.Fields[app], "chart", "image")
+	}
 	if c.State.File == "" {
 		p.at("state.file", "state.file is empty", "ferry cannot keep a promise that it does not remember: name a file, such as ferry.db")
 	}

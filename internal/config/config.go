@@ -74,9 +74,11 @@ func (c Cluster) Folders() []string {
 
 // Repo is a repository and its branch.
 type Repo struct {
-	Owner  string `yaml:"owner,required" eg:"somebody" doc:"User or organisation that owns the repository."`
-	Name   string `yaml:"name,required" eg:"fleet" doc:"Name of the repository."`
-	Branch string `yaml:"branch" doc:"The branch that Flux follows and ferry commits to."`
+	Owner      string            `yaml:"owner,required" eg:"somebody" doc:"User or organisation that owns the repository."`
+	Name       string            `yaml:"name,required" eg:"fleet" doc:"Name of the repository."`
+	Branch     string            `yaml:"branch" doc:"The branch that Flux follows and ferry commits to."`
+	Fields     map[string]string `yaml:"fields" doc:"Which version is meant of apps that have both in Git: chart or image, by the app's name or namespace/name. A command that says so goes before."`
+	CommitEach bool              `yaml:"commit_each" doc:"Makes a commit of each promotion. Without it, those that wait at the same time become one."`
 }
 
 // Bot says who looks after ferry.

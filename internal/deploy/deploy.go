@@ -270,6 +270,8 @@ type Plan struct {
 	// manifests.
 	Diff         string `json:"diff"`
 	RenderedDiff string `json:"rendered_diff"`
+	// Warnings are what people should know of it, in sentences.
+	Warnings []string `json:"warnings,omitempty"`
 	// Hash covers intent, old and new values and blast radius, not Base or line
 	// numbers: it is what an approval binds to.
 	Hash string `json:"hash"`
