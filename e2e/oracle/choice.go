@@ -80,9 +80,12 @@ func lineAt(content []byte, offset int) []byte {
 
 // judgeChoice says what the rule chooses, "" if that is what was chosen or there is nothing to choose from. Beside a
 // range of chart versions an image is as good a choice: what runs is not in the range's text.
-func (repo *Repo) judgeChoice(app App, field string) string {
+func (repo *Repo) judgeChoice(app App, claim Claim) string {
 	f, ok := repo.choose(app)
-	if !ok || f.Kind == field || f.Kind == "chart" && strings.ContainsAny(f.Version, "*xX^~<>=| ") {
+	switch {
+	case claim.Field == "image" && app.Kind == "HelmRelease" && strings.Contains(claim.Path, "/initContainers/") && f.Path != claim.Path:
+		return "anything but an init container's image"
+	case !ok || f.Kind == claim.Field || f.Kind == "chart" && strings.ContainsAny(f.Version, "*xX^~<>=| "):
 		return ""
 	}
 	return f.Kind + " " + f.Version + " at " + f.Path

@@ -96,7 +96,7 @@ func (repo *Repo) verdict(app App, claim Claim) Verdict {
 		}
 	}
 	if claim.Field != "" {
-		v.Choice = repo.judgeChoice(app, claim.Field)
+		v.Choice = repo.judgeChoice(app, claim)
 	}
 	return v
 }

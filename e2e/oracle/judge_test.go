@@ -67,7 +67,7 @@ func TestChoice(t *testing.T) {
 	} {
 		repo := open(t, fixtureNamed(t, name))
 		for _, app := range repo.Apps() {
-			if app.Kind == "HelmRelease" && repo.judgeChoice(app, wrong) == "" {
+			if app.Kind == "HelmRelease" && repo.judgeChoice(app, Claim{Field: wrong}) == "" {
 				t.Errorf("%s: %s by its %s is taken for the rule's choice", name, app.Pair, wrong)
 			}
 		}
@@ -78,8 +78,11 @@ func TestChoice(t *testing.T) {
 func TestRangeLeavesTheChoice(t *testing.T) {
 	repo := open(t, fixtureNamed(t, "t11-range"))
 	for _, app := range repo.Apps() {
-		if why := repo.judgeChoice(app, "image"); why != "" {
+		if why := repo.judgeChoice(app, Claim{Field: "image"}); why != "" {
 			t.Errorf("%s: %s", app.Pair, why)
+		}
+		if repo.judgeChoice(app, Claim{Field: "image", Path: "/spec/values/deployment/initContainers/0/image"}) == "" {
+			t.Errorf("%s: an init container's image is taken for the app's", app.Pair)
 		}
 	}
 }
