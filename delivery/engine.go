@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -18,6 +19,10 @@ type engine struct {
 	ours flux.Ours
 	// paths are the configured folders of clusters.
 	paths map[deploy.Cluster]string
+	// artifacts are the configured folders of sources that are pushed from the
+	// repository; with detect they are looked for as well.
+	artifacts map[deploy.Ref]string
+	detect    bool
 	// fields says which of an app's versions is meant, where that is configured.
 	fields func(deploy.App) deploy.FieldKind
 	// require refuses what could not be looked up.
@@ -85,7 +90,7 @@ func (e *engine) next(ctx context.Context, w *flux.World, f flux.Files) (*flux.W
 // sameDeclared reports whether clusters declare the same.
 func sameDeclared(a, b []deploy.Declared) bool {
 	return slices.EqualFunc(a, b, func(x, y deploy.Declared) bool {
-		return x.Cluster == y.Cluster && x.Known == y.Known && slices.EqualFunc(x.Kustomizations, y.Kustomizations, sameKustomization)
+		return x.Cluster == y.Cluster && maps.Equal(x.Artifacts, y.Artifacts) && x.Known == y.Known && slices.EqualFunc(x.Kustomizations, y.Kustomizations, sameKustomization)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"strings"
 
@@ -35,9 +36,41 @@ func (e *engine) resolve(ctx context.Context, f flux.Files, declared []deploy.De
 			}
 			c.Kustomizations = ks
 		}
+		c.Artifacts = e.artifactsOf(f, c)
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// artifactsOf says which folders a cluster's sources hold that are no Git
+// repositories: as configured; else, for a folder that nobody else can tell, the
+// one next above the cluster's own in which the paths exist.
+func (e *engine) artifactsOf(f flux.Files, c deploy.Declared) map[deploy.Ref]string {
+	if !e.detect {
+		return e.artifacts
+	}
+	out := maps.Clone(e.artifacts)
+	for _, k := range c.Kustomizations {
+		if k.SourceRef.Kind != "OCIRepository" || k.Source != (deploy.Source{}) {
+			continue
+		}
+		for above := e.paths[c.Cluster]; ; above = path.Dir(above) {
+			if above == "." {
+				above = ""
+			}
+			dir := path.Join(above, path.Clean("/"+k.Path))
+			if _, known := out[k.SourceRef]; !known && strings.Trim(path.Clean("/"+k.Path), "/") != "" && f.Tree.HasFolder(strings.Trim(dir, "/")) {
+				if out == nil {
+					out = map[deploy.Ref]string{}
+				}
+				out[k.SourceRef] = above
+			}
+			if above == "" {
+				break
+			}
+		}
+	}
+	return out
 }
 
 // entry finds what a cluster's folder declares.

@@ -36,7 +36,7 @@ func OpenFolder(ctx context.Context, dir string, clusters []string) (*Folder, er
 		return nil, err
 	}
 	f := &Folder{dir: dir, files: flux.Files{Tree: tree, Blobs: snapshot.NewBlobs(disk, 0)}}
-	f.flux, f.paths = flux.NewRenderer(), map[deploy.Cluster]string{}
+	f.flux, f.paths, f.detect = flux.NewRenderer(), map[deploy.Cluster]string{}, true
 	if len(clusters) == 0 {
 		clusters = discover(tree)
 	}

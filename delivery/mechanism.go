@@ -24,6 +24,7 @@ const (
 	Substitute         Mechanism = "substitute"
 	SubstituteFrom     Mechanism = "substitute-from"
 	ValuesFrom         Mechanism = "values-from"
+	ResourceSet        Mechanism = "resourceset"
 	KustomizeImage     Mechanism = "kustomize-image"
 )
 
@@ -35,6 +36,8 @@ func mechanism(s *scene, f field, at site) Mechanism {
 		return Substitute
 	case doc.kind == "ConfigMap" && f.from == nil, doc.kind == "Secret":
 		return SubstituteFrom
+	case doc.kind == "ResourceSet":
+		return ResourceSet
 	case f.from != nil:
 		return ValuesFrom
 	case at.key == "newTag" || at.key == "digest" && doc.kustomization():
@@ -62,7 +65,7 @@ func mechanism(s *scene, f field, at site) Mechanism {
 
 // document is what a site's document is.
 type document struct {
-	kind, group, name string
+	kind, group, namespace, name string
 	// own is true for an object that stands for itself, not a patch of one.
 	own bool
 }

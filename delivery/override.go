@@ -298,6 +298,8 @@ func describe(y *yamledit.File, doc int) document {
 			d.group, _, _ = strings.Cut(s.Value, "/")
 		case "/metadata/name":
 			d.name = s.Value
+		case "/metadata/namespace":
+			d.namespace = s.Value
 		case "/spec/chart/spec/chart", "/spec/chartRef/name", "/spec/schedule", "/spec/serviceName", "/spec/url", "/spec/chart":
 			d.own = true
 		}

@@ -132,7 +132,7 @@ func (s *scene) kustomizationOf(d document) *flux.Root {
 		return nil
 	}
 	for _, root := range s.world.Roots(s.change.Target.Cluster) {
-		if root.Ref.Name == d.name {
+		if root.Ref.Name == d.name && (d.namespace == "" || d.namespace == root.Ref.Namespace) {
 			return root
 		}
 	}

@@ -195,7 +195,14 @@ func (s *scene) chain(f field, after *flux.World) map[flux.ID]bool {
 			}
 		}
 	}
+	made := func(o *flux.Object) {
+		if o != nil && o.Maker != nil {
+			out[o.Maker.ID()] = true
+		}
+	}
 	follow(s.object.Root)
+	made(s.object.Object)
+	made(s.world.Lookup(target, f.group, f.object).Object)
 	if f.object != s.object.Ref {
 		out[flux.ID{Group: f.group, Ref: f.object}] = true
 		follow(s.world.Find(target, f.root))

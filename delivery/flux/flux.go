@@ -48,7 +48,14 @@ type Kustomization struct {
 	Vars    map[string]string
 	Unknown string
 	Ignore  string // spec.ignore of the source
+	// Copies say where the folders of its artifact come from, if that is not the
+	// repository as it is.
+	Copies []Copy
 }
+
+// Copy is a folder of an artifact and the folder of the repository that it was
+// made from; "" is the root of either.
+type Copy struct{ To, From string }
 
 // Spec are the fields of spec that decide on the rendering.
 type Spec struct {
@@ -119,7 +126,19 @@ func ParseKustomization(data []byte) (Kustomization, error) {
 // Dir is the folder that is rendered, clamped to the root of the repository as
 // Flux does; "" is the root.
 func (k Kustomization) Dir() string {
-	return strings.TrimPrefix(path.Clean("/"+k.Spec.Path), "/")
+	dir := strings.TrimPrefix(path.Clean("/"+k.Spec.Path), "/")
+	best := -1
+	for i, c := range k.Copies {
+		within := c.To == "" || dir == c.To || strings.HasPrefix(dir, c.To+"/")
+		if within && (best < 0 || len(c.To) > len(k.Copies[best].To)) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return dir
+	}
+	c := k.Copies[best]
+	return path.Join(c.From, strings.TrimPrefix(strings.TrimPrefix(dir, c.To), "/"))
 }
 
 // key is equal for Kustomizations that render alike on one tree.

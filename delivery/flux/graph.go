@@ -25,7 +25,9 @@ type graph struct {
 	live     map[deploy.Ref]deploy.Kustomization
 	sources  map[deploy.Ref]deploy.Source
 	values   map[deploy.Ref]Placed // the ConfigMaps and Secrets that Git declares
-	queue    []deploy.Ref
+	// artifacts are those that are made of the repository.
+	artifacts map[deploy.Ref][]Copy
+	queue     []deploy.Ref
 
 	indexed sync.Once
 	index   map[ID]Placed
@@ -34,7 +36,7 @@ type graph struct {
 func newGraph(r *Renderer, f Files, ours Ours, c deploy.Declared) *graph {
 	return &graph{
 		r: r, files: f, ours: ours, declared: c, roots: map[deploy.Ref]*Root{}, live: map[deploy.Ref]deploy.Kustomization{},
-		sources: map[deploy.Ref]deploy.Source{}, values: map[deploy.Ref]Placed{},
+		sources: map[deploy.Ref]deploy.Source{}, values: map[deploy.Ref]Placed{}, artifacts: map[deploy.Ref][]Copy{},
 	}
 }
 
@@ -102,7 +104,7 @@ func (g *graph) next(ctx context.Context, f Files, changes []snapshot.Change) (*
 		return g, nil
 	}
 	out := newGraph(g.r, f, g.ours, g.declared)
-	out.live, out.sources, out.values = g.live, g.sources, g.values
+	out.live, out.sources, out.values, out.artifacts = g.live, g.sources, g.values, g.artifacts
 	for name, root := range g.roots {
 		if now := replaced[root]; now != nil {
 			c := *root
@@ -121,7 +123,7 @@ func (g *graph) decides(before, after *Rendering) bool {
 	pick := func(r *Rendering) []*Object {
 		var out []*Object
 		for _, o := range r.Objects {
-			if (o.Group == Group && o.Ref.Kind == "Kustomization") || (o.Group == sourceGroup && o.Ref.Kind == "GitRepository") || isValues(o) {
+			if (o.Group == Group && o.Ref.Kind == "Kustomization") || (o.Group == sourceGroup && o.Ref.Kind == "GitRepository") || isGenerator(o) || isValues(o) {
 				out = append(out, o)
 			}
 		}
@@ -146,7 +148,8 @@ func (g *graph) want(k Kustomization) {
 		k.Ignore = live.SourceIgnore
 	}
 	k.Vars, k.Unknown = g.variables(k)
-	if old := g.roots[name]; old != nil && old.SourceRef == k.SourceRef && old.key("") == k.key("") {
+	k.Copies = g.copies(k.SourceRef)
+	if old := g.roots[name]; old != nil && old.SourceRef == k.SourceRef && len(old.Copies) == len(k.Copies) && old.key("") == k.key("") {
 		return
 	}
 	g.roots[name] = &Root{Cluster: g.declared.Cluster, Kustomization: k}
@@ -159,7 +162,7 @@ func (g *graph) want(k Kustomization) {
 // meanwhile.
 func (g *graph) revise() {
 	for _, root := range g.roots {
-		if root.Spec.PostBuild != nil && len(root.Spec.PostBuild.SubstituteFrom) > 0 {
+		if root.SourceRef.Kind == externalArtifact || (root.Spec.PostBuild != nil && len(root.Spec.PostBuild.SubstituteFrom) > 0) {
 			g.want(root.Kustomization)
 		}
 	}
@@ -169,6 +172,9 @@ func (g *graph) revise() {
 // hand. A GitRepository that nobody knows is taken for it.
 func (g *graph) elsewhere(k Kustomization) string {
 	if k.SourceRef.Kind != "GitRepository" {
+		if len(k.Copies) > 0 {
+			return ""
+		}
 		return k.SourceRef.String()
 	}
 	source, known := g.sources[nameOf(k.SourceRef)]
@@ -200,6 +206,9 @@ func (g *graph) render(ctx context.Context, root *Root) error {
 		}
 		if isValues(o) {
 			g.values[o.Ref] = Placed{o, root}
+		}
+		if isGenerator(o) {
+			g.learnArtifacts(o)
 		}
 	}
 	for _, o := range root.Rendering.Objects {

@@ -18,6 +18,9 @@ type Object struct {
 	Group string
 	Ref   deploy.Ref
 	JSON  []byte // with sorted keys: equal for equal objects
+	// Maker is the ResourceSet that makes the object on the cluster; nil for one
+	// that stands in Git itself.
+	Maker *Object
 }
 
 // ID tells objects of one cluster apart.

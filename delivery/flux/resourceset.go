@@ -51,6 +51,7 @@ func expand(o *Object) ([]*Object, error) {
 			}
 			for _, m := range made {
 				if !seen[m.ID()] {
+					m.Maker = o
 					seen[m.ID()] = true
 					out = append(out, m)
 				}
@@ -66,7 +67,8 @@ func execute(text string, input map[string]any) ([]*Object, error) {
 		return nil, nil
 	}
 	functions := template.FuncMap{
-		"lower": strings.ToLower, "upper": strings.ToUpper, "trim": strings.TrimSpace,
+		"inputs": func() map[string]any { return input },
+		"lower":  strings.ToLower, "upper": strings.ToUpper, "trim": strings.TrimSpace,
 		"quote":      func(v any) string { return fmt.Sprintf("%q", fmt.Sprint(v)) },
 		"replace":    func(from, to, s string) string { return strings.ReplaceAll(s, from, to) },
 		"trimPrefix": func(p, s string) string { return strings.TrimPrefix(s, p) },
@@ -77,14 +79,17 @@ func execute(text string, input map[string]any) ([]*Object, error) {
 			}
 			return v
 		},
-		"toYaml": func(v any) (string, error) { out, err := yaml.Marshal(v); return strings.TrimSuffix(string(out), "\n"), err },
+		"toYaml": func(v any) (string, error) {
+			out, err := yaml.Marshal(v)
+			return strings.TrimSuffix(string(out), "\n"), err
+		},
 	}
 	t, err := template.New("").Delims("<<", ">>").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, map[string]any{"inputs": input}); err != nil {
+	if err := t.Execute(&b, nil); err != nil {
 		return nil, err
 	}
 	var out []*Object

@@ -207,6 +207,9 @@ type Declared struct {
 	// repository, or refuse.
 	Known          bool
 	Kustomizations []Kustomization
+	// Artifacts are the folders of the repository that sources hold which are
+	// pushed from it, such as an OCIRepository; "" is all of it.
+	Artifacts map[Ref]string
 }
 
 // Change is an intent: this version, of this app, on this cluster.
