@@ -107,7 +107,7 @@ func (l *looked) judge(c deploy.Change, require bool) (warning string, err error
 			WithHelp("%s\nthe configuration wants versions looked up before they are promoted: try again when the registry answers", says(l.err)).
 			WithCode(NoVersion).Because(l.err)
 	case l.err != nil:
-		return "Not looked up: " + says(l.err), nil
+		return "Not looked up: " + says(l.err), nil //nolint:nilerr // the configuration wants a warning
 	case l.found.Exists:
 		return "", nil
 	}
