@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // choose picks the fields that a change means: those of one image (or the one
 // chart) that move together, the app's own first. more are those that could be
 // meant as well: then somebody has to say which.
-func choose(fields []field, c deploy.Change, o flux.Placed) (own, more []field, err error) {
+func choose(w *flux.World, fields []field, c deploy.Change, o flux.Placed) (own, more []field, err error) {
 	name := c.Target.App.Name
 	var charts, images []field
 	for _, f := range fields {
@@ -44,7 +45,7 @@ func choose(fields []field, c deploy.Change, o flux.Placed) (own, more []field, 
 		return own, more, nil
 	}
 	own, more = together(images)
-	if library(o) || (charts[0].ranged && len(more) == 0) {
+	if library(w, o) || (charts[0].ranged && len(more) == 0 && (mainImage(own[0]) || path.Base(own[0].repository) == name)) {
 		return own, more, nil // the image is what tells apart the app's versions
 	}
 	return charts, images, nil
@@ -52,17 +53,18 @@ func choose(fields []field, c deploy.Change, o flux.Placed) (own, more []field, 
 
 // library reports whether a release installs a chart that is made for any app:
 // then the image is the app's version.
-func library(o flux.Placed) bool {
+func library(w *flux.World, o flux.Placed) bool {
 	data := o.Data()
 	chart := text(at(data, "/spec/chart/spec/chart"))
+	if from := chartSource(o, data); from.Kind == "OCIRepository" || from.Kind == "HelmChart" {
+		if source := w.Lookup(o.Root.Cluster, sourceGroup, from); source.Object != nil {
+			chart = cmp.Or(text(at(source.Data(), "/spec/chart")), path.Base(text(at(source.Data(), "/spec/url"))))
+		}
+	}
 	if kind := text(at(data, "/spec/chart/spec/sourceRef/kind")); kind == "GitRepository" {
 		return true
 	}
-	ref := text(at(data, "/spec/chartRef/name"))
-	return slices.ContainsFunc([]string{"app-template", "common", "generic", "onechart", "stakater-application", "universal-chart", "raw"},
-		func(l string) bool {
-			return chart == l || path.Base(chart) == l || ref == l || strings.HasSuffix(ref, "-"+l)
-		})
+	return slices.Contains([]string{"app-template", "common", "generic", "onechart", "stakater-application", "universal-chart", "raw"}, path.Base(chart))
 }
 
 // together splits images into those of the first one's repository and version,
@@ -110,6 +112,7 @@ func narrow(images []field, c deploy.Change, o flux.Placed) ([]field, error) {
 			WithHelp("it has %s", strings.Join(containers(images), ", "))
 	}
 	tests := []func(field) bool{
+		func(f field) bool { return strings.Contains(f.path, "/controllers/"+name+"/containers/") && mainImage(f) },
 		func(f field) bool { return f.container == name && !strings.Contains(f.path, "/initContainers/") },
 		func(f field) bool { return f.repository != "" && path.Base(f.repository) == name },
 	}

@@ -123,10 +123,8 @@ func releaseFields(w *flux.World, o flux.Placed) []field {
 
 // chartFields finds where the version of a release's chart stands.
 func chartFields(w *flux.World, o flux.Placed, data map[string]any) []field {
-	if ref, ok := at(data, "/spec/chartRef").(map[string]any); ok {
-		return chartRefField(w, o, deploy.Ref{
-			Kind: text(ref["kind"]), Name: text(ref["name"]), Namespace: cmp.Or(text(ref["namespace"]), o.Ref.Namespace),
-		})
+	if ref := chartSource(o, data); ref.Kind != "" {
+		return chartRefField(w, o, ref)
 	}
 	switch text(at(data, "/spec/chart/spec/sourceRef/kind")) {
 	case "GitRepository", "Bucket":
@@ -137,6 +135,15 @@ func chartFields(w *flux.World, o flux.Placed, data map[string]any) []field {
 		return []field{{kind: deploy.FieldChart, path: chart, value: v, version: v, ranged: !exactChart(v)}}
 	}
 	return nil
+}
+
+// chartSource is what a release's chartRef names; zero without one.
+func chartSource(o flux.Placed, data map[string]any) deploy.Ref {
+	ref, ok := at(data, "/spec/chartRef").(map[string]any)
+	if !ok {
+		return deploy.Ref{}
+	}
+	return deploy.Ref{Kind: text(ref["kind"]), Name: text(ref["name"]), Namespace: cmp.Or(text(ref["namespace"]), o.Ref.Namespace)}
 }
 
 // chartRefField is the reference of the object that a release takes its chart
@@ -240,8 +247,7 @@ func noField(w *flux.World, o flux.Placed) error {
 	if !isRelease(o.Object) {
 		return fault.Newf(fault.Refused, "no image of %s has a tag in Git", ref).WithHelp("give it a tag in Git first").WithCode(NotInGit)
 	}
-	if c, ok := at(data, "/spec/chartRef").(map[string]any); ok {
-		source := deploy.Ref{Kind: text(c["kind"]), Name: text(c["name"]), Namespace: cmp.Or(text(c["namespace"]), o.Ref.Namespace)}
+	if source := chartSource(o, data); source.Kind != "" {
 		if w.Lookup(o.Root.Cluster, sourceGroup, source).Object == nil {
 			return fault.Newf(fault.Refused, "the chart of %s comes from %s, which Git does not declare on %s", ref, source, o.Root.Cluster).
 				WithHelp("declare it in the repository; then ferry can promote it").WithCode(NotInGit)

@@ -25,6 +25,7 @@ type Folder struct {
 	dir      string
 	files    flux.Files
 	clusters []deploy.Cluster
+	empty    map[deploy.Cluster]error // clusters of which Git declares nothing
 }
 
 // OpenFolder reads a folder. Clusters are called like the paths of their own
@@ -78,6 +79,9 @@ func (f *Folder) Broken(ctx context.Context) ([]string, error) {
 	}
 	var out []string
 	for _, c := range f.clusters {
+		if err := f.empty[c]; err != nil {
+			out = append(out, says(err))
+		}
 		for _, root := range w.Roots(c) {
 			if root.Rendering != nil && root.Rendering.Err != nil {
 				out = append(out, fmt.Sprintf("%s on %s: %s", root.Ref, c, firstLine(root.Rendering.Err)))
@@ -122,6 +126,9 @@ func (f *Folder) Find(ctx context.Context, c deploy.Cluster, app string) (Item, 
 
 // Plan makes a change concrete. Nothing is written.
 func (f *Folder) Plan(ctx context.Context, c deploy.Change) (deploy.Plan, error) {
+	for _, err := range f.empty { // what it shares with others is not known
+		return deploy.Plan{}, err
+	}
 	w, err := f.render(ctx)
 	if err != nil {
 		return deploy.Plan{}, err
@@ -148,7 +155,7 @@ func (f *Folder) Write(p deploy.Plan) error {
 func (f *Folder) render(ctx context.Context) (*flux.World, error) {
 	var declared []deploy.Declared
 	for _, c := range f.clusters {
-		declared = append(declared, deploy.Declared{Cluster: c})
+		declared = append(declared, deploy.Declared{Cluster: c, Known: f.empty[c] != nil})
 	}
 	return f.world(ctx, f.files, declared)
 }
@@ -161,6 +168,13 @@ func (f *Folder) learnSources(ctx context.Context) error {
 	f.ours = func(s deploy.Source) bool { return own[normal(s)] }
 	for _, c := range f.clusters {
 		ks, err := f.entry(ctx, f.files, c)
+		if fault.Is(err, fault.Refused) {
+			if f.empty == nil {
+				f.empty = map[deploy.Cluster]error{}
+			}
+			f.empty[c] = err
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,8 @@ type Item struct {
 	Edit      deploy.Edit // where it stands in Git; Before is what is there
 	Version   deploy.Version
 	Status    Status
-	// Shared lists what else the field moves.
+	// Shared lists what else the field moves: an app by the name and namespace in
+	// which it runs, another object by its own.
 	Shared []deploy.Affected
 	// Pin is the override that would give a shared app a version of its own here,
 	// if that was asked for; PinErr says why there is none.
@@ -156,7 +157,10 @@ func (e *engine) site(ctx context.Context, s *scene, item *Item, pins bool) erro
 	if err != nil {
 		return err
 	}
-	item.Status, item.Shared = IsIsolated, all.others
+	item.Status = IsIsolated
+	for _, o := range all.others {
+		item.Shared = append(item.Shared, running(s.world, o))
+	}
 	if len(all.others) > 0 {
 		item.Status = IsShared
 		if pins {
@@ -167,6 +171,17 @@ func (e *engine) site(ctx context.Context, s *scene, item *Item, pins bool) erro
 		item.Why = "Git holds a range: Flux picks the version"
 	}
 	return nil
+}
+
+// running names a release by where it runs.
+func running(w *flux.World, a deploy.Affected) deploy.Affected {
+	if a.Object.Kind != "HelmRelease" {
+		return a
+	}
+	if o := w.Lookup(a.Cluster, helmGroup, a.Object); o.Object != nil {
+		a.Object.Namespace = itemOf(a.Cluster, o).Target.App.Namespace
+	}
+	return a
 }
 
 // tryPin finds the override that would move one field.

@@ -136,6 +136,8 @@ func (o *overriding) kustomization(doc int) {
 		o.add(inNewPatch, doc, "/patches", func() ([]byte, yamledit.Edit, error) {
 			return o.y.Append(doc, "/patches", yamledit.Map(yamledit.Pair{Key: "patch", Value: yamledit.Literal(text)}))
 		})
+		// Where the namespace is set after patches, a patch must not name it.
+		o.add(inNewPatch-1, doc, "/patches", func() ([]byte, yamledit.Edit, error) { return o.y.Append(doc, "/patches", o.targeted(text)) })
 	}
 	o.parent(doc)
 }
@@ -189,14 +191,19 @@ func (o *overriding) fluxKustomization(doc int) {
 		return
 	}
 	o.add(inKustomization, doc, "/spec/patches", func() ([]byte, yamledit.Edit, error) {
-		return o.y.Append(doc, "/spec/patches", yamledit.Map(
-			yamledit.Pair{Key: "patch", Value: yamledit.Literal(text)},
-			yamledit.Pair{Key: "target", Value: yamledit.Map(
-				yamledit.Pair{Key: "kind", Value: yamledit.Str(o.f.object.Kind)},
-				yamledit.Pair{Key: "name", Value: yamledit.Str(o.f.object.Name)},
-			)},
-		))
+		return o.y.Append(doc, "/spec/patches", o.targeted(text))
 	})
+}
+
+// targeted is a patch of the object by its kind and name.
+func (o *overriding) targeted(text string) yamledit.Node {
+	return yamledit.Map(
+		yamledit.Pair{Key: "patch", Value: yamledit.Literal(text)},
+		yamledit.Pair{Key: "target", Value: yamledit.Map(
+			yamledit.Pair{Key: "kind", Value: yamledit.Str(o.f.object.Kind)},
+			yamledit.Pair{Key: "name", Value: yamledit.Str(o.f.object.Name)},
+		)},
+	)
 }
 
 // parent patches the Flux Kustomization where the cluster takes that from files

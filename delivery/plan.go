@@ -148,7 +148,7 @@ func (e *engine) pick(s *scene) (own, more []field, err error) {
 			c.Field = want
 		}
 	}
-	return choose(fields, c, s.object)
+	return choose(s.world, fields, c, s.object)
 }
 
 // move finds the sites of fields that move together, each in the world that the

@@ -159,7 +159,14 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 		id := m.object().ID()
 		switch {
 		case m.cluster != target:
-			add(m.cluster, m.ref())
+			// A source of charts or values is told by who takes from it.
+			takers := takers(s.world, m.cluster, m.object())
+			for _, ref := range takers {
+				add(m.cluster, ref)
+			}
+			if len(takers) == 0 {
+				add(m.cluster, m.ref())
+			}
 		case id == s.object.ID():
 		case chain[id]:
 			// What a Kustomization or its variables change is rendered and compared
