@@ -193,6 +193,13 @@ func (o *overriding) fluxKustomization(doc int) {
 	o.add(inKustomization, doc, "/spec/patches", func() ([]byte, yamledit.Edit, error) {
 		return o.y.Append(doc, "/spec/patches", o.targeted(text))
 	})
+	// A name that is a variable is not known yet when patches are applied.
+	o.add(inKustomization-1, doc, "/spec/patches", func() ([]byte, yamledit.Edit, error) {
+		return o.y.Append(doc, "/spec/patches", yamledit.Map(
+			yamledit.Pair{Key: "patch", Value: yamledit.Literal(text)},
+			yamledit.Pair{Key: "target", Value: yamledit.Map(yamledit.Pair{Key: "kind", Value: yamledit.Str(o.f.object.Kind)})},
+		))
+	})
 }
 
 // targeted is a patch of the object by its kind and name.
