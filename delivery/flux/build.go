@@ -32,6 +32,9 @@ type builder struct {
 	hidden snapshot.Hidden
 	k      Kustomization
 	key    string
+	at     *standing // names the files
+	// changes are how the files differ from others of the same tree.
+	changes map[*standing][]snapshot.Change
 }
 
 func (b *builder) view() *snapshot.View {
@@ -40,7 +43,7 @@ func (b *builder) view() *snapshot.View {
 
 // once returns what is kept under a key, or makes it.
 func (b *builder) once(key string, make func(v *snapshot.View, out *Rendering)) (*Rendering, error) {
-	if found := b.lookup(key, b.files, b.view()); found != nil {
+	if found := b.lookup(key, b.view()); found != nil {
 		return found, nil
 	}
 	v, out := b.view(), &Rendering{}
@@ -49,7 +52,7 @@ func (b *builder) once(key string, make func(v *snapshot.View, out *Rendering)) 
 		return nil, err
 	}
 	out.notes = v.Notes()
-	b.keep(key, b.files, out)
+	b.keep(key, v, out)
 	return out, nil
 }
 

@@ -3,6 +3,7 @@ package flux
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,16 @@ type Rendering struct {
 	renamed []oldName
 	// moved is true if it puts objects into other namespaces.
 	moved bool
-	// on is the latest tree on which all notes are known to hold.
-	on atomic.Pointer[snapshot.Tree]
+	// on are the latest files on which all notes, those of the parts too, are known
+	// to hold.
+	on atomic.Pointer[standing]
+}
+
+// standing names files: a tree, which it does not keep in memory, and what is
+// replaced in it. It is not changed once it exists.
+type standing struct {
+	tree    *snapshot.Mark
+	overlay map[string][]byte
 }
 
 // Touches reports whether a change of a file may matter to the rendering.
@@ -64,23 +73,32 @@ func (r *Rendering) ReadsFor(o *Object, f func(file string)) {
 }
 
 // holds reports whether everything that was asked is answered alike on the
-// files.
-func (r *Rendering) holds(f Files, v *snapshot.View) bool {
-	if r.on.Load() == f.Tree {
-		if !r.touchesAny(f.changes()) {
-			return true
-		}
+// builder's files. Where it held on the same tree before, only what was replaced
+// since is looked at.
+func (r *Rendering) holds(b *builder, v *snapshot.View) bool {
+	if on := r.on.Load(); on != nil && on.tree == b.at.tree {
+		return r.holdsAfter(v, b.since(v, on))
 	}
 	if !v.Holds(r.notes) {
 		return false
 	}
 	for _, p := range r.parts {
-		if !p.holds(f, v) {
+		if !p.holds(b, v) {
 			return false
 		}
 	}
-	if len(f.Overlay) == 0 {
-		r.on.Store(f.Tree)
+	r.on.Store(b.at)
+	return true
+}
+
+func (r *Rendering) holdsAfter(v *snapshot.View, changes []snapshot.Change) bool {
+	if !v.HoldsAfter(r.notes, changes) {
+		return false
+	}
+	for _, p := range r.parts {
+		if !p.holdsAfter(v, changes) {
+			return false
+		}
 	}
 	return true
 }
@@ -114,16 +132,6 @@ func (f Files) With(file string, data []byte) Files {
 	return f
 }
 
-// changes are the differences from the tree.
-func (f Files) changes() []snapshot.Change {
-	out := make([]snapshot.Change, 0, len(f.Overlay))
-	for p := range f.Overlay {
-		_, there := f.Tree.Entry(p)
-		out = append(out, snapshot.Change{Path: p, Structural: !there})
-	}
-	return out
-}
-
 // Renderer renders, and keeps what it rendered. It is safe for concurrent use;
 // builds happen one after the other, because kustomize's schema is one for the
 // process: there should be one Renderer in it.
@@ -136,8 +144,8 @@ type Renderer struct {
 	mu     sync.Mutex
 	kept   map[string][]*Rendering
 	bytes  int
-	hidden map[string]snapshot.Hidden // of the tree "of"
-	of     *snapshot.Tree
+	hidden map[string]snapshot.Hidden // by their keys
+	plain  *standing                  // the latest tree with nothing replaced
 	// reached is the tree of which everything that is read was fetched lately.
 	reached *snapshot.Tree
 	builds  int
@@ -176,40 +184,54 @@ func (r *Renderer) Render(ctx context.Context, f Files, k Kustomization) (*Rende
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{Renderer: r, ctx: ctx, files: f, hidden: hidden, k: k, key: k.key(hidden.Key)}
+	b := &builder{Renderer: r, ctx: ctx, files: f, hidden: hidden, k: k, key: k.key(hidden.Key), at: r.stand(f)}
 	return b.root()
+}
+
+// stand names files. Renderings on one tree share what names it.
+func (r *Renderer) stand(f Files) *standing {
+	if len(f.Overlay) > 0 {
+		return &standing{f.Tree.Mark(), maps.Clone(f.Overlay)} // a caller may add to its own
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.plain == nil || r.plain.tree != f.Tree.Mark() {
+		r.plain = &standing{tree: f.Tree.Mark()}
+	}
+	return r.plain
 }
 
 // Advance tells that one tree became another by some changes: what they do not
 // touch holds on both.
 func (r *Renderer) Advance(from, to *snapshot.Tree, changes []snapshot.Change) {
+	plain := r.stand(Files{Tree: to})
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	moved := map[*standing]*standing{}
 	for _, list := range r.kept {
 		for _, k := range list {
-			if k.on.Load() == from && !k.notesTouched(changes) {
-				k.on.Store(to)
+			on := k.on.Load()
+			if on == nil || on.tree != from.Mark() || k.touchesAny(changes) {
+				continue
 			}
+			if moved[on] == nil {
+				moved[on] = plain
+				if len(on.overlay) > 0 {
+					moved[on] = &standing{to.Mark(), on.overlay}
+				}
+			}
+			k.on.Store(moved[on])
 		}
 	}
 }
 
-// notesTouched is touchesAny for what a rendering asked itself. A list whose
-// part is touched is found to be so by holds.
-func (r *Rendering) notesTouched(changes []snapshot.Change) bool {
-	if len(r.parts) > 0 {
-		return r.touchesAny(changes)
-	}
-	return slices.ContainsFunc(changes, r.notes.Touches)
-}
-
-// hiddenIn reads a tree's ignore rules once per tree.
+// hiddenIn reads a tree's ignore rules; the same rules are read once.
 func (r *Renderer) hiddenIn(ctx context.Context, f Files, ignore string) (snapshot.Hidden, error) {
+	key := snapshot.HiddenKey(f.Tree, ignore)
 	r.mu.Lock()
-	h, ok := r.hidden[ignore]
-	same := r.of == f.Tree
+	h, ok := r.hidden[key]
 	r.mu.Unlock()
-	if ok && same {
+	if ok {
 		return h, nil
 	}
 	h, err := snapshot.HiddenIn(ctx, f.Tree, f.Blobs, ignore)
@@ -218,25 +240,31 @@ func (r *Renderer) hiddenIn(ctx context.Context, f Files, ignore string) (snapsh
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.of != f.Tree {
-		r.of, r.hidden = f.Tree, map[string]snapshot.Hidden{}
+	if len(r.hidden) >= keepHidden {
+		clear(r.hidden)
 	}
-	r.hidden[ignore] = h
+	r.hidden[key] = h
 	return h, nil
 }
+
+// keepHidden bounds the sets of rules that are kept.
+const keepHidden = 32
 
 // tried marks the key of renderings with an edit in them, which must not push
 // out those of what Git holds.
 const tried = "\x00tried"
 
-// lookup finds a rendering whose notes hold on the files.
-func (r *Renderer) lookup(key string, f Files, v *snapshot.View) *Rendering {
-	r.mu.Lock()
-	lists := [2][]*Rendering{r.kept[key], r.kept[key+tried]}
-	r.mu.Unlock()
+// lookup finds a rendering whose notes hold on the builder's files.
+func (b *builder) lookup(key string, v *snapshot.View) *Rendering {
+	b.mu.Lock()
+	lists := [2][]*Rendering{b.kept[key], b.kept[key+tried]}
+	b.mu.Unlock()
+	if len(b.files.Overlay) > 0 {
+		lists[0], lists[1] = lists[1], lists[0]
+	}
 	for _, list := range lists {
 		for _, k := range list {
-			if k.holds(f, v) {
+			if k.holds(b, v) {
 				return k
 			}
 		}
@@ -244,14 +272,30 @@ func (r *Renderer) lookup(key string, f Files, v *snapshot.View) *Rendering {
 	return nil
 }
 
-func (r *Renderer) keep(key string, f Files, out *Rendering) {
+// since lists how the view differs from files of the same tree.
+func (b *builder) since(v *snapshot.View, on *standing) []snapshot.Change {
+	changes, known := b.changes[on]
+	if !known {
+		changes = v.Since(on.overlay)
+		if b.changes == nil {
+			b.changes = map[*standing][]snapshot.Change{}
+		}
+		b.changes[on] = changes
+	}
+	return changes
+}
+
+func (b *builder) keep(key string, v *snapshot.View, out *Rendering) {
+	out.on.Store(b.at)
+	if out.touchesAny(v.Since(nil)) {
+		key += tried
+	}
+	b.Renderer.keep(key, out)
+}
+
+func (r *Renderer) keep(key string, out *Rendering) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if out.touchesAny(f.changes()) {
-		key += tried
-	} else {
-		out.on.Store(f.Tree)
-	}
 	list := append([]*Rendering{out}, r.kept[key]...) // a new slice: lookup reads the old one
 	r.bytes += out.size()
 	if len(list) > keepPerKey {

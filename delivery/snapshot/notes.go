@@ -2,7 +2,9 @@ package snapshot
 
 import (
 	"context"
+	"iter"
 	"strings"
+	"sync"
 
 	"github.com/fluxcd/pkg/sourceignore"
 	"github.com/fluxcd/pkg/sourceignore/gitignore"
@@ -41,23 +43,29 @@ type Change struct {
 
 // Touches reports whether a change may alter an answer.
 func (n Notes) Touches(c Change) bool {
-	if _, ok := n[Question{Read, c.Path}]; ok {
+	for range n.about(c) {
 		return true
 	}
-	if !c.Structural {
-		return false
+	return false
+}
+
+// about goes through the questions whose answers a change may alter.
+func (n Notes) about(c Change) iter.Seq2[Question, string] {
+	return func(yield func(Question, string) bool) {
+		if q := (Question{Read, c.Path}); !n.each(q, yield) || !c.Structural {
+			return
+		}
+		for p := c.Path; ; p = parent(p) {
+			if !n.each(Question{Looked, p}, yield) || !n.each(Question{Listed, p}, yield) || p == "" {
+				return
+			}
+		}
 	}
-	for p := c.Path; ; p = parent(p) {
-		if _, ok := n[Question{Looked, p}]; ok {
-			return true
-		}
-		if _, ok := n[Question{Listed, p}]; ok {
-			return true
-		}
-		if p == "" {
-			return false
-		}
-	}
+}
+
+func (n Notes) each(q Question, yield func(Question, string) bool) (more bool) {
+	answer, asked := n[q]
+	return !asked || yield(q, answer)
 }
 
 // Reads calls f for each file whose contents were read.
@@ -70,14 +78,57 @@ func (n Notes) Reads(f func(file string)) {
 }
 
 // Hidden says which paths an artifact leaves out. The zero value hides nothing.
+// Its copies share what was matched.
 type Hidden struct {
 	matcher gitignore.Matcher
+	matched *matched
 	// Key is equal for two of them made of the same rules.
 	Key string
 }
 
+// matched keeps what the rules say of paths: every build asks for the same ones
+// again. It depends on the rules alone, and so holds on every tree that has them.
+type matched struct {
+	mu     sync.RWMutex
+	hidden map[place]bool
+}
+
+type place struct {
+	path   string
+	folder bool
+}
+
+// keepMatched is more than a tree has paths as a rule; what is more is forgotten.
+const keepMatched = 1 << 16
+
 func (h Hidden) match(p string, folder bool) bool {
-	return h.matcher != nil && h.matcher.Match(strings.Split(p, "/"), folder)
+	if h.matcher == nil {
+		return false
+	}
+	at := place{p, folder}
+	h.matched.mu.RLock()
+	hidden, known := h.matched.hidden[at]
+	h.matched.mu.RUnlock()
+	if known {
+		return hidden
+	}
+	hidden = h.matcher.Match(strings.Split(p, "/"), folder)
+	h.matched.mu.Lock()
+	defer h.matched.mu.Unlock()
+	if len(h.matched.hidden) >= keepMatched {
+		clear(h.matched.hidden)
+	}
+	h.matched.hidden[at] = hidden
+	return hidden
+}
+
+// HiddenKey is the Key of what HiddenIn returns.
+func HiddenKey(tree *Tree, specIgnore string) string {
+	var key strings.Builder
+	for _, e := range tree.ignores {
+		key.WriteString(e.Path + "\x00" + e.SHA + "\x00")
+	}
+	return key.String() + specIgnore
 }
 
 // HiddenIn reads the rules of a tree as source-controller does: every
@@ -85,7 +136,6 @@ func (h Hidden) match(p string, folder bool) bool {
 // either, its defaults.
 func HiddenIn(ctx context.Context, tree *Tree, blobs *Blobs, specIgnore string) (Hidden, error) {
 	var patterns []gitignore.Pattern
-	var key strings.Builder
 	for _, e := range tree.ignores {
 		data, err := blobs.Get(ctx, e.SHA)
 		if err != nil {
@@ -96,12 +146,13 @@ func HiddenIn(ctx context.Context, tree *Tree, blobs *Blobs, specIgnore string) 
 			domain = strings.Split(dir, "/")
 		}
 		patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(string(data)), domain)...)
-		key.WriteString(e.Path + "\x00" + e.SHA + "\x00")
 	}
 	patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(specIgnore), nil)...)
-	key.WriteString(specIgnore)
+	h := Hidden{Key: HiddenKey(tree, specIgnore), matched: &matched{hidden: map[place]bool{}}}
 	if len(patterns) == 0 {
-		return Hidden{matcher: sourceignore.NewDefaultMatcher(nil, nil), Key: key.String()}, nil
+		h.matcher = sourceignore.NewDefaultMatcher(nil, nil)
+	} else {
+		h.matcher = sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
 	}
-	return Hidden{matcher: sourceignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...)), Key: key.String()}, nil
+	return h, nil
 }

@@ -41,9 +41,13 @@ type Entry struct {
 	Size int
 }
 
+// Mark tells a tree from others without keeping it in memory.
+type Mark struct{ _ byte } // not empty: each has an address of its own
+
 // Tree is the listing of a commit.
 type Tree struct {
 	commit  string
+	mark    *Mark
 	entries map[string]Entry
 	folders map[string][]string // folder → names in order; "" is the root
 	ignores []Entry             // the .sourceignore files, in the order of their paths
@@ -51,7 +55,7 @@ type Tree struct {
 
 // NewTree makes a tree of its files; folders follow from them.
 func NewTree(commit string, entries []Entry) *Tree {
-	t := &Tree{commit: commit, entries: make(map[string]Entry, len(entries)), folders: map[string][]string{"": nil}}
+	t := &Tree{commit: commit, mark: &Mark{}, entries: make(map[string]Entry, len(entries)), folders: map[string][]string{"": nil}}
 	for _, e := range entries {
 		t.entries[e.Path] = e
 		if path.Base(e.Path) == sourceignore.IgnoreFile {
@@ -93,6 +97,9 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 
 // Commit returns the SHA of the tree's commit.
 func (t *Tree) Commit() string { return t.commit }
+
+// Mark returns the tree's own.
+func (t *Tree) Mark() *Mark { return t.mark }
 
 // Len returns the number of files.
 func (t *Tree) Len() int { return len(t.entries) }

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -148,6 +149,40 @@ func (v *View) Holds(n Notes) bool {
 		}
 	}
 	return true
+}
+
+// HoldsAfter is Holds for notes that hold on files which differ from the view's
+// by some changes and no others: only what those may alter is answered again.
+func (v *View) HoldsAfter(n Notes, changes []Change) bool {
+	for _, c := range changes {
+		for q, answer := range n.about(c) {
+			if v.answer(q) != answer {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Since lists how the view differs from one of the same tree and the same hidden
+// paths in which other files are replaced.
+func (v *View) Since(overlay map[string][]byte) []Change {
+	var out []Change
+	for p, data := range v.overlay {
+		before, was := overlay[p]
+		if was && bytes.Equal(before, data) {
+			continue
+		}
+		_, there := v.visible(p)
+		out = append(out, Change{p, !was && !there})
+	}
+	for p := range overlay {
+		if _, is := v.overlay[p]; !is {
+			_, there := v.visible(p)
+			out = append(out, Change{p, !there})
+		}
+	}
+	return out
 }
 
 func (v *View) answer(q Question) string {
