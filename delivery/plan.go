@@ -125,6 +125,11 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 	p.Site.Value = show(after, c.Target.Cluster, f)
 	if f.from != nil {
 		p.Site.Object, _ = sourceOf(after, c.Target.Cluster, f)
+		if p.Site.Object == f.object && !e.detect {
+			return p, nil, fault.Newf(fault.Refused, "Flux would not notice the new version of %s at once", c.Target.App.Name).
+				WithHelp("it stands in %s, which keeps its name: the release looks into it at its next interval, and nothing would tell old from new\nmake it with a configMapGenerator, or change it by hand", f.object).
+				WithCode(Shaped)
+		}
 	}
 	all, err := e.prove(ctx, s, f, after, filesOf(sites))
 	if err != nil {

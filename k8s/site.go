@@ -10,7 +10,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
+	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
 
@@ -97,6 +99,26 @@ func (c *client) resourceOf(ctx context.Context, kind string) (resource, error) 
 	return resource{}, fault.Newf(fault.NotFound, "the cluster serves no kind %s", kind)
 }
 
+// within reads a site's value from its object, from the YAML text in it if the
+// value stands there.
+func within(content any, s deploy.Site) (value string, ok bool) {
+	value, ok = pointed(content, s.Path)
+	if s.Inner == "" || !ok {
+		return value, ok
+	}
+	data, err := yaml.YAMLToJSON([]byte(value))
+	if err != nil {
+		return "", false
+	}
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.UseNumber()
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
+		return "", false
+	}
+	return pointed(tree, s.Inner)
+}
+
 // siteFeed watches the one object that carries the version.
 func (o *observer) siteFeed(ctx context.Context) error {
 	r, err := o.client.resourceOf(ctx, o.site.Object.Kind)
@@ -136,7 +158,7 @@ func (o *observer) siteValue(seen records) (string, bool) {
 		if o.live == nil {
 			return "", false
 		}
-		return pointed(o.live.Content, o.site.Path)
+		return within(o.live.Content, o.site)
 	}
 	for _, w := range seen.workloads {
 		if w.ref() == o.site.Object && n < len(w.images) {
