@@ -125,7 +125,7 @@ func likely(y *yamledit.File, s yamledit.Scalar, f field) int {
 
 func holdsYAML(s string) bool {
 	t := strings.TrimSpace(s)
-	return strings.Contains(t, "\n") || strings.HasPrefix(t, "[") || strings.HasPrefix(t, "{")
+	return strings.ContainsAny(t, "\n[{") || strings.Contains(t, ": ")
 }
 
 // swap returns a scalar's value with the wanted version in place of the present
