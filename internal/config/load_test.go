@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -77,7 +78,8 @@ repo: {owner: o, name: flux-image-updates, branch: main}
 	if !slices.Equal(c.Namespaces, []string{"podinfo"}) || c.AllNamespaces() {
 		t.Errorf("namespaces = %q", c.Namespaces)
 	}
-	if c.Repo != (Repo{Owner: "o", Name: "flux-image-updates", Branch: "main"}) {
+	want := Repo{Owner: "o", Name: "flux-image-updates", Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}}
+	if !reflect.DeepEqual(c.Repo, want) {
 		t.Errorf("repo = %+v", c.Repo)
 	}
 	if c.Slack.BotToken.Reveal() != "bot-secret" || c.Slack.AppToken.Reveal() != "app-secret" || c.GitHub.Token.Reveal() != "hub-secret" {
