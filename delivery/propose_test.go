@@ -247,7 +247,7 @@ func TestRenew(t *testing.T) {
 			}
 		}},
 		{"by another version", func(t *testing.T, r *rig) { edit(t, r, "main", file, "newTag: 6.5.3", "newTag: 6.6.0") }, func(t *testing.T, r *rig, _, _ deploy.Plan, was, is string, err error) {
-			e, _ := err.(*fault.Error) //nolint:errorlint // as it is returned
+			e, _ := err.(*fault.Error)
 			if !fault.Is(err, fault.Refused) || e.Code != deploy.Conflict || was != is || r.repo.Pulls()[0].State != "open" {
 				t.Fatalf("%v, %+v", err, r.repo.Pulls())
 			}
