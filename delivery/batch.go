@@ -143,6 +143,7 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 		headline, body := message(planned)
 		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: headline, Body: body, Files: files, Job: planned[0].by.Job})
 		if err != nil {
+			d.noteDemand(err)
 			for _, in := range planned {
 				in.unsure = in.unsure || fault.Is(err, fault.Unavailable) || ctx.Err() != nil
 			}
@@ -302,7 +303,7 @@ func (in *intent) agree(plan deploy.Plan, before []*intent) error {
 	return in.conflict(in.first.From, plan.From)
 }
 
-func (in *intent) conflict(had, has deploy.Version) error {
+func (in *intent) conflict(had, has deploy.Version) *fault.Error {
 	t := in.change.Target
 	return fault.Newf(fault.Refused, "%s on %s was changed by somebody else meanwhile", t.App.Name, t.Cluster).
 		WithHelp("Git had `%s`, now it has `%s`\nferry wanted `%s` and did nothing: look at the branch and ask again", had, has, in.change.Version).WithCode(Conflict)

@@ -112,7 +112,9 @@ func narrow(images []field, c deploy.Change, o flux.Placed) ([]field, error) {
 			WithHelp("it has %s", strings.Join(containers(images), ", "))
 	}
 	tests := []func(field) bool{
-		func(f field) bool { return strings.Contains(f.path, "/controllers/"+name+"/containers/") && mainImage(f) },
+		func(f field) bool {
+			return strings.Contains(f.path, "/controllers/"+name+"/containers/") && mainImage(f)
+		},
 		func(f field) bool { return f.container == name && !strings.Contains(f.path, "/initContainers/") },
 		func(f field) bool { return f.repository != "" && path.Base(f.repository) == name },
 	}

@@ -9,6 +9,7 @@
 //	edit      the bytes of that scalar, and no others                    (yamledit)
 //	prove     everything rendered again: only the target may differ      (proof.go)
 //	commit    compare-and-swap on the head the plan was made on          (apply.go)
+//	propose   or, in its place, a pull request of the same plan          (propose.go)
 //
 // Nothing is looked up by pattern. A place in Git is the version's place
 // because changing it there, in memory, changed exactly the version that the
@@ -50,6 +51,10 @@ type Options struct {
 	// Fields says which version of an app is meant that has several; nil or
 	// FieldAny for what delivery finds out.
 	Fields func(deploy.App) deploy.FieldKind
+	// Proposing are the clusters whose changes are proposed, whatever the rules of
+	// the branch, and Proposals what their pull requests look like.
+	Proposing []deploy.Cluster
+	Proposals Proposals
 	// CommitEach makes a commit of each change, also of those that wait together.
 	CommitEach bool
 	// Renderer is shared by all of a process; nil makes one.
@@ -76,6 +81,7 @@ type Delivery struct {
 	trees   []keptTree // the latest used first
 	held    map[holdKey]deploy.Holding
 	waiting []*intent // to be committed, in the order in which they came
+	demand  demand    // what a refused commit told
 }
 
 type keptTree struct {

@@ -69,8 +69,14 @@ func sibling(t testing.TB, r *rig) *rig {
 
 func connect(t testing.TB, r *rig) *rig {
 	t.Helper()
-	var err error
-	r.Delivery, err = delivery.New(delivery.Options{
+	r.configure(t, func(*delivery.Options) {})
+	return r
+}
+
+// configure makes the delivery anew.
+func (r *rig) configure(t testing.TB, change func(*delivery.Options)) {
+	t.Helper()
+	o := delivery.Options{
 		Renderer: r.flux,
 		Repository: forge.Options{
 			Owner: "acme", Name: "fleet", Branch: "main", BaseURL: r.base + "/api/v3/",
@@ -82,11 +88,12 @@ func connect(t testing.TB, r *rig) *rig {
 				}
 			},
 		},
-	})
-	if err != nil {
+	}
+	change(&o)
+	var err error
+	if r.Delivery, err = delivery.New(o); err != nil {
 		t.Fatal(err)
 	}
-	return r
 }
 
 // archive reads a repository of testdata.

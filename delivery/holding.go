@@ -21,14 +21,14 @@ type holdKey struct {
 const keepHeld = 1024
 
 // Holding says whether a revision, as Flux writes it ("main@sha1:…"), still has
-// what a plan's commit brought. The commit itself costs no request; any other
-// revision is compared and rendered once, and the answer kept.
+// what a plan's commit brought. The commit itself, if ferry made it, costs no
+// request; any other revision is compared and rendered once, and the answer kept.
 func (d *Delivery) Holding(ctx context.Context, p deploy.Plan, c deploy.Commit, revision string, declared []deploy.Declared) (deploy.Holding, error) {
 	sha := revisionSHA(revision)
 	if sha == "" || c.SHA == "" {
 		return deploy.NotYet, nil
 	}
-	if sha == c.SHA {
+	if sha == c.SHA && !c.Merged {
 		return deploy.Holds, nil
 	}
 	key := holdKey{c.SHA, sha, p.Change.Target.Cluster, p.Site}

@@ -6,7 +6,7 @@
 // which becomes a job: a row in the store, written before Handle returns. From
 // then on the row is the truth. Jobs that share a target run one after the
 // other in the order in which they were asked for; others run side by side, at
-// most Options.Workers of them. A job that a dying process leaves behind is
+// most Options.Workers of them; those that wait for people do not count. A job that a dying process leaves behind is
 // taken up by the next one, and its handler goes on where the row says.
 //
 // Who may do what is decided by Policy, a pure function of the rules, the
@@ -99,12 +99,13 @@ type Dispatcher struct {
 	waiting []*job.Job
 	busy    map[string]bool // queues of running jobs
 	running int
+	resting map[*job.Job]bool // those of the running jobs that wait for people
 	wake    chan struct{}
 }
 
 // New returns a dispatcher; nothing runs before Run.
 func New(o Options) *Dispatcher {
-	d := &Dispatcher{Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, wake: make(chan struct{}, 1)}
+	d := &Dispatcher{Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, resting: map[*job.Job]bool{}, wake: make(chan struct{}, 1)}
 	for _, r := range o.Routes {
 		d.routes[r.Verb] = r
 	}
@@ -263,6 +264,7 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job.Job) error {
 	j.Attempts++
 	save := func(ctx context.Context) error {
 		j.Updated = d.Now()
+		d.rest(j)
 		return d.Store.Save(ctx, j)
 	}
 	closing, err := guarded(func() (chat.Message, error) { return route.Work.Run(ctx, cmd, j, save) })

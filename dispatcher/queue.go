@@ -30,14 +30,14 @@ func (d *Dispatcher) adopt(left []*job.Job) {
 }
 
 // next takes the jobs that may start now: in order, as many as there are
-// workers for, none whose target is busy or asked for by an earlier one.
+// workers for and all that wait for people, none whose target is busy or asked for by an earlier one.
 func (d *Dispatcher) next() []*job.Job {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var start, wait []*job.Job
 	claimed := map[string]bool{}
 	for _, j := range d.waiting {
-		free := d.running < d.Workers
+		free := d.running < d.Workers || j.Waits
 		for _, q := range j.Queues {
 			free = free && !d.busy[q] && !claimed[q]
 		}
@@ -51,7 +51,11 @@ func (d *Dispatcher) next() []*job.Job {
 		for _, q := range j.Queues {
 			d.busy[q] = true
 		}
-		d.running++
+		if j.Waits {
+			d.resting[j] = true
+		} else {
+			d.running++
+		}
 		start = append(start, j)
 	}
 	d.waiting = wait
@@ -64,7 +68,28 @@ func (d *Dispatcher) release(j *job.Job) {
 	for _, q := range j.Queues {
 		delete(d.busy, q)
 	}
-	d.running--
+	if d.resting[j] {
+		delete(d.resting, j)
+	} else {
+		d.running--
+	}
+	d.mu.Unlock()
+	d.nudge()
+}
+
+// rest gives a job's place among the workers to others while it waits for people.
+// One that goes on takes a place at once, even if there is none.
+func (d *Dispatcher) rest(j *job.Job) {
+	d.mu.Lock()
+	was := d.resting[j]
+	switch {
+	case j.Waits && !was:
+		d.resting[j] = true
+		d.running--
+	case !j.Waits && was:
+		delete(d.resting, j)
+		d.running++
+	}
 	d.mu.Unlock()
 	d.nudge()
 }

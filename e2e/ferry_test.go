@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,13 +69,17 @@ func (s *scene) environment(env *testscript.Env) error {
 	return nil
 }
 
-// configure writes config.yaml as an ordinary user would. What a script brings in more.yaml is added to its end, and
-// timeouts.yaml takes the place of the usual ones.
+// configure writes config.yaml as an ordinary user would. What a script brings in more.yaml is added to its end,
+// timeouts.yaml takes the place of the usual ones, and proposing names clusters that go through pull requests.
 func (s *scene) configure() error {
 	var text strings.Builder
 	text.WriteString("clusters:\n")
 	for _, name := range s.clusters {
-		fmt.Fprintf(&text, "  %s: {file: %s}\n", name, s.running()[name].FerryKubeconfig())
+		way := "direct"
+		if slices.Contains(strings.Fields(s.brought("proposing", "")), name) {
+			way = "pull_request"
+		}
+		fmt.Fprintf(&text, "  %s: {file: %s, delivery: %s}\n", name, s.running()[name].FerryKubeconfig(), way)
 	}
 	text.WriteString(os.Expand(ordinary, s.value))
 	text.WriteString(s.brought("more.yaml", ""))
@@ -94,7 +99,7 @@ func (s *scene) brought(name, otherwise string) string {
 // looked up because the fleet's images are published nowhere.
 const ordinary = `bot: {admins: [alice]}
 namespaces: [podinfo, team, batch]
-repo: {owner: acme, name: fleet, branch: main}
+repo: {owner: acme, name: fleet, branch: main, pull_requests: {labels: [promotion]}}
 slack: {base_url: $SLACK/api/}
 github: {base_url: $GITHUB/api/v3/}
 registries: {lookup: off}

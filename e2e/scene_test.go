@@ -96,6 +96,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"ferry":    plain((*scene).ferryCmd),
 		"slack":    either((*scene).slackCmd),
 		"github":   plain((*scene).githubCmd),
+		"pull":     plain((*scene).pullCmd),
 		"git":      either((*scene).gitCmd),
 		"outsider": plain((*scene).outsiderCmd),
 		"cluster":  either((*scene).clusterCmd),

@@ -48,7 +48,7 @@ func newWorld(t *testing.T, names ...string) *world {
 	}
 	served, err := github.New(github.Options{
 		Dir:           t.TempDir(),
-		Repositories:  []github.Repository{{Owner: owner, Name: repoName, Seed: os.DirFS("testdata/repo")}},
+		Repositories:  []github.Repository{{Owner: owner, Name: repoName, Labels: []string{"promotion"}, Seed: os.DirFS("testdata/repo")}},
 		Tokens:        map[string]github.Token{githubToken: {Login: ferryLogin, Access: github.WriteAccess}},
 		AnonymousRead: true,
 		HourlyLimit:   1 << 20,

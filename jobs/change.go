@@ -15,10 +15,13 @@ import (
 )
 
 // The steps of a change. Before stepCommit nothing has happened; at stepCommit
-// a commit may exist and is looked for; from stepFollow on it does.
+// a commit may exist and is looked for; from stepFollow on it does. The same goes
+// for a pull request at stepPropose and from stepMerge on.
 const (
-	stepCommit job.Step = "committing"
-	stepFollow job.Step = "following"
+	stepCommit  job.Step = "committing"
+	stepPropose job.Step = "proposing"
+	stepMerge   job.Step = "waiting for the merge"
+	stepFollow  job.Step = "following"
 )
 
 // seen is the command of a record that tells what ran before a change.
@@ -30,6 +33,11 @@ type changeRow struct {
 	Began  time.Time     `json:"began"`
 	Plan   deploy.Plan   `json:"plan,omitzero"`
 	Commit deploy.Commit `json:"commit,omitzero"`
+	// Proposal is the pull request, if there is one, opened at Proposed; Why says
+	// which rule wants it.
+	Proposal deploy.Proposal `json:"proposal,omitzero"`
+	Proposed time.Time       `json:"proposed,omitzero"`
+	Why      string          `json:"why,omitempty"`
 	// Followed is when the change began to be followed: the deadline counts
 	// from here.
 	Followed time.Time `json:"followed,omitzero"`
@@ -112,14 +120,14 @@ func (r *change) remember(ctx context.Context, p deploy.Plan) error {
 
 // carry takes the change from wherever its row says to its end.
 func (r *change) carry(ctx context.Context) (chat.Message, error) {
-	if r.job.Step == "" || r.job.Step == stepCommit {
-		if err := r.commit(ctx); err != nil {
+	if r.job.Step != stepFollow {
+		if err := r.deliver(ctx); err != nil {
 			return chat.Message{}, err
 		}
 		if r.row.Plan.Already && r.isThere() {
 			return chat.Message{}, errors.Join(r.already(), r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.untouched() }))
 		}
-		r.row.Followed = r.Now()
+		r.row.Followed, r.job.Waits = r.Now(), false
 		if err := r.step(ctx, stepFollow); err != nil {
 			return chat.Message{}, err
 		}
@@ -139,9 +147,6 @@ func (r *change) commit(ctx context.Context) error {
 			found.Site, r.row.Commit = r.row.Plan.Site, found
 			return r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.committed(found) })
 		}
-	}
-	if err := r.show(ctx, func(*progress) {}); err != nil {
-		return err
 	}
 	plan, commit, err := r.Delivery.Apply(ctx, r.row.Change, r.Fleet.Declared, r.authorship(ctx), func(p deploy.Plan) error {
 		r.row.Plan = p

@@ -18,7 +18,7 @@ const lastLook = 5 * time.Second
 // follow watches the commit onto the cluster until it is proven there, has
 // failed, was replaced, or the deadline passes.
 func (r *change) follow(ctx context.Context) (chat.Message, error) {
-	if err := r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.committed(r.row.Commit) }); err != nil {
+	if err := r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.delivered(r.row) }); err != nil {
 		return chat.Message{}, err
 	}
 	c := r.row.Change
@@ -164,15 +164,28 @@ func (r *change) success() chat.Message {
 	m := chat.Message{
 		Tone:  chat.Done,
 		Title: fmt.Sprintf("%s `%s` is healthy on %s", c.Target.App.Name, c.Version, c.Target.Cluster),
-		Links: commitLink(r.row.Commit),
+		Links: r.links(),
 	}
 	took := span(r.Now().Sub(r.row.Followed))
 	if r.row.Plan.Already {
 		m.Lines = []string{fmt.Sprintf("Git held it already; the cluster caught up in %s.", took)}
 	} else {
-		m.Lines = []string{fmt.Sprintf("It was `%s`; %s from commit to healthy.", r.row.Plan.From, took)}
+		from := "commit"
+		if r.row.Proposal.Number != 0 {
+			from = "merge"
+		}
+		m.Lines = []string{fmt.Sprintf("It was `%s`; %s from %s to healthy.", r.row.Plan.From, took, from)}
 	}
 	return m
+}
+
+// links lead to what was done in Git.
+func (r *change) links() []chat.Link {
+	all := commitLink(r.row.Commit)
+	if p := r.row.Proposal; p.URL != "" {
+		all = append([]chat.Link{{Text: fmt.Sprintf("pull request #%d", p.Number), URL: p.URL}}, all...)
+	}
+	return all
 }
 
 // failure tells why, what is in Git now, and offers the way back.
@@ -181,7 +194,7 @@ func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outc
 		return chat.Message{}, rec
 	}
 	c := r.row.Change
-	m := chat.Message{Tone: chat.Failure, Title: err.Says, Links: commitLink(r.row.Commit)}
+	m := chat.Message{Tone: chat.Failure, Title: err.Says, Links: r.links()}
 	if why := w.last.why(); why != "" {
 		m.Lines = append(m.Lines, why)
 	}

@@ -5,11 +5,11 @@
 //
 // Queries (list, diff, status, history, help) read the fleet's cache and the
 // store. Promote and rollback are work: both make a change (change.go) and
-// differ only in where the version comes from. A change is planned and
-// committed by delivery, then followed on its cluster until judge, a pure
-// function of what the cluster shows, says that it has arrived, failed or been
-// replaced. Whatever has to survive a crash stands in the job's row before it
-// happens.
+// differ only in where the version comes from. A change is planned and committed
+// by delivery, or proposed and merged by people (propose.go), then followed on its
+// cluster until judge, a pure function of what the cluster shows, says that it has
+// arrived, failed or been replaced. Whatever has to survive a crash stands in the
+// job's row before it happens.
 //
 // The rooms behind this one are known by the small interfaces below.
 package jobs
@@ -58,6 +58,31 @@ type Delivery interface {
 	Holding(ctx context.Context, p deploy.Plan, c deploy.Commit, revision string, declared []deploy.Declared) (deploy.Holding, error)
 }
 
+// Proposer changes the repository through pull requests.
+type Proposer interface {
+	// Way says whether changes of a cluster have to be proposed, and why, if that
+	// is not because somebody configured it.
+	Way(ctx context.Context, c deploy.Cluster) (pull bool, why string, err error)
+	// Propose plans the change, hands the plan to onPlan, and opens a pull request.
+	// Told again for the same job it ends with one. With plan.Already there is none.
+	Propose(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
+		onPlan func(deploy.Plan) error) (deploy.Plan, deploy.Proposal, error)
+	// Renew holds an open one against the branch as it is now, and brings it there
+	// if it has to be. With plan.Already it is not needed any more; it is Refused if
+	// it became another change.
+	Renew(ctx context.Context, old deploy.Proposal, first deploy.Plan, declared func() []deploy.Declared, by deploy.Authorship) (deploy.Plan, deploy.Proposal, error)
+}
+
+// Proposals are the pull requests that there are.
+type Proposals interface {
+	// FindProposal looks for the one that a job opened since then.
+	FindProposal(ctx context.Context, job string, since time.Time) (p deploy.Proposal, ok bool, err error)
+	Proposal(ctx context.Context, number int) (deploy.Proposal, error)
+	// Withdraw closes one with a comment; repeating it does no harm. One that is
+	// merged is Already.
+	Withdraw(ctx context.Context, number int, comment string) error
+}
+
 // History remembers what became of versions; both readers start with the newest
 // record and go on until fn returns false.
 type History interface {
@@ -70,6 +95,8 @@ type History interface {
 type Rows interface {
 	Get(ctx context.Context, id job.ID) (*job.Job, error)
 	Recent(ctx context.Context, n int) ([]*job.Job, error)
+	// Unfinished returns those without an outcome, the oldest first.
+	Unfinished(ctx context.Context) ([]*job.Job, error)
 }
 
 // Executor runs a command line of a plugin and writes what it prints to out.
@@ -90,20 +117,25 @@ type Options struct {
 	Fleet    Fleet
 	Cluster  Cluster
 	Delivery Delivery
-	History  History
-	Rows     Rows
-	Executor Executor
-	People   People
-	Replier  chat.Replier
-	Streamer chat.Streamer
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Proposer may be nil: then every change is committed. Proposals goes with it.
+	Proposer  Proposer
+	Proposals Proposals
+	History   History
+	Rows      Rows
+	Executor  Executor
+	People    People
+	Replier   chat.Replier
+	Streamer  chat.Streamer
+	Log       *slog.Logger
+	Now       func() time.Time
 	// Rollout is how long a change may take from its commit until it is healthy
 	// (default 10 min).
 	Rollout time.Duration
 	// Grace is how long a reported failure must last to be believed (default
 	// 15 s): a registry may stumble, a controller may try again.
 	Grace time.Duration
+	// Merge is how long a pull request may wait to be merged (default 24 h).
+	Merge time.Duration
 }
 
 // Query and Work are what the dispatcher calls; see there.
@@ -134,6 +166,9 @@ func List(o Options) []Command {
 	}
 	if o.Rollout <= 0 {
 		o.Rollout = 10 * time.Minute
+	}
+	if o.Merge <= 0 {
+		o.Merge = 24 * time.Hour
 	}
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Second

@@ -2,21 +2,36 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/job"
 )
 
-// progress is the status message of a change: four steps, of which the ones
-// that are behind say what happened and the present one what is awaited.
+// The steps that people see of a change.
+const (
+	atFind = iota
+	atCommit
+	atMerge // of a pull request alone
+	atFlux
+	atRollout
+)
+
+// progress is the status message of a change: four steps, or five with a pull
+// request, of which the ones that are behind say what happened and the present one
+// what is awaited.
 type progress struct {
 	verb  string // what the job does, capitalised
 	title string
 	by    chat.UserID
 	job   job.ID
-	steps [4]chat.Step
+	steps [5]chat.Step
 	at    int
+	// pull: it goes through a pull request; notes are what was wanted of that and
+	// could not be done.
+	pull  bool
+	notes []string
 	// state is what the present step awaits, without why it takes so long: the
 	// closing message tells that.
 	state    string
@@ -27,16 +42,27 @@ type progress struct {
 }
 
 // The names of the steps before they say anything better.
-var stepNames = [4]string{"Find the version in Git and prove the edit", "Commit", "Flux applies it", "The workloads roll out"}
+var stepNames = [5]string{"Find the version in Git and prove the edit", "Commit", "Somebody merges it", "Flux applies it", "The workloads roll out"}
+
+func (p *progress) name(i int) string {
+	if i == atCommit && p.pull {
+		return "Open a pull request"
+	}
+	return stepNames[i]
+}
 
 func (p *progress) message() chat.Message {
-	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done, Lines: p.warnings}
+	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done}
 	if p.tone != "" {
 		m.Tone = p.tone
 	}
+	m.Lines = slices.Concat(p.warnings, p.notes)
 	for i, s := range p.steps {
+		if i == atMerge && !p.pull {
+			continue
+		}
 		if s.Text == "" {
-			s.Text = stepNames[i]
+			s.Text = p.name(i)
 		}
 		if s.State == "" {
 			s.State = chat.StepWaiting
@@ -57,7 +83,7 @@ func (p *progress) set(i int, state chat.StepState, text string) {
 
 func (p *progress) planned(plan deploy.Plan) {
 	if plan.Already {
-		p.set(0, chat.StepDone, fmt.Sprintf("Git holds `%s` already", plan.Change.Version))
+		p.set(atFind, chat.StepDone, fmt.Sprintf("Git holds `%s` already", plan.Change.Version))
 	} else if plan.Change.Version != "" {
 		p.title = fmt.Sprintf("%s %s from `%s` to `%s` on %s", p.verb, plan.Change.Target.App.Name, plan.From, plan.Change.Version, plan.Change.Target.Cluster)
 	}
@@ -66,14 +92,54 @@ func (p *progress) planned(plan deploy.Plan) {
 		if n > 1 {
 			place += fmt.Sprintf(" and %d more", n-1)
 		}
-		p.set(0, chat.StepDone, place)
+		p.set(atFind, chat.StepDone, place)
 	}
-	p.at, p.warnings = 1, plan.Warnings
+	p.at, p.warnings = atCommit, plan.Warnings
 }
 
 func (p *progress) committed(c deploy.Commit) {
-	p.steps[1] = chat.Step{State: chat.StepDone, Text: "Commit " + short(c.SHA), URL: c.URL}
-	p.commit, p.at = c, 2
+	p.pull = false
+	p.steps[atCommit] = chat.Step{State: chat.StepDone, Text: "Commit " + short(c.SHA), URL: c.URL}
+	p.commit, p.at = c, atFlux
+}
+
+// proposed shows an open pull request and what it waits for.
+func (p *progress) proposed(r changeRow) {
+	p.opened(r)
+	text := r.Proposal.Waits
+	if text == "" {
+		text = "it waits to be merged"
+	}
+	p.state = capital(text)
+	p.set(atMerge, chat.StepRunning, p.state)
+	p.at = atMerge
+}
+
+func (p *progress) opened(r changeRow) {
+	text := fmt.Sprintf("Pull request #%d", r.Proposal.Number)
+	if r.Why != "" {
+		text += ": " + r.Why
+	}
+	p.pull, p.notes = true, nil
+	for _, w := range r.Proposal.Warnings {
+		p.notes = append(p.notes, sentence(w))
+	}
+	p.steps[atCommit] = chat.Step{State: chat.StepDone, Text: text, URL: r.Proposal.URL}
+}
+
+// delivered shows what is in Git, whichever way it came there.
+func (p *progress) delivered(r changeRow) {
+	if r.Proposal.Number == 0 {
+		p.committed(r.Commit)
+		return
+	}
+	p.opened(r)
+	text := "Merged as " + short(r.Commit.SHA)
+	if r.Proposal.MergedBy != "" {
+		text = "Merged by " + r.Proposal.MergedBy + " as " + short(r.Commit.SHA)
+	}
+	p.steps[atMerge] = chat.Step{State: chat.StepDone, Text: text, URL: r.Commit.URL}
+	p.commit, p.at, p.state = r.Commit, atFlux, ""
 }
 
 // seen shows a judgement that is not final.
@@ -84,30 +150,30 @@ func (p *progress) seen(j judgement, o deploy.Observation) {
 		text += "; " + j.cause
 	}
 	if j.stage <= applying {
-		p.at = 2
-		p.set(2, chat.StepRunning, text)
-		p.set(3, "", "")
+		p.at = atFlux
+		p.set(atFlux, chat.StepRunning, text)
+		p.set(atRollout, "", "")
 		return
 	}
-	p.set(2, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
-	p.at = 3
-	p.set(3, chat.StepRunning, text)
+	p.set(atFlux, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
+	p.at = atRollout
+	p.set(atRollout, chat.StepRunning, text)
 }
 
 func (p *progress) arrived(o deploy.Observation) {
-	p.set(2, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
+	p.set(atFlux, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
 	var ready, desired int32
 	for _, w := range o.Workloads {
 		ready, desired = ready+w.Ready, desired+w.Desired
 	}
-	p.set(3, chat.StepDone, readiness(ready, desired, "pod"))
+	p.set(atRollout, chat.StepDone, readiness(ready, desired, "pod"))
 	p.done, p.tone = true, chat.Done
 }
 
 // untouched ends it where nothing had to be done.
 func (p *progress) untouched() {
 	for i := 1; i < len(p.steps); i++ {
-		p.set(i, chat.StepSkipped, stepNames[i])
+		p.set(i, chat.StepSkipped, p.name(i))
 	}
 	p.done, p.tone = true, chat.Info
 }
@@ -119,7 +185,7 @@ func (p *progress) fail(err error) {
 		return
 	}
 	p.done, p.tone = true, toneOf(err)
-	text := stepNames[p.at]
+	text := p.name(p.at)
 	if p.state != "" {
 		text = p.state
 	}

@@ -79,9 +79,10 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	}
 	rows := storage.NewJobs(db)
 	policy := dispatcher.NewPolicy(rules(c, nil))
+	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: prompt{deliveries, c.Timeouts.Plan}, History: storage.NewHistory(db), Rows: rows,
-		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
+		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
@@ -158,11 +159,15 @@ func located(c *config.Config, err error) error {
 }
 
 func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Delivery, error) {
-	token := c.GitHub.Token.Reveal()
+	token, pulls := c.GitHub.Token.Reveal(), c.Repo.PullRequests
 	o := delivery.Options{
 		Log: log,
+		Proposals: delivery.Proposals{
+			Prefix: pulls.BranchPrefix, Labels: pulls.Labels, Reviewers: pulls.Reviewers, TeamReviewers: pulls.TeamReviewers,
+			AutoMerge: pulls.AutoMerge, Draft: pulls.Draft,
+		},
 		Repository: forge.Options{
-			Owner: c.Repo.Owner, Name: c.Repo.Name, Branch: c.Repo.Branch, BaseURL: c.GitHub.BaseURL,
+			Owner: c.Repo.Owner, Name: c.Repo.Name, Branch: c.Repo.Branch, BaseURL: c.GitHub.BaseURL, Proposes: true,
 			Token: func(context.Context) (string, error) { return token, nil },
 		},
 	}
@@ -180,6 +185,9 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 		o.Repository.OnRequest = func(r forge.Request) { m.requests.WithLabelValues(strconv.Itoa(r.Status)).Inc() }
 	}
 	for _, m := range c.Clusters {
+		if m.Delivery == config.DeliveryPullRequest {
+			o.Proposing = append(o.Proposing, m.Name)
+		}
 		if m.Path != "" {
 			if o.Paths == nil {
 				o.Paths = folders{}

@@ -38,8 +38,31 @@ func (p prompt) Apply(ctx context.Context, c deploy.Change, declared func() []de
 	timed, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
 	plan, commit, err := p.Delivery.Apply(timed, c, declared, by, onPlan)
+	return plan, commit, p.late(ctx, timed, err, "committing")
+}
+
+// Propose implements jobs.Proposer.
+func (p prompt) Propose(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
+	onPlan func(deploy.Plan) error,
+) (deploy.Plan, deploy.Proposal, error) {
+	timed, cancel := context.WithTimeout(ctx, p.within)
+	defer cancel()
+	plan, made, err := p.Delivery.Propose(timed, c, declared, by, onPlan)
+	return plan, made, p.late(ctx, timed, err, "proposing")
+}
+
+// Renew implements jobs.Proposer.
+func (p prompt) Renew(ctx context.Context, old deploy.Proposal, first deploy.Plan, declared func() []deploy.Declared, by deploy.Authorship) (deploy.Plan, deploy.Proposal, error) {
+	timed, cancel := context.WithTimeout(ctx, p.within)
+	defer cancel()
+	plan, made, err := p.Delivery.Renew(timed, old, first, declared, by)
+	return plan, made, p.late(ctx, timed, err, "proposing")
+}
+
+// late makes an error that came of the deadline one that may pass.
+func (p prompt) late(ctx, timed context.Context, err error, what string) error {
 	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fault.Newf(fault.Unavailable, "planning and committing took longer than %s", p.within).Because(err)
+		return fault.Newf(fault.Unavailable, "planning and %s took longer than %s", what, p.within).Because(err)
 	}
-	return plan, commit, err
+	return err
 }

@@ -38,6 +38,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 		p.at(fmt.Sprintf("namespaces[%d]", i), `namespaces: "*" means all of them and stands alone`, `write ["*"], or the names without it`)
 	}
 	checkRepo(c.Repo, p)
+	checkPullRequests(c.Repo.PullRequests, p)
 	checkPeople(p, "bot.admins", c.Bot.Admins)
 	checkRoles(c, p, verbs)
 	checkNames(p, "slack.teams", c.Slack.Teams, matching[chat.TeamID](teamID), "no workspace ID", "it starts with T and is part of the workspace's address in the browser")
@@ -74,6 +75,9 @@ func checkClusters(c *Config, p *problems) {
 				p.at(key+".path", fmt.Sprintf("%s.path: %q leads out of the repository", key, cl.Path), "write it from the root of the repository, such as clusters/prod")
 			}
 			cl.Path = clean
+		}
+		if cl.Delivery != "" {
+			oneOf(p, key+".delivery", cl.Delivery, DeliveryDirect, DeliveryPullRequest)
 		}
 		if cl.File == "" {
 			continue

@@ -61,7 +61,15 @@ type Cluster struct {
 	File    string         `yaml:"file,required" eg:"/path/to/kubeconfig" doc:"Path of the kubeconfig file."`
 	Context string         `yaml:"context" doc:"Context in that file. Without it: the one called like the cluster, else the file's current one."`
 	Path    string         `yaml:"path" doc:"Folder of the cluster in the repository. Without it: clusters/<name>, else <name>."`
+	// Delivery is empty for what holds where nothing is said.
+	Delivery string `yaml:"delivery" doc:"direct: changes are committed to the branch, unless its rules want pull requests. pull_request: each is proposed, and followed once people have merged it. Without it: direct."`
 }
+
+// The values of clusters.<name>.delivery.
+const (
+	DeliveryDirect      = "direct"
+	DeliveryPullRequest = "pull_request"
+)
 
 // Folders returns where in the repository the cluster's own folder may be, the
 // likeliest first; the first one that exists is meant.
@@ -79,6 +87,18 @@ type Repo struct {
 	Branch     string            `yaml:"branch" doc:"The branch that Flux follows and ferry commits to."`
 	Fields     map[string]string `yaml:"fields" doc:"Which version is meant of apps that have both in Git: chart or image, by the app's name or namespace/name. A command that says so goes before."`
 	CommitEach bool              `yaml:"commit_each" doc:"Makes a commit of each promotion. Without it, those that wait at the same time become one."`
+
+	PullRequests PullRequests `yaml:"pull_requests" doc:"What the pull requests look like that ferry opens, where clusters.<name>.delivery or the rules of the branch want them."`
+}
+
+// PullRequests say what pull requests look like.
+type PullRequests struct {
+	BranchPrefix  string   `yaml:"branch_prefix" doc:"What the names of their branches begin with; cluster, app and job follow."`
+	Labels        []string `yaml:"labels" doc:"Labels that they get."`
+	Reviewers     []string `yaml:"reviewers" doc:"Logins of those who are asked for a review."`
+	TeamReviewers []string `yaml:"team_reviewers" doc:"Teams that are asked for a review, as they stand in the team's address: platform."`
+	AutoMerge     string   `yaml:"auto_merge" doc:"merge, squash or rebase: GitHub merges them so as soon as the rules of the branch are met, at once where there are none. Without it people do."`
+	Draft         bool     `yaml:"draft" doc:"Opens them as drafts."`
 }
 
 // Bot says who looks after ferry.
@@ -158,6 +178,7 @@ type HTTP struct {
 type Timeouts struct {
 	Rollout   time.Duration `yaml:"rollout" doc:"From the commit until the app is healthy; then the change counts as failed."`
 	Grace     time.Duration `yaml:"grace" doc:"How long a reported failure must last before it is believed: a registry may stumble, a controller tries again."`
+	Merge     time.Duration `yaml:"merge" doc:"From opening a pull request until it is merged; then ferry no longer waits for it. It stays open."`
 	Plan      time.Duration `yaml:"plan" doc:"For one attempt to find, edit, render and commit a change."`
 	Reconcile time.Duration `yaml:"reconcile" doc:"For asking Flux on a cluster to look at the repository now."`
 	Drain     time.Duration `yaml:"drain" doc:"How long running jobs may go on when ferry is stopped. What is not done then is taken up at the next start."`
@@ -172,13 +193,13 @@ type Log struct {
 // Defaults returns what holds where the file says nothing.
 func Defaults() Config {
 	return Config{
-		Repo:       Repo{Branch: "main"},
+		Repo:       Repo{Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}},
 		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},
 		State:      State{File: "ferry.db"},
 		Timeouts: Timeouts{
-			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Plan: 2 * time.Minute,
+			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Plan: 2 * time.Minute,
 			Reconcile: 30 * time.Second, Drain: 5 * time.Second,
 		},
 		Log: Log{Level: "info", Format: "text"},

@@ -78,7 +78,8 @@ repo: {owner: o, name: flux-image-updates, branch: main}
 	if !slices.Equal(c.Namespaces, []string{"podinfo"}) || c.AllNamespaces() {
 		t.Errorf("namespaces = %q", c.Namespaces)
 	}
-	if want := (Repo{Owner: "o", Name: "flux-image-updates", Branch: "main"}); !reflect.DeepEqual(c.Repo, want) {
+	want := Repo{Owner: "o", Name: "flux-image-updates", Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}}
+	if !reflect.DeepEqual(c.Repo, want) {
 		t.Errorf("repo = %+v", c.Repo)
 	}
 	if c.Slack.BotToken.Reveal() != "bot-secret" || c.Slack.AppToken.Reveal() != "app-secret" || c.GitHub.Token.Reveal() != "hub-secret" {

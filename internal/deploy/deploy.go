@@ -298,6 +298,9 @@ type Commit struct {
 	URL  string    `json:"url,omitempty"`
 	At   time.Time `json:"at"`
 	Site Site      `json:"site"`
+	// Merged: people or GitHub made it out of a proposal. What it holds is seen by
+	// rendering it, as that of any other revision.
+	Merged bool `json:"merged,omitempty"`
 }
 
 // Holding says whether a revision still has what a plan wrote.

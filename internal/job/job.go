@@ -49,6 +49,9 @@ type Job struct {
 	Queues []string `json:"queues,omitempty"`
 	// Title is what the job does, in a line for people.
 	Title string `json:"title"`
+	// Waits is true while the job waits for people: it takes no worker's place
+	// then. It is the handler's, as Step and Data are.
+	Waits bool `json:"waits,omitempty"`
 	// Step and Data are the handler's.
 	Step Step            `json:"step,omitempty"`
 	Data json.RawMessage `json:"data,omitempty"`
