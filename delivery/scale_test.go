@@ -55,7 +55,7 @@ func benchmarkSize(n int) func(b *testing.B) {
 			b.Fatal(err)
 		}
 		clone := filepath.Join(b.TempDir(), "clone")
-		b.Run("clone+build", func(b *testing.B) { benchmarkPeers(b, s, r, clone) })
+		b.Run("clone+build", func(b *testing.B) { s.peers = benchmarkPeers(b, s, r, clone) })
 		if _, err := os.Stat(clone); err != nil {
 			cloned(b, r, clone)
 		}
@@ -63,9 +63,9 @@ func benchmarkSize(n int) func(b *testing.B) {
 		b.Run("inventory/clusters=10", func(b *testing.B) { benchmarkInventory(b, clone, s.clusters) })
 		b.Run("plan/cold", func(b *testing.B) { benchmarkCold(b, s, r) })
 		for _, name := range []string{"overlay", "release", "own", "variable"} {
-			b.Run("plan/warm/"+name, func(b *testing.B) { benchmarkWarm(b, r, s.changes()[name], s.declared) })
+			b.Run("plan/warm/"+name, func(b *testing.B) { benchmarkWarm(b, s, r, s.changes()[name], s.declared) })
 		}
-		b.Run("plan/warm/unseen", func(b *testing.B) { benchmarkWarm(b, r, s.changes()["overlay"], unseen(s.clusters...)) })
+		b.Run("plan/warm/unseen", func(b *testing.B) { benchmarkWarm(b, s, r, s.changes()["overlay"], unseen(s.clusters...)) })
 		for _, name := range []string{"overlay", "own"} {
 			b.Run("plan/pushed/"+name, func(b *testing.B) { benchmarkPushed(b, s, r, s.changes()[name]) })
 		}
@@ -121,13 +121,18 @@ func (m *meter) stop(b *testing.B) {
 	m.cpu += used(b) - m.used
 }
 
-func (m *meter) report(b *testing.B) {
+// report tells percentiles, and how often the median goes into what the peers
+// take where that was measured in the same run.
+func (m *meter) report(b *testing.B, peers time.Duration) {
 	b.Helper()
 	slices.Sort(m.took)
 	for _, p := range []int{50, 95} {
 		b.ReportMetric(float64(m.took[(len(m.took)-1)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
 	}
 	b.ReportMetric(float64(m.cpu.Microseconds())/1000/float64(len(m.took)), "cpu-ms/op")
+	if peers > 0 {
+		b.ReportMetric(float64(peers)/float64(m.took[(len(m.took)-1)/2]), "times-faster")
+	}
 }
 
 func benchmarkInventory(b *testing.B, dir string, clusters []deploy.Cluster) {
@@ -155,7 +160,7 @@ func benchmarkInventory(b *testing.B, dir string, clusters []deploy.Cluster) {
 			}
 		}
 	}
-	m.report(b)
+	m.report(b, 0)
 	b.ReportMetric(float64(pairs), "apps")
 }
 
@@ -182,7 +187,7 @@ func benchmarkCold(b *testing.B, s *shape, r *rig) {
 		runtime.KeepAlive(fresh)
 		b.StartTimer()
 	}
-	m.report(b)
+	m.report(b, s.peers)
 	b.ReportMetric(held/(1<<20), "held-MiB")
 	b.ReportMetric(held/1024/float64(len(s.files)), "held-KiB/file")
 }
@@ -195,7 +200,7 @@ func heap() float64 {
 	return float64(m.HeapAlloc)
 }
 
-func benchmarkWarm(b *testing.B, r *rig, change deploy.Change, declared []deploy.Declared) {
+func benchmarkWarm(b *testing.B, s *shape, r *rig, change deploy.Change, declared []deploy.Declared) {
 	var m meter
 	change.Version = "9.0.0"
 	if _, err := r.Plan(b.Context(), change, declared); err != nil {
@@ -212,7 +217,7 @@ func benchmarkWarm(b *testing.B, r *rig, change deploy.Change, declared []deploy
 		}
 		m.stop(b)
 	}
-	m.report(b)
+	m.report(b, s.peers)
 	b.ReportMetric(float64(r.requests.Load()), "requests") // nothing moved: GitHub counts none
 }
 
@@ -240,7 +245,7 @@ func benchmarkPushed(b *testing.B, s *shape, r *rig, change deploy.Change) {
 		}
 		m.stop(b)
 	}
-	m.report(b)
+	m.report(b, s.peers)
 	b.ReportMetric(float64(r.requests.Load())/float64(n), "requests/op")
 }
 
@@ -271,7 +276,7 @@ func benchmarkApply(b *testing.B, s *shape, r *rig, size int) {
 			}
 		}
 	}
-	m.report(b)
+	m.report(b, s.peers)
 	b.ReportMetric(float64(r.requests.Load())/float64(n*size), "requests/change")
 }
 
@@ -285,7 +290,7 @@ func cloned(b *testing.B, r *rig, dir string) {
 
 // benchmarkPeers is what others do for each promotion: clone, and build every
 // Flux Kustomization of every cluster on the disk.
-func benchmarkPeers(b *testing.B, s *shape, r *rig, dir string) {
+func benchmarkPeers(b *testing.B, s *shape, r *rig, dir string) time.Duration {
 	var clone, build time.Duration
 	n := 0
 	for b.Loop() {
@@ -308,6 +313,7 @@ func benchmarkPeers(b *testing.B, s *shape, r *rig, dir string) {
 	}
 	b.ReportMetric(float64(clone.Milliseconds())/float64(n), "clone-ms")
 	b.ReportMetric(float64(build.Milliseconds())/float64(n), "build-ms")
+	return (clone + build) / time.Duration(n)
 }
 
 // buildOnDisk builds a folder, one without a kustomization as Flux would.

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -22,6 +23,7 @@ type shape struct {
 	apps     int
 	// declared is what the clusters would tell of themselves.
 	declared []deploy.Declared
+	peers    time.Duration // what a clone and a build of all clusters took
 }
 
 const shapedClusters = 10
