@@ -149,9 +149,7 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 			}
 			return err
 		}
-		for _, data := range files {
-			d.blobs.Add(data)
-		}
+		d.learn(base, made, files)
 		for _, in := range planned {
 			in.commit = deploy.Commit{SHA: made.SHA, URL: made.URL, At: made.At, Site: in.plan.Site}
 		}
@@ -164,6 +162,16 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 	}
 	d.ready = nil
 	return nil
+}
+
+// learn remembers the tree that a commit made, so that nobody has to list it.
+func (d *Delivery) learn(base *flux.World, made forge.Made, files map[string][]byte) {
+	for _, data := range files {
+		d.blobs.Add(data)
+	}
+	if made.Tree != "" {
+		d.keepTree(made.Tree, base.Files().Tree.With(made.SHA, files))
+	}
 }
 
 // lookFor finds the commits of intents whose answer was lost, and returns the

@@ -134,11 +134,15 @@ func (d *Delivery) files(ctx context.Context, h forge.Head) (flux.Files, error) 
 		return flux.Files{}, err
 	}
 	tree := snapshot.NewTree(h.SHA, entries)
+	d.keepTree(h.Tree, tree)
+	return flux.Files{Tree: tree, Blobs: d.blobs}, nil
+}
+
+func (d *Delivery) keepTree(sha string, tree *snapshot.Tree) {
 	d.known.Lock()
 	defer d.known.Unlock()
-	d.trees = append([]keptTree{{h.Tree, tree}}, d.trees...)
+	d.trees = append([]keptTree{{sha, tree}}, d.trees...)
 	d.trees = d.trees[:min(len(d.trees), keepTrees)]
-	return flux.Files{Tree: tree, Blobs: d.blobs}, nil
 }
 
 // smallTree is up to how many manifests all are fetched at once: fewer requests

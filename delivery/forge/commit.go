@@ -24,10 +24,12 @@ type NewCommit struct {
 // Made is a commit that exists.
 type Made struct {
 	SHA, URL string
-	At       time.Time
+	// Tree is the SHA of its tree; empty for a commit that was found.
+	Tree string
+	At   time.Time
 }
 
-const commitMutation = `mutation($input:CreateCommitOnBranchInput!){createCommitOnBranch(input:$input){commit{oid url committedDate}}}`
+const commitMutation = `mutation($input:CreateCommitOnBranchInput!){createCommitOnBranch(input:$input){commit{oid url committedDate tree{oid}}}}`
 
 // ErrNeedsPullRequest is in the chain of a Refused commit that a rule of the
 // branch forbids, and a pull request would not.
@@ -67,6 +69,9 @@ func (r *Repository) commitOn(ctx context.Context, branch string, c NewCommit) (
 				OID           string    `json:"oid"`
 				URL           string    `json:"url"`
 				CommittedDate time.Time `json:"committedDate"`
+				Tree          struct {
+					OID string `json:"oid"`
+				} `json:"tree"`
 			} `json:"commit"`
 		} `json:"createCommitOnBranch"`
 	}
@@ -81,7 +86,7 @@ func (r *Repository) commitOn(ctx context.Context, branch string, c NewCommit) (
 	if made.OID == "" {
 		return Made{}, fault.New(fault.Unavailable, "GitHub's answer to a commit was empty", "").Because(errors.New("createCommitOnBranch without oid"))
 	}
-	return Made{SHA: made.OID, URL: made.URL, At: made.CommittedDate}, nil
+	return Made{SHA: made.OID, URL: made.URL, Tree: made.Tree.OID, At: made.CommittedDate}, nil
 }
 
 // refusal turns GitHub's no to a commit into what it means.

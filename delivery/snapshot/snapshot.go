@@ -131,6 +131,23 @@ func (t *Tree) Files(folder string, f func(Entry)) {
 	}
 }
 
+// With returns the tree of a commit that replaces or adds files.
+func (t *Tree) With(commit string, files map[string][]byte) *Tree {
+	entries := make([]Entry, 0, len(t.entries)+len(files))
+	for p, e := range t.entries {
+		if data, replaced := files[p]; replaced {
+			e.SHA, e.Size = HashBlob(data), len(data)
+		}
+		entries = append(entries, e)
+	}
+	for p, data := range files {
+		if _, there := t.entries[p]; !there {
+			entries = append(entries, Entry{Path: p, Mode: ModeFile, SHA: HashBlob(data), Size: len(data)})
+		}
+	}
+	return NewTree(commit, entries)
+}
+
 // Changes lists what differs between two trees.
 func (t *Tree) Changes(to *Tree) []Change {
 	var out []Change
