@@ -2,13 +2,19 @@
 //
 // The way of a change, each step in its own file:
 //
+//	look up   whether the version exists, and its digest                 (lookup.go, registry)
 //	snapshot  the branch's head, its listing, the files somebody reads   (snapshot, forge)
 //	render    what every cluster would apply from it                     (flux)
-//	fields    where the app's version shows in what is rendered          (fields.go)
+//	fields    where the app's version shows in what is rendered          (fields.go, values.go)
+//	choose    which of them are meant                                    (choose.go)
 //	locate    which scalar in which file moves it: candidates are tried  (locate.go)
 //	edit      the bytes of that scalar, and no others                    (yamledit)
+//	pin       or an override in the cluster's own files                  (pin.go, override.go)
 //	prove     everything rendered again: only the target may differ      (proof.go)
-//	commit    compare-and-swap on the head the plan was made on          (apply.go)
+//	commit    compare-and-swap on the head the plan was made on          (apply.go, batch.go)
+//
+// The engine does all but the last on any tree; Folder does it on a checkout,
+// with an inventory of every app (inventory.go).
 //	propose   or, in its place, a pull request of the same plan          (propose.go)
 //
 // Nothing is looked up by pattern. A place in Git is the version's place
