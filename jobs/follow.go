@@ -166,7 +166,11 @@ func (r *change) success() chat.Message {
 		Title: fmt.Sprintf("%s `%s` is healthy on %s", c.Target.App.Name, c.Version, c.Target.Cluster),
 		Links: r.links(),
 	}
-	took := span(r.Now().Sub(r.row.Followed))
+	since := r.row.Followed
+	if c := r.row.Commit; c.Merged && !c.At.IsZero() && c.At.Before(since) {
+		since = c.At // ferry came to know of it later
+	}
+	took := span(r.Now().Sub(since))
 	if r.row.Plan.Already {
 		m.Lines = []string{fmt.Sprintf("Git held it already; the cluster caught up in %s.", took)}
 	} else {

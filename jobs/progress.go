@@ -186,7 +186,10 @@ func (p *progress) fail(err error) {
 	}
 	p.done, p.tone = true, toneOf(err)
 	text := p.name(p.at)
-	if p.state != "" {
+	switch {
+	case p.at == atMerge:
+		text = "Not merged"
+	case p.state != "":
 		text = p.state
 	}
 	p.set(p.at, chat.StepFailed, text)

@@ -168,8 +168,8 @@ func (r *change) look(ctx context.Context) (over bool, err error) {
 	case p.State == deploy.ProposalMerged && p.Merged.SHA != "":
 		return true, r.merged(ctx, p)
 	case p.State == deploy.ProposalClosed:
-		return false, fault.Newf(fault.Refused, "pull request #%d was closed without being merged", number).
-			WithHelp("nothing was changed; ask again if it is still wanted\n%s", p.URL)
+		return false, fault.Newf(fault.Refused, "somebody closed pull request #%d without merging it", number).
+			WithHelp("nothing was changed\nask again if it is still wanted")
 	}
 	if p.State == deploy.ProposalOpen {
 		var held bool
@@ -244,8 +244,8 @@ func (r *change) displaced(ctx context.Context) (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return false, fault.Newf(fault.Superseded, "pull request #%d was closed in favour of job %s", p.Number, by.ID).
-		WithHelp("%s was asked for while it waited to be merged\nnothing was changed by this one", by.Title)
+	return false, fault.Newf(fault.Superseded, "this gave way to job %s, and pull request #%d is closed", by.ID, p.Number).
+		WithHelp("nothing was changed by this one\nwhile it waited to be merged, somebody asked to: %s", by.Title)
 }
 
 // behind returns the first job that waits for a target of this one.
@@ -268,6 +268,6 @@ func (r *change) behind(ctx context.Context) (*job.Job, error) {
 
 func (r *change) unmerged() error {
 	c, p := r.row.Change, r.row.Proposal
-	return fault.Newf(fault.Expired, "pull request #%d was not merged within %s", p.Number, span(r.Merge)).
-		WithHelp("it stays open: whoever merges it still brings `%s` to %s, but ferry does not follow it\nclose it if nobody wants it: %s", c.Version, c.Target.Cluster, p.URL)
+	return fault.Newf(fault.Expired, "nobody merged pull request #%d within %s", p.Number, span(r.Merge)).
+		WithHelp("it stays open: whoever merges it still brings `%s` to %s, but ferry does not follow it\nclose it if nobody wants it any more", c.Version, c.Target.Cluster)
 }
