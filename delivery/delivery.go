@@ -15,6 +15,7 @@
 //
 // The engine does all but the last on any tree; Folder does it on a checkout,
 // with an inventory of every app (inventory.go).
+//
 //	propose   or, in its place, a pull request of the same plan          (propose.go)
 //
 // Nothing is looked up by pattern. A place in Git is the version's place

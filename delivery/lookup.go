@@ -116,8 +116,11 @@ func (l *looked) judge(c deploy.Change, require bool) (warning string, err error
 	for _, v := range l.found.Near[:min(3, len(l.found.Near))] {
 		choices = append(choices, promoteText(c, v))
 	}
-	if len(l.found.Near) > 0 {
-		return "", e.WithHelp("the nearest that exist are `%s`", strings.Join(l.found.Near, "`, `")).WithChoices(choices...)
+	switch rest := l.found.Near[len(choices):]; {
+	case len(rest) > 0:
+		return "", e.WithHelp("there are also `%s`", strings.Join(rest, "`, `")).WithChoices(choices...)
+	case len(choices) > 0:
+		return "", e.WithChoices(choices...)
 	}
 	return "", e.WithHelp("look at what was published, and ask again")
 }
