@@ -9,7 +9,7 @@ import (
 	"ferry/internal/deploy"
 )
 
-// The signs of a table in which every cell is a version.
+// The signs of a table in which every cell is a version with its pods.
 const (
 	signDiffers = "≠"
 	signStale   = "⚠️"
@@ -44,7 +44,7 @@ type grid struct {
 // cluster is no difference: many apps are meant for some clusters alone.
 func sideBySide(rows []row, states []deploy.ClusterState, called func(deploy.App) string) grid {
 	g := grid{table: &chat.Table{Columns: []string{"App"}}}
-	legend := legend{}
+	legend := legend{"version, ready pods"}
 	for _, s := range states {
 		name := string(s.Name)
 		if s.Stale {
@@ -91,6 +91,7 @@ func gridRow(rows []row, states []deploy.ClusterState, name string, signs *legen
 			signs.add(signDigest, "digest")
 		}
 		charts = charts && r.Field == deploy.FieldChart
+		cell += fmt.Sprintf(" %d/%d", r.Ready, r.Desired)
 		if sign := signOf(r.Health); sign != "" {
 			cell += " " + sign
 			signs.add(sign, string(r.Health))

@@ -101,7 +101,7 @@ test('a list is answered in a thread', async () => {
   await ask('@ferry list podinfo');
   await said('podinfo on 3 clusters', 'prod 6.5.3 3/3 healthy', 'stage 6.5.4 2/2 healthy');
   await ask('@ferry list');
-  await said('apps on 3 clusters', 'with different versions', '≠ podinfo 6.5.3 6.5.4');
+  await said('apps on 3 clusters', 'with different versions', '≠ podinfo 6.5.3 3/3 6.5.4 2/2');
   await picture('list');
 });
 
@@ -122,7 +122,7 @@ test('a version that never becomes ready is told with its reason, and a button',
   await said('▸ Find the version in Git');
   await said('✓ Commit', '✓ Flux applied', '▸ 0 of 2 new pods are ready');
   if (!underWay) await picture('promote-running');
-  await said('did not become healthy on stage', 'ImagePullBackOff: ghcr.io/stefanprodan/podinfo:6.5.5 was not found. 0 of 2 new pods are ready.',
+  await said('did not become healthy on stage', 'ImagePullBackOff: ghcr.io/stefanprodan/podinfo:6.5.5 is not made for the platform of the node. 0 of 2 new pods are ready.',
     'The last version seen healthy there is 6.5.4');
   await thread().getByRole('button', { name: 'Roll back to 6.5.4' }).waitFor();
   await picture('promote-failed');
