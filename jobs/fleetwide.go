@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 )
 
-// The signs of a table in which every cell is a version with its pods.
+// The signs of a table in which every cell is a version with its pods and age.
 const (
 	signDiffers = "≠"
 	signStale   = "⚠️"
@@ -42,9 +43,9 @@ type grid struct {
 // sideBySide makes the grid of rows that are in order. The apps that differ come
 // first, so that they are seen, also where the rest is cut. Being absent from a
 // cluster is no difference: many apps are meant for some clusters alone.
-func sideBySide(rows []row, states []deploy.ClusterState, called func(deploy.App) string) grid {
+func sideBySide(rows []row, states []deploy.ClusterState, called func(deploy.App) string, now time.Time) grid {
 	g := grid{table: &chat.Table{Columns: []string{"App"}}}
-	legend := legend{"version, ready pods"}
+	legend := legend{"version, ready pods, age"}
 	for _, s := range states {
 		name := string(s.Name)
 		if s.Stale {
@@ -59,7 +60,7 @@ func sideBySide(rows []row, states []deploy.ClusterState, called func(deploy.App
 		for n < len(rows) && rows[n].App == rows[0].App {
 			n++
 		}
-		line, differs := gridRow(rows[:n], states, called(rows[0].App), &legend)
+		line, differs := gridRow(rows[:n], states, called(rows[0].App), now, &legend)
 		if rows = rows[n:]; differs {
 			g.table.Rows = append(g.table.Rows, line)
 			g.differ++
@@ -80,7 +81,7 @@ func sideBySide(rows []row, states []deploy.ClusterState, called func(deploy.App
 }
 
 // gridRow is the row of one app, whose state on each cluster is among rows.
-func gridRow(rows []row, states []deploy.ClusterState, name string, signs *legend) (line []string, differs bool) {
+func gridRow(rows []row, states []deploy.ClusterState, name string, now time.Time, signs *legend) (line []string, differs bool) {
 	line = make([]string, len(states)+1)
 	var versions []deploy.Version
 	charts := true
@@ -91,7 +92,7 @@ func gridRow(rows []row, states []deploy.ClusterState, name string, signs *legen
 			signs.add(signDigest, "digest")
 		}
 		charts = charts && r.Field == deploy.FieldChart
-		cell += fmt.Sprintf(" %d/%d", r.Ready, r.Desired)
+		cell += fmt.Sprintf(" %d/%d %s", r.Ready, r.Desired, age(now.Sub(r.Since)))
 		if sign := signOf(r.Health); sign != "" {
 			cell += " " + sign
 			signs.add(sign, string(r.Health))
@@ -113,6 +114,14 @@ func gridRow(rows []row, states []deploy.ClusterState, name string, signs *legen
 	}
 	line[0] = name
 	return line, differs
+}
+
+// age is span for a narrow place: whole units, without a space.
+func age(d time.Duration) string {
+	if d < time.Minute {
+		d = d.Truncate(time.Second)
+	}
+	return strings.ReplaceAll(span(d), " ", "")
 }
 
 // legend explains each sign that is used, once.

@@ -67,7 +67,7 @@ func (l list) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) 
 		m.Table, m.Footer = detailed(rows, "Cluster", nil, now)
 	default:
 		m.Title = fmt.Sprintf("%s on %s", count(n, "app"), where(states))
-		g := sideBySide(rows, states, called)
+		g := sideBySide(rows, states, called, now)
 		if g.differ > 0 {
 			m.Title += fmt.Sprintf(", %d with different versions", g.differ)
 		}

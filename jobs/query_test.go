@@ -85,12 +85,12 @@ func TestList(t *testing.T) {
 		footer            string
 		lines             int
 	}{
-		{chat.Args{}, "6 apps on 3 clusters, 2 with different versions", "App | dev | stage | prod ⚠️", `≠ nginx (chart) |  | 17.0.0 2/2 | 7.0.0 2/2
-≠ podinfo | 6.6.0 2/2 | 6.5.4 1/2 ❌ | 6.5.10 2/4
-only-stage |  | 1 2/2 | 
-sealed |  |  | @0123456 2/2
-a/worker | 1.0.0 2/2 |  | 
-b/worker | 2.0.0 2/2 |  | `, "≠ versions differ · version, ready pods · ⚠️ last seen · ❌ degraded · @ digest", 1},
+		{chat.Args{}, "6 apps on 3 clusters, 2 with different versions", "App | dev | stage | prod ⚠️", `≠ nginx (chart) |  | 17.0.0 2/2 3d | 7.0.0 2/2 3d
+≠ podinfo | 6.6.0 2/2 3d | 6.5.4 1/2 3d ❌ | 6.5.10 2/4 3d
+only-stage |  | 1 2/2 3d | 
+sealed |  |  | @0123456 2/2 3d
+a/worker | 1.0.0 2/2 3d |  | 
+b/worker | 2.0.0 2/2 3d |  | `, "≠ versions differ · version, ready pods, age · ⚠️ last seen · ❌ degraded · @ digest", 1},
 		{chat.Args{Glob: "podinfo"}, "podinfo on 3 clusters", "Cluster | Version | Ready | Health | Age", `dev | 6.6.0 | 2/2 | healthy | 3 d
 stage | 6.5.4 | 1/2 | degraded: 1 pod crashes | 3 d
 prod | 6.5.10 | 2/4 | stale | 3 d`, "", 1},
