@@ -174,7 +174,7 @@ func TestNewFile(t *testing.T) {
 		}
 		return false
 	}
-	if !added("apps/a") || !added("apps/new") || added("apps/c") || added("apps/drafts") {
-		t.Errorf("in a: %t, in a new folder: %t, in c: %t, in drafts: %t", added("apps/a"), added("apps/new"), added("apps/c"), added("apps/drafts"))
+	if !added("apps/a") || !added("apps/new") || added("apps/c") || added("apps/.github") {
+		t.Errorf("in a: %t, in a new folder: %t, in c: %t, in .github: %t", added("apps/a"), added("apps/new"), added("apps/c"), added("apps/.github"))
 	}
 }

@@ -100,13 +100,10 @@ func (a *Artifact) sub(dir string) *Artifact {
 	return newArtifact(a.name+"//"+dir, files)
 }
 
-// artifact is what source-controller packs: everything that its default excludes, the .sourceignore files and the
-// source's own spec.ignore (which takes the place of the defaults, if given) leave.
+// artifact is what source-controller packs: everything that the .sourceignore files and the source's own spec.ignore
+// leave; where there is none of either, what its default excludes leave (SourceIgnoreFilter in fluxcd/pkg/artifact).
 func (t Tree) artifact(name string, ignore *string) *Artifact {
-	patterns := sourceignore.VCSPatterns(nil)
-	if ignore == nil {
-		patterns = append(patterns, sourceignore.DefaultPatterns(nil)...)
-	}
+	var patterns []gitignore.Pattern
 	var ignoreFiles []string
 	for file := range t {
 		if path.Base(file) == sourceignore.IgnoreFile {
@@ -124,7 +121,10 @@ func (t Tree) artifact(name string, ignore *string) *Artifact {
 	if ignore != nil {
 		patterns = append(patterns, sourceignore.ReadPatterns(strings.NewReader(*ignore), nil)...)
 	}
-	matcher := gitignore.NewMatcher(patterns)
+	if len(patterns) == 0 {
+		patterns = sourceignore.DefaultPatterns(nil)
+	}
+	matcher := gitignore.NewMatcher(append(sourceignore.VCSPatterns(nil), patterns...))
 	skip := func(file string) bool { return matcher.Match(strings.Split(file, "/"), false) }
 	files := map[string]string{}
 	for file := range t {
