@@ -65,12 +65,20 @@ func gather(out map[string]string, path string, n *yaml.Node) {
 	}
 }
 
-// keyText is the text of a key, which may be an alias.
+// keyText is the text of a key, which may be an alias. One that is a list or a map
+// has a text that no scalar has: it must not be taken for the empty key.
 func keyText(k *yaml.Node) string {
 	if k.Alias != nil {
 		k = k.Alias
 	}
-	return k.Value
+	if k.Kind == yaml.ScalarNode {
+		return k.Value
+	}
+	text, err := yaml.Marshal(k)
+	if err != nil {
+		return "\x00" + err.Error()
+	}
+	return "\x00" + string(text)
 }
 
 // plain reads every document as Kubernetes does, into maps, lists and scalars.
