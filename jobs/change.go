@@ -204,7 +204,7 @@ func (r *change) step(ctx context.Context, s job.Step) error {
 	if err != nil {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
 	}
-	r.job.Step, r.job.Data = s, data
+	r.job.Step, r.job.Data, r.job.Told = s, data, append(r.job.Told, r.told(s)...)
 	return r.save(ctx)
 }
 

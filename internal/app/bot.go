@@ -77,7 +77,8 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	rows := storage.NewJobs(db)
+	trail := storage.NewTrail(db, time.Now)
+	rows := storage.NewJobs(db).Audited(trail)
 	policy := dispatcher.NewPolicy(rules(c, nil))
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
@@ -88,7 +89,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
-	b.Serve(work)
+	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing()})
 
 	services := []service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
