@@ -26,7 +26,7 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 	const most = 20
 	t := &chat.Table{Columns: []string{"UTC", "What", "Version", "Outcome", "By"}}
 	called := naming(h.Fleet)
-	more := false
+	more, replaced := false, map[deploy.Target]time.Time{}
 	err := h.History.Among(ctx, asked(cmd.Args), func(r deploy.Record) bool {
 		if r.Command == seen {
 			return true
@@ -35,7 +35,8 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 			more = true
 			return false
 		}
-		t.Rows = append(t.Rows, h.row(ctx, r, called))
+		t.Rows = append(t.Rows, h.row(ctx, r, called, replaced[r.Target]))
+		replaced[r.Target] = r.At
 		return true
 	})
 	if err != nil {
@@ -70,12 +71,17 @@ func (o Options) author(ctx context.Context, id string) string {
 	return id
 }
 
-func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string) []string {
+// row tells of a record. One that was seen healthy was there until another change
+// replaced it; that ended at replaced.
+func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string, replaced time.Time) []string {
 	version := shortVersion(r.Version)
 	if r.From != "" {
 		version = shortVersion(r.From) + " → " + version
 	}
 	outcome := ending(job.Outcome(r.Outcome))
+	if r.Healthy && !replaced.IsZero() {
+		outcome += " for " + span(replaced.Sub(r.At))
+	}
 	if r.Command == "rollback" {
 		outcome = "rollback, " + outcome
 	}

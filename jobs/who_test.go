@@ -27,19 +27,37 @@ func TestWho(t *testing.T) {
 		says   string // of the lines, in this order
 		fields string
 	}{
-		{"healthy since", "nginx", deploy.Record{Target: nginx, Version: "17.0.0", From: "16.0.0", Field: deploy.FieldChart, Healthy: true, Outcome: "done", Approvers: []string{"U2", "U3"}, Why: "the old one is out of support"},
+		{
+			"healthy since", "nginx",
+			deploy.Record{Target: nginx, Version: "17.0.0", From: "16.0.0", Field: deploy.FieldChart, Healthy: true, Outcome: "done", Approvers: []string{"U2", "U3"}, Why: "the old one is out of support"},
 			"Ada promoted nginx to `17.0.0` on stage 3 h ago", "It was `16.0.0` before. Why: The old one is out of support. It was seen healthy 3 h ago and is healthy now.",
-			"Asked=`promote it`; Job=JOB; Approved by=Ada and Ada"},
-		{"fell over since", "podinfo", deploy.Record{Target: podinfo, Version: "6.5.4", Field: deploy.FieldImage, Healthy: true, Outcome: "done", Command: "rollback"},
-			"Ada rolled podinfo back to `6.5.4` on stage 3 h ago", "It was seen healthy 3 h ago; now it is degraded: 1 pod crashes.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked"},
-		{"failed", "podinfo", deploy.Record{Target: podinfo, Version: "6.5.4", Field: deploy.FieldImage, Outcome: "expired", Reason: "1 pod crashes"},
-			"Ada promoted podinfo to `6.5.4` on stage 3 h ago", "It ended as timed out: 1 pod crashes. Now it is degraded: 1 pod crashes.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked"},
-		{"replaced by hand", "apps/podinfo", deploy.Record{Target: podinfo, Version: "6.5.3", Field: deploy.FieldImage, Healthy: true, Outcome: "done"},
-			"Ada promoted podinfo to `6.5.3` on stage 3 h ago", "stage runs `6.5.4` now: that did not come through ferry.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked"},
-		{"read from Git", "nginx", deploy.Record{Target: nginx, Version: "17.0.0", FromGit: true},
-			"Ada promoted nginx to `17.0.0` on stage 3 h ago", "This is read from Git: ferry does not know whether it became healthy. It runs there and is healthy now.", "Asked=`promote it`; Job=JOB"},
-		{"gone", "gone", deploy.Record{Target: gone, Version: "1", Healthy: true, Outcome: "done"},
-			"Ada promoted gone to `1` on stage 3 h ago", "It is not on stage any more.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked"},
+			"Asked=`promote it`; Job=JOB; Approved by=Ada and Ada",
+		},
+		{
+			"fell over since", "podinfo",
+			deploy.Record{Target: podinfo, Version: "6.5.4", Field: deploy.FieldImage, Healthy: true, Outcome: "done", Command: "rollback"},
+			"Ada rolled podinfo back to `6.5.4` on stage 3 h ago", "It was seen healthy 3 h ago; now it is degraded: 1 pod crashes.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked",
+		},
+		{
+			"failed", "podinfo",
+			deploy.Record{Target: podinfo, Version: "6.5.4", Field: deploy.FieldImage, Outcome: "expired", Reason: "1 pod crashes"},
+			"Ada promoted podinfo to `6.5.4` on stage 3 h ago", "It ended as timed out: 1 pod crashes. Now it is degraded: 1 pod crashes.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked",
+		},
+		{
+			"replaced by hand", "apps/podinfo",
+			deploy.Record{Target: podinfo, Version: "6.5.3", Field: deploy.FieldImage, Healthy: true, Outcome: "done"},
+			"Ada promoted podinfo to `6.5.3` on stage 3 h ago", "stage runs `6.5.4` now: that did not come through ferry.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked",
+		},
+		{
+			"read from Git", "nginx",
+			deploy.Record{Target: nginx, Version: "17.0.0", FromGit: true},
+			"Ada promoted nginx to `17.0.0` on stage 3 h ago", "This is read from Git: ferry does not know whether it became healthy. It runs there and is healthy now.", "Asked=`promote it`; Job=JOB",
+		},
+		{
+			"gone", "gone",
+			deploy.Record{Target: gone, Version: "1", Healthy: true, Outcome: "done"},
+			"Ada promoted gone to `1` on stage 3 h ago", "It is not on stage any more.", "Asked=`promote it`; Job=JOB; Approved by=nobody was asked",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, w)

@@ -80,9 +80,13 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	trail := storage.NewTrail(db, time.Now)
 	rows := storage.NewJobs(db).Audited(trail)
 	policy := dispatcher.NewPolicy(rules(c, nil))
+	past := storage.NewHistory(db)
+	if err := hint(ctx, past, log); err != nil {
+		return err
+	}
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: past, Rows: rows,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{

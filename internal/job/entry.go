@@ -19,6 +19,7 @@ const (
 	Ended     Deed = "ended"
 	Held      Deed = "held"
 	Released  Deed = "released"
+	Rebuilt   Deed = "rebuilt" // the history, from Git
 )
 
 // Entry is a line of the audit trail: one thing that was decided or done. What

@@ -118,7 +118,7 @@ func CopyOf(ctx context.Context, path string, w io.Writer) error {
 func copyClosed(path string, w io.Writer) error {
 	db, err := OpenReadOnly(path)
 	if err != nil {
-		if e, ok := errors.AsType[*fault.Error](err); ok && e.Code == inUse {
+		if e, ok := errors.AsType[*fault.Error](err); ok && InUse(err) {
 			return e.WithHelp("the process that has it does not hand out copies at %s: stop it first", socket(path))
 		}
 		return err
