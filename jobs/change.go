@@ -113,9 +113,20 @@ func (r *change) remember(ctx context.Context, p deploy.Plan) error {
 		return nil //nolint:nilerr // nothing was proven healthy: there is nothing to remember
 	}
 	return r.History.Append(ctx, &deploy.Record{
-		Target: t, Version: p.From, Field: p.Site.Field, Job: string(r.job.ID),
+		Target: t, Version: p.From, Field: p.Site.Field, Site: before(p), Commit: p.Base, Job: string(r.job.ID),
 		Command: seen, By: string(r.cmd.User), At: r.row.Began, Healthy: true, Outcome: string(job.Done),
 	})
+}
+
+// before is a plan's site as it was: with the old version, as far as the value
+// tells where in it the version stands.
+func before(p deploy.Plan) deploy.Site {
+	s := p.Site
+	rest, ok := strings.CutSuffix(s.Value, string(p.Change.Version))
+	if s.Value = ""; ok {
+		s.Value = rest + string(p.From)
+	}
+	return s
 }
 
 // carry takes the change from wherever its row says to its end.
@@ -193,7 +204,7 @@ func (r *change) step(ctx context.Context, s job.Step) error {
 	if err != nil {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
 	}
-	r.job.Step, r.job.Data = s, data
+	r.job.Step, r.job.Data, r.job.Told = s, data, append(r.job.Told, r.told(s)...)
 	return r.save(ctx)
 }
 
@@ -208,7 +219,7 @@ func (r *change) record(ctx context.Context, outcome job.Outcome, reason string,
 	c := r.row.Change
 	return r.History.Append(ctx, &deploy.Record{
 		Target: c.Target, Version: c.Version, From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
-		Commit: r.row.Commit.SHA, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
+		Commit: r.row.Commit.SHA, URL: r.row.Commit.URL, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
 		At: r.Now(), Healthy: outcome == job.Done, Outcome: string(outcome), Reason: reason, Evidence: evidence,
 	})
 }

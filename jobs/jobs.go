@@ -88,7 +88,8 @@ type Proposals interface {
 type History interface {
 	Append(ctx context.Context, r *deploy.Record) error
 	Of(ctx context.Context, t deploy.Target, fn func(deploy.Record) (more bool)) error
-	All(ctx context.Context, fn func(deploy.Record) (more bool)) error
+	// Among reads the records of the targets that it is asked for; of tells which.
+	Among(ctx context.Context, of func(deploy.Target) bool, fn func(deploy.Record) (more bool)) error
 }
 
 // Rows reads the jobs there are.
@@ -182,6 +183,7 @@ func List(o Options) []Command {
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
 		{Syntax: statusSyntax, Query: status{o}},
 		{Syntax: historySyntax, Query: history{o}},
+		{Syntax: whoSyntax, Query: who{o}},
 		{Syntax: line, Query: kubectl{o}},
 		{Syntax: helpSyntax, Query: h},
 	}

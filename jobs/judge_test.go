@@ -1,10 +1,12 @@
 package jobs
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"ferry/internal/deploy"
+	"ferry/internal/fault"
 )
 
 var (
@@ -171,6 +173,11 @@ func TestPick(t *testing.T) {
 	rec := func(command string, v deploy.Version, healthy bool) deploy.Record {
 		return deploy.Record{Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
 	}
+	git := func(v deploy.Version) deploy.Record {
+		r := rec("promote", v, true) // healthy as nothing from Git may be: it does not count
+		r.FromGit = true
+		return r
+	}
 	for name, c := range map[string]struct {
 		runs    string
 		records []deploy.Record // newest first
@@ -188,6 +195,9 @@ func TestPick(t *testing.T) {
 		"named 7.0.0, knows 17.0.0":     {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
 		"no history":                    {"1", nil, "", "", "nothing to roll"},
 		"only the present one":          {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
+		"read from Git":                 {"3", []deploy.Record{git("3"), git("2")}, "", "", "nothing to roll"},
+		"read from Git, named":          {"3", []deploy.Record{git("3"), git("2")}, "2", "", "never seen healthy"},
+		"read from Git since":           {"3", []deploy.Record{git("3"), rec("promote", "2", true)}, "", "2", ""},
 		"failed first, nothing healthy": {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
 	} {
 		app := deploy.AppState{Version: deploy.Version(c.runs), Images: []deploy.Image{{Tag: c.runs}}}
@@ -197,6 +207,10 @@ func TestPick(t *testing.T) {
 		}
 		if got.Version != c.good {
 			t.Errorf("%s: goes back to %q, want %q", name, got.Version, c.good)
+		}
+		f, _ := errors.AsType[*fault.Error](err)
+		if told := f != nil && strings.Contains(f.Help, "Git tells of 2, but not what became of them there"); told != (name == "read from Git" || name == "read from Git, named") {
+			t.Errorf("%s: what Git tells: %v", name, err)
 		}
 	}
 }

@@ -288,19 +288,21 @@ func TestStatusAndHistory(t *testing.T) {
 	target := b.apps["prod"][0].Target
 	for i, r := range []deploy.Record{
 		{Command: seen, Version: "6.5.3", Healthy: true},
-		{Command: "promote", From: "6.5.3", Version: "6.5.4", Outcome: "failed"},
+		{Command: "promote", From: "6.5.2", Version: "6.5.3", Healthy: true, Outcome: "done"},
+		{Command: "promote", From: "6.5.3", Version: "6.5.4", Outcome: "unknown", FromGit: true},
 		{Command: "rollback", From: "6.5.4", Version: "6.5.3", Healthy: true, Outcome: "done"},
 	} {
 		r.Target, r.At, r.Job, r.By = target, noon.Add(time.Duration(i)*time.Minute), fmt.Sprint(i), "U1"
-		if i < 2 {
+		if i < 3 {
 			r.At = r.At.AddDate(-1, 0, 0)
 		}
 		if err := b.history.Append(t.Context(), &r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := `03-01 12:02 | podinfo on prod | 6.5.4 → 6.5.3 | rollback, healthy | Ada
-2025-03-01 12:01 | podinfo on prod | 6.5.3 → 6.5.4 | failed | Ada`
+	want := `03-01 12:03 | podinfo on prod | 6.5.4 → 6.5.3 | rollback, healthy | Ada
+2025-03-01 12:02 | podinfo on prod | 6.5.3 → 6.5.4 | unknown, from Git | Ada
+2025-03-01 12:01 | podinfo on prod | 6.5.2 → 6.5.3 | healthy for 60 s | Ada`
 	if m := answer("history", chat.Args{App: "apps/podinfo", Cluster: "prod"}); rows(m) != want {
 		t.Errorf("history:\n%s", rows(m))
 	}

@@ -85,10 +85,13 @@ func pick(app deploy.AppState, records []deploy.Record, want deploy.Version) (de
 			held = newest.Version
 		}
 	}
-	var good []string
+	var good, told []string
 	for _, r := range records {
 		switch {
-		case !r.Healthy:
+		case r.FromGit && r.Version != held && !slices.Contains(told, string(r.Version)):
+			told = append(told, string(r.Version))
+			continue
+		case !r.Healthy || r.FromGit:
 			continue
 		case want != "" && r.Version == want, want == "" && r.Version != held:
 			return r, nil
@@ -97,10 +100,14 @@ func pick(app deploy.AppState, records []deploy.Record, want deploy.Version) (de
 			good = append(good, string(r.Version))
 		}
 	}
-	return deploy.Record{}, nothingGood(app, good, want)
+	err := nothingGood(app, good, want)
+	if len(told) > 0 && len(good) == 0 {
+		err = err.WithHelp("%s\nGit tells of %s, but not what became of them there", err.Help, spoken(told[:min(5, len(told))]))
+	}
+	return deploy.Record{}, err
 }
 
-func nothingGood(app deploy.AppState, good []string, want deploy.Version) error {
+func nothingGood(app deploy.AppState, good []string, want deploy.Version) *fault.Error {
 	name, cluster := app.App.Name, app.Cluster
 	if want != "" {
 		e := fault.Newf(fault.Refused, "%s `%s` was never seen healthy on %s", name, want, cluster)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"ferry/internal/deploy"
 )
@@ -69,7 +70,15 @@ func (h *History) Of(ctx context.Context, t deploy.Target, fn func(deploy.Record
 // All calls fn with the records of all targets, the newest first, until it
 // returns false.
 func (h *History) All(ctx context.Context, fn func(deploy.Record) (more bool)) error {
+	return h.indexed(ctx, func(deploy.Target) bool { return true }, fn)
+}
+
+// indexed reads the index by time; of what of leaves out, nothing else.
+func (h *History) indexed(ctx context.Context, of func(deploy.Target) bool, fn func(deploy.Record) (more bool)) error {
 	return h.each(ctx, historyAll, func(e Entry) (bool, error) {
+		if !of(targetOf(e.Key)) {
+			return true, nil
+		}
 		row, ok, err := h.kv.Get(ctx, string(e.Value))
 		if err != nil || !ok {
 			return err == nil, err
@@ -78,9 +87,20 @@ func (h *History) All(ctx context.Context, fn func(deploy.Record) (more bool)) e
 	})
 }
 
+// targetOf reads the target in a key of the index by time.
+func targetOf(key string) (t deploy.Target) {
+	_, key, _ = strings.Cut(strings.TrimPrefix(key, historyAll), "/")
+	cluster, key, _ := strings.Cut(key, "/")
+	t.Cluster = deploy.Cluster(cluster)
+	t.App.Namespace, t.App.Name, _ = strings.Cut(key, "/")
+	return t
+}
+
+// each reads pages that grow, since most readers want few and some want all.
 func (h *History) each(ctx context.Context, prefix string, fn func(Entry) (bool, error)) error {
-	const page = 64
-	for after := ""; ; {
+	const most = 1024
+	page := 32
+	for after := ""; ; page = min(2*page, most) {
 		entries, err := h.kv.Scan(ctx, Scan{Prefix: prefix, After: after, Limit: page, Reverse: true})
 		if err != nil {
 			return err

@@ -77,18 +77,23 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	rows := storage.NewJobs(db)
+	trail := storage.NewTrail(db, time.Now)
+	rows := storage.NewJobs(db).Audited(trail)
 	policy := dispatcher.NewPolicy(rules(c, nil))
+	past := storage.NewHistory(db)
+	if err := hint(ctx, past, log); err != nil {
+		return err
+	}
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: past, Rows: rows,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
-	b.Serve(work)
+	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing()})
 
 	services := []service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},

@@ -416,12 +416,21 @@ type Record struct {
 	From    Version   `json:"from,omitempty"`
 	Field   FieldKind `json:"field,omitempty"`
 	Site    Site      `json:"site"`
-	Commit  string    `json:"commit,omitempty"`
+	Commit  string    `json:"commit,omitempty"` // that brought it; of what was only seen: one that holds it
+	URL     string    `json:"url,omitempty"`    // of the commit, for people
 	Job     string    `json:"job,omitempty"`
 	Command string    `json:"command,omitempty"` // "promote", "rollback", "seen"
 	By      string    `json:"by,omitempty"`      // the chat's user ID
 	At      time.Time `json:"at"`
-	// Healthy is true if the version was seen healthy on the target.
+	// Approvers are the chat's user IDs of those who approved, Why the reason that
+	// somebody gave for it, if they had to.
+	Approvers []string `json:"approvers,omitempty"`
+	Why       string   `json:"why,omitempty"`
+	// FromGit is true if ferry did not see it happen, but read of it in Git. Then
+	// the health is not known.
+	FromGit bool `json:"from_git,omitempty"`
+	// Healthy is true if the version was seen healthy on the target, at At. It
+	// was there until the target's next record of a change.
 	Healthy bool `json:"healthy"`
 	// Outcome and Reason are the job's.
 	Outcome string `json:"outcome"`

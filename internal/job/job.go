@@ -62,6 +62,9 @@ type Job struct {
 	Attempts int       `json:"attempts,omitempty"`
 	Created  time.Time `json:"created"`
 	Updated  time.Time `json:"updated"`
+	// Told is what the audit trail is to know of what the next Save says; it is
+	// written with the row, and then taken from here.
+	Told []Entry `json:"-"`
 	// Revision is the store's, for compare-and-swap; 0 for a row not stored.
 	Revision uint64 `json:"-"`
 }
