@@ -199,6 +199,9 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 	if err != nil {
 		return nil, err
 	}
+	if o.Wording, err = wording(c.Repo); err != nil {
+		return nil, err
+	}
 	o.CommitEach, o.Fields = c.Repo.CommitEach, fieldsOf(c.Repo.Fields)
 	if versions != nil {
 		o.Versions, o.RequireVersions = versions, c.Registries.Lookup == config.LookupRequire
