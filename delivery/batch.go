@@ -140,8 +140,8 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 		return nil
 	}
 	if len(files) > 0 {
-		headline, body := message(planned)
-		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: headline, Body: body, Files: files, Job: planned[0].by.Job})
+		m := d.message(planned)
+		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: m.subject, Body: m.body(), Files: files, Job: planned[0].by.Job})
 		if err != nil {
 			d.noteDemand(err)
 			for _, in := range planned {

@@ -62,6 +62,8 @@ type Options struct {
 	// the branch, and Proposals what their pull requests look like.
 	Proposing []deploy.Cluster
 	Proposals Proposals
+	// Wording is what commits and pull requests say.
+	Wording Wording
 	// CommitEach makes a commit of each change, also of those that wait together.
 	CommitEach bool
 	// Renderer is shared by all of a process; nil makes one.

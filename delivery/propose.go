@@ -172,11 +172,12 @@ func (d *Delivery) proposal(p deploy.Plan, by deploy.Authorship) forge.NewPropos
 		o.Prefix = "ferry/"
 	}
 	t := p.Change.Target
-	headline, body := message([]*intent{{change: p.Change, by: by, plan: p}})
+	in := []*intent{{change: p.Change, by: by, plan: p}}
+	m, shown := d.message(in), d.pullMessage(in)
 	return forge.NewProposal{
 		On: p.Base, Branch: fmt.Sprintf("%s%s/%s-%s", o.Prefix, t.Cluster, t.App.Name, by.Job),
-		Headline: headline, Body: body, Files: p.Files, Job: by.Job,
-		Title: headline, Text: description(p, body),
+		Headline: m.subject, Body: m.body(), Files: p.Files, Job: by.Job,
+		Title: shown.subject, Text: description(p, shown),
 		Labels: o.Labels, Reviewers: o.Reviewers, TeamReviewers: o.TeamReviewers, AutoMerge: o.AutoMerge, Draft: o.Draft,
 	}
 }
@@ -186,10 +187,9 @@ const mostRendered = 40
 
 // description is a pull request's text: what becomes what, what that changes in
 // the clusters, the trailers.
-func description(p deploy.Plan, body string) string {
-	edits, trailers, _ := strings.Cut(body, "\n\n")
+func description(p deploy.Plan, m message) string {
 	var b strings.Builder
-	b.WriteString(edits)
+	b.WriteString(m.text)
 	fmt.Fprintf(&b, "\n\nRendered for every cluster, this changes %s and nothing else:\n\n", touched(p.Affected))
 	lines := strings.Split(strings.TrimSuffix(p.RenderedDiff, "\n"), "\n")
 	if more := len(lines) - mostRendered; more > 0 {
@@ -198,7 +198,7 @@ func description(p deploy.Plan, body string) string {
 	for _, l := range lines { // indented: no content can end the block or begin a trailer
 		b.WriteString(strings.TrimRight("    "+l, " ") + "\n")
 	}
-	return b.String() + "\n" + trailers
+	return strings.TrimLeft(b.String(), "\n") + "\n" + m.trailers
 }
 
 func touched(all []deploy.Affected) string {

@@ -15,8 +15,8 @@ func workspace(url string) slack.Options {
 	return slack.Options{
 		BaseURL: url, TeamName: "Acme", Hints: hints(),
 		Users: []slack.User{
-			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Admin: true},
-			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer"},
+			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Email: "ada@acme.example", Admin: true},
+			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer", Email: "bob@acme.example"},
 			{ID: "U0GUEST", Name: "gus", Real: "Gus Guest", Title: "Guest", Guest: true},
 		},
 		Channels: []slack.Channel{
@@ -28,7 +28,7 @@ func workspace(url string) slack.Options {
 			Scopes: []string{
 				"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write",
 				"groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "mpim:read",
-				"reactions:write", "team:read", "usergroups:read", "users:read",
+				"reactions:write", "team:read", "usergroups:read", "users:read", "users:read.email",
 			},
 			Commands: []slack.Command{{Name: "/ferry", Description: "Promote versions across clusters", Usage: "list | diff | promote | help", Escape: true}},
 		}},

@@ -87,7 +87,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: past, Rows: rows,
-		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
@@ -204,6 +204,9 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 	if err != nil {
 		return nil, err
 	}
+	if o.Wording, err = wording(c.Repo); err != nil {
+		return nil, err
+	}
 	o.CommitEach, o.Fields = c.Repo.CommitEach, fieldsOf(c.Repo.Fields)
 	if versions != nil {
 		o.Versions, o.RequireVersions = versions, c.Registries.Lookup == config.LookupRequire
@@ -226,6 +229,7 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	o := bot.Options{
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
 		Commands: jobs.Syntaxes(plugins.Host{}), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
+		Emails: c.Repo.CoAuthor,
 	}
 	for _, m := range c.Clusters {
 		o.Clusters = append(o.Clusters, string(m.Name))

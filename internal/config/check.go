@@ -39,6 +39,8 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	}
 	checkRepo(c.Repo, p)
 	checkPullRequests(c.Repo.PullRequests, p)
+	checkTemplates(c.Repo, p)
+	checkAuthors(c.Repo, p)
 	checkPeople(p, "bot.admins", c.Bot.Admins)
 	checkRoles(c, p, verbs)
 	checkNames(p, "slack.teams", c.Slack.Teams, matching[chat.TeamID](teamID), "no workspace ID", "it starts with T and is part of the workspace's address in the browser")

@@ -88,7 +88,17 @@ type Repo struct {
 	Fields     map[string]string `yaml:"fields" doc:"Which version is meant of apps that have both in Git: chart or image, by the app's name or namespace/name. A command that says so goes before."`
 	CommitEach bool              `yaml:"commit_each" doc:"Makes a commit of each promotion. Without it, those that wait at the same time become one."`
 
+	CoAuthor bool              `yaml:"co_author" doc:"Names who asked as co-author of the commit, by the address in Slack; that needs the Slack app's scope users:read.email."`
+	People   map[string]string `yaml:"people" doc:"What Git calls people, by user ID, where it is not what Slack does: {U012AB3CD: Ada Lovelace <ada@example.com>}."`
+
+	Commit       Commit       `yaml:"commit" doc:"What commits say, above the trailers, which ferry always adds itself. Templates, whose fields are listed above."`
 	PullRequests PullRequests `yaml:"pull_requests" doc:"What the pull requests look like that ferry opens, where clusters.<name>.delivery or the rules of the branch want them."`
+}
+
+// Commit says what commits say.
+type Commit struct {
+	Subject Template `yaml:"subject" doc:"The first line. Without it: what becomes which version where, such as promote podinfo to 6.5.4 on prod, cut to 72 characters."`
+	Body    Template `yaml:"body" doc:"What stands below it. Without it: a line for each edit."`
 }
 
 // PullRequests say what pull requests look like.
@@ -99,6 +109,8 @@ type PullRequests struct {
 	TeamReviewers []string `yaml:"team_reviewers" doc:"Teams that are asked for a review, as they stand in the team's address: platform."`
 	AutoMerge     string   `yaml:"auto_merge" doc:"merge, squash or rebase: GitHub merges them so as soon as the rules of the branch are met, at once where there are none. Without it people do."`
 	Draft         bool     `yaml:"draft" doc:"Opens them as drafts."`
+	Title         Template `yaml:"title" doc:"Their title, a template like repo.commit.subject. Without it: what that says."`
+	Body          Template `yaml:"body" doc:"What their text begins with, a template like repo.commit.body. Without it: what that says. What changes in the clusters, and the trailers, follow by themselves."`
 }
 
 // Bot says who looks after ferry.
@@ -193,7 +205,7 @@ type Log struct {
 // Defaults returns what holds where the file says nothing.
 func Defaults() Config {
 	return Config{
-		Repo:       Repo{Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}},
+		Repo:       Repo{Branch: "main", CoAuthor: true, PullRequests: PullRequests{BranchPrefix: "ferry/"}},
 		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},

@@ -31,6 +31,8 @@ type User struct {
 	Name  string
 	Real  string
 	Title string
+	// Email is told to apps with the scope users:read.email alone.
+	Email string
 	// Admin marks a workspace admin; what an app makes of it is its own affair.
 	Admin bool
 	// Guest marks a single-channel guest (is_restricted and is_ultra_restricted).
