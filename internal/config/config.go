@@ -86,10 +86,17 @@ type Repo struct {
 	Name       string            `yaml:"name,required" eg:"fleet" doc:"Name of the repository."`
 	Branch     string            `yaml:"branch" doc:"The branch that Flux follows and ferry commits to."`
 	Fields     map[string]string `yaml:"fields" doc:"Which version is meant of apps that have both in Git: chart or image, by the app's name or namespace/name. A command that says so goes before."`
+	Automated  string            `yaml:"automated" doc:"refuse: what Flux's image automation would write over is not promoted. warn: it is, and a warning says so."`
 	CommitEach bool              `yaml:"commit_each" doc:"Makes a commit of each promotion. Without it, those that wait at the same time become one."`
 
 	PullRequests PullRequests `yaml:"pull_requests" doc:"What the pull requests look like that ferry opens, where clusters.<name>.delivery or the rules of the branch want them."`
 }
+
+// The values of repo.automated.
+const (
+	AutomatedRefuse = "refuse"
+	AutomatedWarn   = "warn"
+)
 
 // PullRequests say what pull requests look like.
 type PullRequests struct {
@@ -193,7 +200,7 @@ type Log struct {
 // Defaults returns what holds where the file says nothing.
 func Defaults() Config {
 	return Config{
-		Repo:       Repo{Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}},
+		Repo:       Repo{Branch: "main", Automated: AutomatedRefuse, PullRequests: PullRequests{BranchPrefix: "ferry/"}},
 		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},
