@@ -27,9 +27,12 @@ type engine struct {
 	fields func(deploy.App) deploy.FieldKind
 	// require refuses what could not be looked up.
 	require bool
+	// warnAutomated only warns of image automation in charge.
+	warnAutomated bool
 
 	mu    sync.Mutex
 	last  *rendered
+	auto  *automations    // of the world that was looked at last
 	hints map[hint]string // where versions were found: the first place to try
 }
 

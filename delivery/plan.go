@@ -138,6 +138,9 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 	if len(all.others) > 0 {
 		return p, nil, e.refuseShared(ctx, s, goal, sites, all.others)
 	}
+	if err := e.heed(ctx, s, &p, sites); err != nil {
+		return p, nil, err
+	}
 	return e.finish(ctx, s, p, sites, all)
 }
 

@@ -90,6 +90,9 @@ func (repo *Repo) verdict(app App, claim Claim) Verdict {
 	case Isolated, Shared:
 		var moved *Moved
 		moved, v.Word, v.Reason = repo.judgeSite(app, claim)
+		if found := repo.automated(claim); v.Word == Right && found != claim.Automated {
+			v.Word, v.Reason = Wrong, fmt.Sprintf("automated: said %q, found %q", claim.Automated, found)
+		}
 		v.Shared = moved != nil && len(moved.others(app.Pair)) > 0
 		if claim.Pin != nil && v.Shared {
 			v.Pinned, v.Pin = true, repo.judgePin(app, claim)

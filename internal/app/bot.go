@@ -208,6 +208,7 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 		return nil, err
 	}
 	o.CommitEach, o.Fields = c.Repo.CommitEach, fieldsOf(c.Repo.Fields)
+	o.WarnAutomated = c.Repo.Automated == config.AutomatedWarn
 	if versions != nil {
 		o.Versions, o.RequireVersions = versions, c.Registries.Lookup == config.LookupRequire
 	}

@@ -129,13 +129,13 @@ func (p Process) inventory(ctx context.Context, args []string) int {
 		return p.json(inventoryJSON(folder, items, broken))
 	}
 	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CLUSTER\tAPP\tVERSION\tMECHANISM\tWHERE\tSTATUS")
+	fmt.Fprintln(w, "CLUSTER\tAPP\tVERSION\tMECHANISM\tWHERE\tAUTOMATION\tSTATUS")
 	for _, i := range items {
 		where := ""
 		if i.Edit.File != "" {
 			where = fmt.Sprintf("%s:%d:%d", i.Edit.File, i.Edit.Line, i.Edit.Column)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Target.Cluster, i.Target.App, i.Version, i.Mechanism, where, statusOf(i))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.Target.Cluster, i.Target.App, i.Version, i.Mechanism, where, i.Automated(), statusOf(i))
 	}
 	if err := w.Flush(); err != nil {
 		return p.refuse(err)
@@ -163,25 +163,27 @@ func statusOf(i delivery.Item) string {
 
 // jsonApp is an app on a cluster as programs read it.
 type jsonApp struct {
-	Cluster    deploy.Cluster     `json:"cluster"`
-	Namespace  string             `json:"namespace"`
-	Name       string             `json:"name"`
-	Kind       string             `json:"kind"`
-	Declared   string             `json:"declared"` // the release or workload in Git
-	Mechanism  delivery.Mechanism `json:"mechanism"`
-	Field      deploy.FieldKind   `json:"field,omitempty"`
-	File       string             `json:"file,omitempty"`
-	Line       int                `json:"line,omitempty"`
-	Column     int                `json:"column,omitempty"`
-	Version    deploy.Version     `json:"version,omitempty"`
-	Object     string             `json:"object,omitempty"`
-	Path       string             `json:"path,omitempty"`
-	Inner      string             `json:"inner,omitempty"`
-	Status     delivery.Status    `json:"status"`
-	SharedWith []jsonObject       `json:"shared_with,omitempty"`
-	Why        string             `json:"why,omitempty"`
-	Code       string             `json:"code,omitempty"`
-	Pin        *jsonPin           `json:"pin,omitempty"`
+	Cluster    deploy.Cluster      `json:"cluster"`
+	Namespace  string              `json:"namespace"`
+	Name       string              `json:"name"`
+	Kind       string              `json:"kind"`
+	Declared   string              `json:"declared"` // the release or workload in Git
+	Mechanism  delivery.Mechanism  `json:"mechanism"`
+	Field      deploy.FieldKind    `json:"field,omitempty"`
+	File       string              `json:"file,omitempty"`
+	Line       int                 `json:"line,omitempty"`
+	Column     int                 `json:"column,omitempty"`
+	Version    deploy.Version      `json:"version,omitempty"`
+	Object     string              `json:"object,omitempty"`
+	Path       string              `json:"path,omitempty"`
+	Inner      string              `json:"inner,omitempty"`
+	Status     delivery.Status     `json:"status"`
+	SharedWith []jsonObject        `json:"shared_with,omitempty"`
+	Automated  string              `json:"automated,omitempty"` // the image automation that writes there
+	Automation []deploy.Automation `json:"automation,omitempty"`
+	Why        string              `json:"why,omitempty"`
+	Code       string              `json:"code,omitempty"`
+	Pin        *jsonPin            `json:"pin,omitempty"`
 }
 
 type jsonPin struct {
@@ -220,6 +222,7 @@ func inventoryJSON(folder *delivery.Folder, items []delivery.Item, broken []stri
 			Cluster: i.Target.Cluster, Namespace: i.Target.App.Namespace, Name: i.Target.App.Name, Kind: i.Object.Kind, Declared: i.Object.String(),
 			Mechanism: i.Mechanism, Field: i.Field, File: i.Edit.File, Line: i.Edit.Line, Column: i.Edit.Column, Version: i.Version,
 			Path: i.Site.Path, Inner: i.Site.Inner, Status: i.Status, SharedWith: objectsJSON(i.Shared), Why: i.Why,
+			Automated: i.Automated(), Automation: i.Automation,
 		}
 		if i.Site.Object.Name != "" {
 			a.Object = i.Site.Object.String()
@@ -264,6 +267,9 @@ func (p Process) plan(ctx context.Context, args []string) int {
 	case o.output == "diff" && plan.Already:
 		fmt.Fprintf(p.Err, "%s is already at %s there\n", plan.Change.Target.App, plan.Change.Version)
 	case o.output == "diff":
+		for _, w := range plan.Warnings {
+			fmt.Fprintf(p.Err, "warning: %s\n", w)
+		}
 		fmt.Fprint(p.Out, plan.Diff)
 	}
 	return exitOK
@@ -299,17 +305,19 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 // jsonPlan is a plan, or a refusal, as programs read it. File to After are of
 // the first edit.
 type jsonPlan struct {
-	File         string        `json:"file,omitempty"`
-	Line         int           `json:"line,omitempty"`
-	Column       int           `json:"column,omitempty"`
-	Before       string        `json:"before,omitempty"`
-	After        string        `json:"after,omitempty"`
-	Edits        []deploy.Edit `json:"edits,omitempty"`
-	Already      bool          `json:"already,omitempty"`
-	Diff         string        `json:"diff,omitempty"`
-	RenderedDiff string        `json:"rendered_diff,omitempty"`
-	Affected     []jsonObject  `json:"affected"`
-	Refused      *jsonRefusal  `json:"refused,omitempty"`
+	File         string              `json:"file,omitempty"`
+	Line         int                 `json:"line,omitempty"`
+	Column       int                 `json:"column,omitempty"`
+	Before       string              `json:"before,omitempty"`
+	After        string              `json:"after,omitempty"`
+	Edits        []deploy.Edit       `json:"edits,omitempty"`
+	Already      bool                `json:"already,omitempty"`
+	Diff         string              `json:"diff,omitempty"`
+	RenderedDiff string              `json:"rendered_diff,omitempty"`
+	Affected     []jsonObject        `json:"affected"`
+	Warnings     []string            `json:"warnings,omitempty"`
+	Automation   []deploy.Automation `json:"automation,omitempty"`
+	Refused      *jsonRefusal        `json:"refused,omitempty"`
 }
 
 type jsonRefusal struct {
@@ -320,7 +328,7 @@ type jsonRefusal struct {
 }
 
 func planJSON(plan deploy.Plan, err error) jsonPlan {
-	out := jsonPlan{Edits: plan.Edits, Already: plan.Already, Diff: plan.Diff, RenderedDiff: plan.RenderedDiff, Affected: objectsJSON(plan.Affected)}
+	out := jsonPlan{Edits: plan.Edits, Already: plan.Already, Diff: plan.Diff, RenderedDiff: plan.RenderedDiff, Affected: objectsJSON(plan.Affected), Warnings: plan.Warnings, Automation: plan.Automation}
 	if len(plan.Edits) > 0 {
 		e := plan.Edits[0]
 		out.File, out.Line, out.Column, out.Before, out.After = e.File, e.Line, e.Column, e.Before, e.After

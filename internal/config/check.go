@@ -51,6 +51,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	c.Slack.BaseURL = checkURL(p, "slack.base_url", c.Slack.BaseURL)
 	c.GitHub.BaseURL = checkURL(p, "github.base_url", c.GitHub.BaseURL)
 	checkRegistries(c.Registries, p)
+	oneOf(p, "repo.automated", c.Repo.Automated, AutomatedRefuse, AutomatedWarn)
 	for _, app := range slices.Sorted(maps.Keys(c.Repo.Fields)) {
 		oneOf(p, join("repo.fields", app), c.Repo.Fields[app], "chart", "image")
 	}

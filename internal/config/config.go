@@ -86,6 +86,7 @@ type Repo struct {
 	Name       string            `yaml:"name,required" eg:"fleet" doc:"Name of the repository."`
 	Branch     string            `yaml:"branch" doc:"The branch that Flux follows and ferry commits to."`
 	Fields     map[string]string `yaml:"fields" doc:"Which version is meant of apps that have both in Git: chart or image, by the app's name or namespace/name. A command that says so goes before."`
+	Automated  string            `yaml:"automated" doc:"refuse: what Flux's image automation would write over is not promoted. warn: it is, and a warning says so."`
 	CommitEach bool              `yaml:"commit_each" doc:"Makes a commit of each promotion. Without it, those that wait at the same time become one."`
 
 	CoAuthor bool              `yaml:"co_author" doc:"Names who asked as co-author of the commit, by the address in Slack; that needs the Slack app's scope users:read.email."`
@@ -100,6 +101,12 @@ type Commit struct {
 	Subject Template `yaml:"subject" doc:"The first line. Without it: what becomes which version where, such as promote podinfo to 6.5.4 on prod, cut to 72 characters."`
 	Body    Template `yaml:"body" doc:"What stands below it. Without it: a line for each edit."`
 }
+
+// The values of repo.automated.
+const (
+	AutomatedRefuse = "refuse"
+	AutomatedWarn   = "warn"
+)
 
 // PullRequests say what pull requests look like.
 type PullRequests struct {
@@ -205,7 +212,7 @@ type Log struct {
 // Defaults returns what holds where the file says nothing.
 func Defaults() Config {
 	return Config{
-		Repo:       Repo{Branch: "main", CoAuthor: true, PullRequests: PullRequests{BranchPrefix: "ferry/"}},
+		Repo:       Repo{Branch: "main", Automated: AutomatedRefuse, CoAuthor: true, PullRequests: PullRequests{BranchPrefix: "ferry/"}},
 		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},

@@ -275,6 +275,9 @@ type Plan struct {
 	RenderedDiff string `json:"rendered_diff"`
 	// Warnings are what people should know of it, in sentences.
 	Warnings []string `json:"warnings,omitempty"`
+	// Automation are the image automations that look for the fields which change,
+	// also of a plan that is refused for them.
+	Automation []Automation `json:"automation,omitempty"`
 	// Hash covers intent, old and new values and blast radius, not Base or line
 	// numbers: it is what an approval binds to.
 	Hash string `json:"hash"`
