@@ -94,7 +94,7 @@ func variable(pointer string) bool {
 func encryptedFor(y *yamledit.File, f field) string {
 	for _, s := range y.Scalars() {
 		if _, ok := swap(s.Value, f, "x"); ok && !strings.HasPrefix(s.Path, "/sops/") {
-			return "is encrypted with SOPS: an edit would break its seal"
+			return "is encrypted with SOPS, whose seal an edit would break"
 		}
 	}
 	return ""

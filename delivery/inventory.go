@@ -110,7 +110,7 @@ func (e *engine) inventory(ctx context.Context, w *flux.World, clusters []deploy
 // examine finds an item's version. The error is of reading the repository.
 func (e *engine) examine(ctx context.Context, w *flux.World, item *Item, pins bool) error {
 	c := deploy.Change{Target: item.Target, Owner: item.Owner}
-	s, err := e.stage(w, c)
+	s, err := e.stage(ctx, w, c)
 	if err == nil {
 		err = e.site(ctx, s, item, pins)
 	}

@@ -41,7 +41,7 @@ func (d *Delivery) look(ctx context.Context, c deploy.Change, declared []deploy.
 			return nil
 		}
 	}
-	s, err := d.stage(w, c)
+	s, err := d.stage(ctx, w, c)
 	if err != nil {
 		return nil
 	}

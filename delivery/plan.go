@@ -78,7 +78,7 @@ func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.So
 // plan makes a change concrete on the files of a world. Nothing is written.
 func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *looked) (deploy.Plan, *flux.World, error) {
 	p := deploy.Plan{Change: c}
-	s, err := e.stage(w, c)
+	s, err := e.stage(ctx, w, c)
 	if err != nil {
 		return p, nil, err
 	}
@@ -169,7 +169,7 @@ func (e *engine) move(ctx context.Context, s *scene, goal []aim) ([]site, error)
 			continue // an earlier edit moved it too
 		}
 		if err := checkSwap(a.field, a.wanted, s.change.Pin); err != nil {
-			return nil, err
+			return nil, offerPin(s.change, a.field, err)
 		}
 		found, err := e.locate(ctx, &now, a.field, a.wanted)
 		if err != nil {
@@ -231,10 +231,10 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 }
 
 // stage finds the target of a change in a world.
-func (e *engine) stage(w *flux.World, c deploy.Change) (*scene, error) {
+func (e *engine) stage(ctx context.Context, w *flux.World, c deploy.Change) (*scene, error) {
 	if c.Owner.Kustomization == (deploy.Ref{}) {
-		return nil, fault.Newf(fault.Refused, "%s on %s is not managed by Flux", c.Target.App, c.Target.Cluster).
-			WithHelp("ferry changes what a Kustomization or HelmRelease of Flux applies").WithCode(NotInGit)
+		return nil, fault.Newf(fault.Refused, "%s on %s is not managed by Flux", c.Target.App.Name, c.Target.Cluster).
+			WithHelp("somebody put it there past Git, and ferry changes nothing but Git\ndeclare it in the repository, so that Flux applies it; then ask again").WithCode(NotInGit)
 	}
 	root := w.Find(c.Target.Cluster, c.Owner.Kustomization)
 	switch {
@@ -244,8 +244,7 @@ func (e *engine) stage(w *flux.World, c deploy.Change) (*scene, error) {
 		return nil, fault.Newf(fault.Refused, "%s on %s is applied from %s", c.Target.App.Name, c.Target.Cluster, root.Elsewhere).
 			WithHelp("ferry is configured to change another repository or branch").WithCode(Elsewhere)
 	case root.Rendering.Err != nil:
-		return nil, fault.Newf(fault.Refused, "%s of %s cannot be rendered from Git", root.Ref, c.Target.Cluster).
-			WithHelp("Flux must have the same trouble; mend it first: %s", firstLine(root.Rendering.Err)).Because(root.Rendering.Err).WithCode(Unreadable)
+		return nil, unbuildable(ctx, w, c.Target, root)
 	}
 	o, err := find(root, c)
 	return &scene{change: c, world: w, object: o}, err

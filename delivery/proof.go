@@ -77,8 +77,9 @@ func (e *engine) comparable(ctx context.Context, s *scene, after *flux.World, c 
 			if may == "" {
 				continue
 			}
-			return fault.Newf(fault.Refused, "%s may read `%s` too, but cannot be rendered", name, may).
-				WithHelp("ferry changes nothing whose reach it cannot see; Flux reports the same error there: %s", firstLine(before.Rendering.Err)).
+			why, mend, _ := trouble(ctx, s.world.Files(), before)
+			return fault.Newf(fault.Refused, "%s may read `%s` too, but cannot be built from Git as it is", name, may).
+				WithHelp("%s\nferry changes nothing whose reach it cannot see: %s, then ask again", why, mend).
 				Because(before.Rendering.Err).WithCode(Unreadable)
 		}
 		if now := after.Find(c, before.Ref); now != nil && now.Rendering != nil && now.Rendering.Err != nil {

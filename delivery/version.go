@@ -90,12 +90,13 @@ func checkSwap(f field, wanted string, pin bool) error {
 	where := "`" + f.version + "` in " + f.object.String()
 	switch {
 	case f.ranged && !pin:
-		return fault.Newf(fault.Refused, "Git holds a range there: Flux picks the version, not Git").
-			WithHelp("%s. To replace it by exactly `%s`, add `pin` at the end", where, wanted).WithCode(Range)
+		return fault.Newf(fault.Refused, "%s %s follows a range: Flux picks its version, not Git", f.object.Kind, f.object.Name).
+			WithHelp("Git holds `%s`; `pin` at the end puts exactly `%s` there", f.version, wanted).WithCode(Range)
 	case f.ranged:
 		return nil
 	case haveTag == "latest" && haveDigest == "":
-		return fault.Newf(fault.Refused, "Git holds %s, which names no version", where).WithHelp("pin it in Git first; then ferry can promote it").WithCode(Range)
+		return fault.Newf(fault.Refused, "%s %s runs `latest`, which names no version", f.object.Kind, f.object.Name).
+			WithHelp("write a tag or a digest into Git first; then ferry can promote it").WithCode(Range)
 	case f.kind != deploy.FieldImage:
 		return nil
 	case f.pairedDigest != "" || (haveDigest != "" && digest == ""):

@@ -167,6 +167,9 @@ func (r *change) commit(ctx context.Context) error {
 		return r.step(ctx, stepCommit)
 	})
 	if err != nil {
+		if r.job.Step == stepCommit { // it was found and proven: what failed is the commit
+			r.view.planned(r.row.Plan)
+		}
 		return err
 	}
 	if plan.Already {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,8 @@ type world struct {
 	show func(n int) *deploy.Observation
 
 	plan    deploy.Plan
-	refuse  error
+	refuse  error // the plan
+	deny    error // the commit
 	commits []deploy.Commit
 	holding deploy.Holding
 
@@ -65,8 +67,8 @@ func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Decl
 	}
 	p := w.plan
 	p.Change = c
-	if err := onPlan(p); err != nil {
-		return p, deploy.Commit{}, err
+	if err := onPlan(p); err != nil || w.deny != nil {
+		return p, deploy.Commit{}, cmp.Or(err, w.deny)
 	}
 	if p.Already {
 		return p, deploy.Commit{}, nil
@@ -420,6 +422,21 @@ func TestARefusedPlanChangesNothing(t *testing.T) {
 		}
 		if len(b.records()) != 0 {
 			t.Errorf("history = %+v", b.records())
+		}
+	})
+}
+
+func TestARefusedCommitIsNotThePlansFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.deny = fault.New(fault.Denied, "ferry's token may not write to acme/fleet", "")
+		_, err := newBench(t, w).run()
+		if e, _ := errors.AsType[*fault.Error](err); e == nil || e.Kind != fault.Denied || e.Help != "nothing was changed" {
+			t.Errorf("ended with %+v", err)
+		}
+		s := w.put["job/j1/status"]
+		if len(s.Steps) != 2 || s.Steps[0].State != chat.StepDone || s.Steps[1] != (chat.Step{State: chat.StepFailed, Text: "Commit"}) {
+			t.Errorf("status = %+v", s)
 		}
 	})
 }
