@@ -92,6 +92,9 @@ func subject(all []*intent) string {
 	}
 	if len(all) == 1 {
 		t := first.change.Target
+		if first.change.Unpin {
+			return fmt.Sprintf("%s %s on %s", verb, line(t.App.Name), line(string(t.Cluster)))
+		}
 		return fmt.Sprintf("%s %s to %s on %s", verb, line(t.App.Name), line(string(first.change.Version)), line(string(t.Cluster)))
 	}
 	var clusters []string
@@ -108,6 +111,10 @@ func subject(all []*intent) string {
 func block(p deploy.Plan, by deploy.Authorship) (body string) {
 	t := p.Change.Target
 	for _, e := range p.Edits {
+		if p.Change.Unpin {
+			body += fmt.Sprintf("%s:%d: the pin of %s goes, which holds what the base does\n", line(e.File), e.Line, line(string(t.Cluster)))
+			continue
+		}
 		if e.Before == "" {
 			body += fmt.Sprintf("%s:%d: a pin for %s\n", line(e.File), e.Line, line(string(t.Cluster)))
 			continue

@@ -114,6 +114,9 @@ func (d *Delivery) Renew(ctx context.Context, old deploy.Proposal, first deploy.
 	}
 	plan, err := d.Plan(ctx, first.Change, declared())
 	switch {
+	case first.Change.Unpin && fault.Is(err, fault.Already): // somebody else took the pin away
+		plan.Already = true
+		return plan, old, nil
 	case err != nil:
 		return first, old, err
 	case plan.Already:
@@ -190,6 +193,9 @@ func description(p deploy.Plan, body string) string {
 	edits, trailers, _ := strings.Cut(body, "\n\n")
 	var b strings.Builder
 	b.WriteString(edits)
+	if len(p.Affected) == 0 {
+		return b.String() + "\n\nRendered for every cluster, this changes nothing.\n\n" + trailers
+	}
 	fmt.Fprintf(&b, "\n\nRendered for every cluster, this changes %s and nothing else:\n\n", touched(p.Affected))
 	lines := strings.Split(strings.TrimSuffix(p.RenderedDiff, "\n"), "\n")
 	if more := len(lines) - mostRendered; more > 0 {

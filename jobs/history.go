@@ -61,7 +61,7 @@ func (h history) wanted(r deploy.Record, a chat.Args) bool {
 
 func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string) []string {
 	version := shortVersion(r.Version)
-	if r.From != "" {
+	if r.From != "" && r.From != r.Version {
 		version = shortVersion(r.From) + " → " + version
 	}
 	by, _ := h.People.Author(ctx, chat.UserID(r.By))
@@ -69,8 +69,13 @@ func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.Ap
 		by = r.By
 	}
 	outcome := ending(job.Outcome(r.Outcome))
-	if r.Command == "rollback" {
+	switch chat.Verb(r.Command) {
+	case rollbackSyntax.Verb:
 		outcome = "rollback, " + outcome
+	case unpinSyntax.Verb:
+		if outcome = "unpin, " + outcome; r.Outcome == string(job.Done) {
+			outcome = "unpinned"
+		}
 	}
 	return []string{h.day(r.At), called(r.Target.App) + " on " + string(r.Target.Cluster), version, outcome, by}
 }
