@@ -141,6 +141,12 @@ func (f *Folder) Plan(ctx context.Context, c deploy.Change) (deploy.Plan, error)
 func (f *Folder) Write(p deploy.Plan) error {
 	for file, data := range p.Files {
 		full := filepath.Join(f.dir, filepath.FromSlash(file))
+		if data == nil {
+			if err := os.Remove(full); err != nil {
+				return fmt.Errorf("remove %s: %w", file, err)
+			}
+			continue
+		}
 		mode := fs.FileMode(0o644)
 		if info, err := os.Stat(full); err == nil {
 			mode = info.Mode().Perm()

@@ -133,13 +133,16 @@ func says(err error) string {
 	return "the registry did not answer"
 }
 
-// promoteText is the command for a change to another version.
+// promoteText is the command for a change, to another version.
 func promoteText(c deploy.Change, version string) string {
-	out := "promote " + c.Target.App.Name + "@" + version
+	out, to := "promote "+c.Target.App.Name+"@"+version, " to "
+	if c.Unpin {
+		out, to = "unpin "+c.Target.App.Name, " on "
+	}
 	if c.Field != deploy.FieldAny {
 		out += " " + string(c.Field)
 	}
-	out += " to " + string(c.Target.Cluster)
+	out += to + string(c.Target.Cluster)
 	if c.Pin {
 		out += " pin"
 	}

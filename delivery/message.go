@@ -71,6 +71,9 @@ func (d *Delivery) words(t *template.Template, f deploy.MessageFields) string {
 
 // subject is the usual one.
 func subject(f deploy.MessageFields) string {
+	if f.Count == 1 && f.Command == "unpin" {
+		return fmt.Sprintf("unpin %s on %s", f.App, f.Cluster)
+	}
 	if f.Count == 1 {
 		return fmt.Sprintf("%s %s to %s on %s", cmp.Or(f.Command, "promote"), f.App, f.To, f.Cluster)
 	}
@@ -112,11 +115,14 @@ func fieldsOfOne(p deploy.Plan, by deploy.Authorship) deploy.ChangeFields {
 		if !slices.Contains(c.Files, file) {
 			c.Files = append(c.Files, file)
 		}
-		if e.Before == "" {
-			c.Edits = append(c.Edits, fmt.Sprintf("%s:%d: a pin for %s", file, e.Line, c.Cluster))
-			continue
+		does := fmt.Sprintf("%s becomes %s", line(e.Before), line(e.After))
+		switch {
+		case p.Change.Unpin:
+			does = fmt.Sprintf("the pin of %s goes, which holds what the base does", c.Cluster)
+		case e.Before == "":
+			does = "a pin for " + c.Cluster
 		}
-		c.Edits = append(c.Edits, fmt.Sprintf("%s:%d: %s becomes %s", file, e.Line, line(e.Before), line(e.After)))
+		c.Edits = append(c.Edits, fmt.Sprintf("%s:%d: %s", file, e.Line, does))
 	}
 	slices.Sort(c.Files)
 	return c

@@ -119,7 +119,7 @@ func (e *engine) refuseShared(ctx context.Context, s *scene, goal []aim, sites [
 		err.Help += "\n" + says(pinErr)
 		return err.Because(pinErr)
 	}
-	err.Help += "\n`pin` gives it a version of its own there, in `" + pinned[0].file + "`"
+	err.Help += "\n`pin` gives it a version of its own there, in `" + pinned[0].file + "`, until `unpin`"
 	c := s.change
 	c.Pin = true
 	return err.WithChoices(promoteText(c, string(c.Version)))

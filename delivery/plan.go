@@ -95,6 +95,9 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 	if f.from != nil {
 		p.Site.Inner = f.from.inner
 	}
+	if c.Unpin {
+		return e.unpin(ctx, s, p, own)
+	}
 	goal := aims(own, string(c.Version), l)
 	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted }) {
 		p.Already = true
@@ -217,7 +220,11 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 		if err != nil {
 			return p, nil, err
 		}
-		diff.WriteString(unified(from, "b/"+file, string(before), string(p.Files[file])))
+		to := "b/" + file
+		if p.Files[file] == nil {
+			to = "/dev/null"
+		}
+		diff.WriteString(unified(from, to, string(before), string(p.Files[file])))
 	}
 	p.Diff = diff.String()
 	for _, m := range all.all {
@@ -283,8 +290,9 @@ func (e *engine) ambiguous(ctx context.Context, s *scene, fields []field) error 
 		}
 		places = append(places, place)
 		if count[f.kind]++; count[f.kind] == 1 {
-			t := s.change.Target
-			choices = append(choices, fmt.Sprintf("promote %s@%s %s to %s", t.App.Name, s.change.Version, f.kind, t.Cluster))
+			c := s.change
+			c.Field = f.kind
+			choices = append(choices, promoteText(c, string(c.Version)))
 		}
 	}
 	err := fault.Newf(fault.Ambiguous, "%s has more than one version in Git: %s", s.change.Target.App.Name, strings.Join(places, ", ")).WithCode(Ambiguous)

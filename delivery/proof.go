@@ -189,8 +189,32 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 // value: the source of its chart or values, and what declares Kustomizations
 // and their variables.
 func (s *scene) chain(f field, after *flux.World) map[flux.ID]bool {
-	out := map[flux.ID]bool{}
+	out := s.declaring(f)
 	target := s.change.Target.Cluster
+	made := func(o *flux.Object) {
+		if o != nil && o.Maker != nil {
+			out[o.Maker.ID()] = true
+		}
+	}
+	made(s.object.Object)
+	made(s.world.Lookup(target, f.group, f.object).Object)
+	if f.object != s.object.Ref {
+		out[flux.ID{Group: f.group, Ref: f.object}] = true
+	}
+	if f.from != nil { // a generated ConfigMap has another name after the edit
+		for _, w := range []*flux.World{s.world, after} {
+			if ref, ok := sourceOf(w, target, f); ok {
+				out[flux.ID{Ref: ref}] = true
+			}
+		}
+	}
+	return out
+}
+
+// declaring are the objects of the target's cluster that declare the
+// Kustomizations of a field and their variables.
+func (s *scene) declaring(f field) map[flux.ID]bool {
+	out := map[flux.ID]bool{}
 	var follow func(root *flux.Root)
 	follow = func(root *flux.Root) {
 		if root == nil {
@@ -203,24 +227,9 @@ func (s *scene) chain(f field, after *flux.World) map[flux.ID]bool {
 			}
 		}
 	}
-	made := func(o *flux.Object) {
-		if o != nil && o.Maker != nil {
-			out[o.Maker.ID()] = true
-		}
-	}
 	follow(s.object.Root)
-	made(s.object.Object)
-	made(s.world.Lookup(target, f.group, f.object).Object)
 	if f.object != s.object.Ref {
-		out[flux.ID{Group: f.group, Ref: f.object}] = true
-		follow(s.world.Find(target, f.root))
-	}
-	if f.from != nil { // a generated ConfigMap has another name after the edit
-		for _, w := range []*flux.World{s.world, after} {
-			if ref, ok := sourceOf(w, target, f); ok {
-				out[flux.ID{Ref: ref}] = true
-			}
-		}
+		follow(s.world.Find(s.change.Target.Cluster, f.root))
 	}
 	return out
 }

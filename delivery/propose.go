@@ -114,6 +114,9 @@ func (d *Delivery) Renew(ctx context.Context, old deploy.Proposal, first deploy.
 	}
 	plan, err := d.Plan(ctx, first.Change, declared())
 	switch {
+	case first.Change.Unpin && fault.Is(err, fault.Already): // somebody else took the pin away
+		plan.Already = true
+		return plan, old, nil
 	case err != nil:
 		return first, old, err
 	case plan.Already:
@@ -190,6 +193,9 @@ const mostRendered = 40
 func description(p deploy.Plan, m message) string {
 	var b strings.Builder
 	b.WriteString(m.text)
+	if len(p.Affected) == 0 {
+		return strings.TrimLeft(b.String()+"\n\nRendered for every cluster, this changes nothing.\n\n", "\n") + m.trailers
+	}
 	fmt.Fprintf(&b, "\n\nRendered for every cluster, this changes %s and nothing else:\n\n", touched(p.Affected))
 	lines := strings.Split(strings.TrimSuffix(p.RenderedDiff, "\n"), "\n")
 	if more := len(lines) - mostRendered; more > 0 {

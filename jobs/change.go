@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,8 +63,11 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	choose func(context.Context) (deploy.Change, error),
 ) (chat.Message, error) {
 	r := &change{changer: c, cmd: cmd, job: j, save: save, view: progress{verb: "Promote", title: j.Title, by: cmd.User, job: j.ID}}
-	if cmd.Verb == rollbackSyntax.Verb {
+	switch cmd.Verb {
+	case rollbackSyntax.Verb:
 		r.view.verb = "Roll back"
+	case unpinSyntax.Verb:
+		r.view.verb = unpinning
 	}
 	if len(j.Data) > 0 {
 		if err := json.Unmarshal(j.Data, &r.row); err != nil {
@@ -221,8 +225,8 @@ func (r *change) show(ctx context.Context, edit func(*progress)) error {
 func (r *change) record(ctx context.Context, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
 	c := r.row.Change
 	return r.History.Append(ctx, &deploy.Record{
-		Target: c.Target, Version: c.Version, From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
+		Target: c.Target, Version: cmp.Or(c.Version, r.row.Plan.Change.Version), From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
 		Commit: r.row.Commit.SHA, URL: r.row.Commit.URL, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
-		At: r.Now(), Healthy: outcome == job.Done, Outcome: string(outcome), Reason: reason, Evidence: evidence,
+		At: r.Now(), Healthy: outcome == job.Done && (!c.Unpin || proves(evidence, r.row.Plan.Site)), Outcome: string(outcome), Reason: reason, Evidence: evidence,
 	})
 }

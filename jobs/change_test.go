@@ -67,6 +67,9 @@ func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Decl
 	}
 	p := w.plan
 	p.Change = c
+	if c.Unpin {
+		p.Change.Version = p.From
+	}
 	if err := onPlan(p); err != nil || w.deny != nil {
 		return p, deploy.Commit{}, cmp.Or(err, w.deny)
 	}

@@ -107,6 +107,9 @@ func (w *watcher) take(ctx context.Context, o deploy.Observation) error {
 		}
 	}
 	w.seen, w.last = o, judge(o, w.row.Plan.Site, applied, attempted)
+	if w.row.Change.Unpin {
+		w.last = judgeUnpinned(o, w.row.Plan.Site, applied, attempted)
+	}
 	lasts := w.last.verdict == failing || w.last.verdict == waiting && w.last.troubled && !w.since.IsZero()
 	switch {
 	case !lasts:
@@ -137,6 +140,9 @@ func (w *watcher) final() bool {
 func (r *change) finish(ctx context.Context, w watcher) (chat.Message, error) {
 	c := r.row.Change
 	app, cluster := c.Target.App.Name, c.Target.Cluster
+	if c.Unpin {
+		return r.finishUnpin(ctx, w)
+	}
 	switch {
 	case w.last.verdict == arrived:
 		if err := r.record(ctx, job.Done, "", &w.seen); err != nil {
@@ -179,6 +185,10 @@ func (r *change) success() chat.Message {
 			from = "merge"
 		}
 		m.Lines = []string{fmt.Sprintf("It was `%s`; %s from %s to healthy.", r.row.Plan.From, took, from)}
+	}
+	if pinned(r.row.Plan) {
+		m.Lines = append(m.Lines, fmt.Sprintf("It has a version of its own there now; `unpin %s on %s` takes that away once the base holds the same.",
+			shortest(r.Fleet, c.Target), c.Target.Cluster))
 	}
 	return m
 }

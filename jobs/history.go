@@ -75,15 +75,20 @@ func (o Options) author(ctx context.Context, id string) string {
 // replaced it; that ended at replaced.
 func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string, replaced time.Time) []string {
 	version := shortVersion(r.Version)
-	if r.From != "" {
+	if r.From != "" && r.From != r.Version {
 		version = shortVersion(r.From) + " → " + version
 	}
 	outcome := ending(job.Outcome(r.Outcome))
 	if r.Healthy && !replaced.IsZero() {
 		outcome += " for " + span(replaced.Sub(r.At))
 	}
-	if r.Command == "rollback" {
+	switch chat.Verb(r.Command) {
+	case rollbackSyntax.Verb:
 		outcome = "rollback, " + outcome
+	case unpinSyntax.Verb:
+		if outcome = "unpin, " + outcome; r.Outcome == string(job.Done) {
+			outcome = "unpinned"
+		}
 	}
 	if r.FromGit {
 		outcome += ", from Git"

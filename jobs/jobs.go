@@ -4,8 +4,8 @@
 // all, in one place.
 //
 // Queries (list, diff, status, history, help) read the fleet's cache and the
-// store. Promote and rollback are work: both make a change (change.go) and
-// differ only in where the version comes from. A change is planned and committed
+// store. Promote, rollback and unpin are work: all make a change (change.go) and
+// differ in where the version comes from, and in that unpin has none of its own. A change is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its
 // cluster until judge, a pure function of what the cluster shows, says that it has
 // arrived, failed or been replaced. Whatever has to survive a crash stands in the
@@ -181,6 +181,7 @@ func List(o Options) []Command {
 		{Syntax: diffSyntax, Query: diff{o}},
 		{Syntax: promoteSyntax, Work: promote{changer{o}}},
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
+		{Syntax: unpinSyntax, Work: unpin{changer{o}}},
 		{Syntax: statusSyntax, Query: status{o}},
 		{Syntax: historySyntax, Query: history{o}},
 		{Syntax: whoSyntax, Query: who{o}},

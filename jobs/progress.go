@@ -58,7 +58,7 @@ func (p *progress) message() chat.Message {
 	}
 	m.Lines = slices.Concat(p.warnings, p.notes)
 	for i, s := range p.steps {
-		if i == atMerge && !p.pull {
+		if i == atMerge && !p.pull || i == atRollout && p.verb == unpinning {
 			continue
 		}
 		if s.Text == "" {
@@ -84,6 +84,8 @@ func (p *progress) set(i int, state chat.StepState, text string) {
 func (p *progress) planned(plan deploy.Plan) {
 	if plan.Already {
 		p.set(atFind, chat.StepDone, fmt.Sprintf("Git holds `%s` already", plan.Change.Version))
+	} else if plan.Change.Unpin {
+		p.title = fmt.Sprintf("Unpin %s on %s, which stays at `%s`", plan.Change.Target.App.Name, plan.Change.Target.Cluster, plan.From)
 	} else if plan.Change.Version != "" {
 		p.title = fmt.Sprintf("%s %s from `%s` to `%s` on %s", p.verb, plan.Change.Target.App.Name, plan.From, plan.Change.Version, plan.Change.Target.Cluster)
 	}

@@ -114,7 +114,8 @@ func (r *Rendering) size() int {
 	return n
 }
 
-// Files are a tree with some files replaced or added.
+// Files are a tree with some files replaced, added or, where their contents are
+// nil, taken away.
 type Files struct {
 	Tree    *snapshot.Tree
 	Blobs   *snapshot.Blobs

@@ -17,7 +17,7 @@ type NewCommit struct {
 	On       string // the head it is made on
 	Headline string
 	Body     string
-	Files    map[string][]byte // new contents by path
+	Files    map[string][]byte // new contents by path; nil takes the file away
 	Job      string
 }
 
@@ -51,16 +51,26 @@ func (r *Repository) commitOn(ctx context.Context, branch string, c NewCommit) (
 		Path     string `json:"path"`
 		Contents string `json:"contents"`
 	}
-	var add []addition
+	add := []addition{}
+	remove := []map[string]string{}
 	for p, data := range c.Files {
+		if data == nil {
+			remove = append(remove, map[string]string{"path": p})
+			continue
+		}
 		add = append(add, addition{p, base64.StdEncoding.EncodeToString(data)})
 	}
 	slices.SortFunc(add, func(a, b addition) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(remove, func(a, b map[string]string) int { return strings.Compare(a["path"], b["path"]) })
+	changes := map[string]any{"additions": add}
+	if len(remove) > 0 {
+		changes["deletions"] = remove
+	}
 	input := map[string]any{
 		"branch":           map[string]string{"repositoryNameWithOwner": r.Full(), "branchName": branch},
 		"expectedHeadOid":  c.On,
 		"message":          map[string]string{"headline": c.Headline, "body": c.Body},
-		"fileChanges":      map[string]any{"additions": add},
+		"fileChanges":      changes,
 		"clientMutationId": c.Job,
 	}
 	var got struct {

@@ -24,9 +24,11 @@ const offlineUsage = `ferry inventory --repo DIR [--cluster PATH …] [--pins] [
 
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --version V
            [--field chart|image] [--pin] [--other PATH …] [-o diff|json] [--write]
+ferry plan --repo DIR --cluster PATH --app [ns/]NAME --unpin [--field chart|image] …
   Plans a promotion and proves it by rendering. Nothing is written without
   --write. With --pin a version that others share is overridden for this cluster
-  alone, and a range is replaced.
+  alone, and a range is replaced; --unpin takes such an override away where
+  nothing changes by that.
 
 DIR is a checkout of the Flux repository, PATH the folder of a cluster in it, as
 Flux was bootstrapped with. Without --cluster (--other) all clusters are looked
@@ -43,7 +45,7 @@ func (p *paths) Set(v string) error { *p = append(*p, v); return nil }
 type offline struct {
 	repo, app, version, field, output string
 	clusters, others                  paths
-	write, pin, pins                  bool
+	write, pin, pins, unpin           bool
 }
 
 // parseOffline reads the flags of a command; ok is false if the usage was shown.
@@ -66,6 +68,7 @@ func (p Process) parseOffline(command string, args []string) (o offline, code in
 		flags.Var(&o.others, "other", "")
 		flags.BoolVar(&o.write, "write", false, "")
 		flags.BoolVar(&o.pin, "pin", false, "")
+		flags.BoolVar(&o.unpin, "unpin", false, "")
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -96,7 +99,9 @@ func (o offline) wrong(command string, formats, rest []string) string {
 		return ""
 	case len(o.clusters) != 1:
 		return "--cluster is needed once: the folder of the cluster to change"
-	case o.app == "" || o.version == "":
+	case o.unpin && (o.app == "" || o.version != "" || o.pin):
+		return "--unpin goes with --app, and with neither --version nor --pin"
+	case !o.unpin && (o.app == "" || o.version == ""):
 		return "--app and --version are needed"
 	case o.field != "" && o.field != string(deploy.FieldChart) && o.field != string(deploy.FieldImage):
 		return fmt.Sprintf("--field is chart or image, not %q", o.field)
@@ -294,7 +299,7 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 		return deploy.Plan{}, err
 	}
 	plan, err := folder.Plan(ctx, deploy.Change{
-		Target: item.Target, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin,
+		Target: item.Target, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin, Unpin: o.unpin,
 	})
 	if err == nil && o.write {
 		err = folder.Write(plan)

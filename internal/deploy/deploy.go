@@ -224,6 +224,9 @@ type Change struct {
 	// Pin allows what changes how the app gets its version: an override for this
 	// cluster where the version is shared, an exact version in place of a range.
 	Pin bool `json:"pin,omitempty"`
+	// Unpin takes such an override away again, where nothing that is rendered
+	// changes by that. Version is empty then: the plan says which one stays.
+	Unpin bool `json:"unpin,omitempty"`
 }
 
 // Site is the place in a rendered object where the version shows: what the
@@ -281,7 +284,7 @@ type Plan struct {
 	// Hash covers intent, old and new values and blast radius, not Base or line
 	// numbers: it is what an approval binds to.
 	Hash string `json:"hash"`
-	// Files are the new contents by path. They are not part of a job's row:
+	// Files are the new contents by path; nil takes a file away. They are not part of a job's row:
 	// whoever resumes a job plans again and compares hashes.
 	Files map[string][]byte `json:"-"`
 }
