@@ -70,18 +70,18 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	slack := slackOptions(c, log)
-	slack.Journal, slack.Outbox = storage.NewJournal(db, time.Now), storage.NewOutbox(db, time.Now)
+	slack, kv := slackOptions(c, log), watched(db)
+	slack.Journal, slack.Outbox = storage.NewJournal(kv, time.Now), storage.NewOutbox(kv, time.Now)
 	slack.Observe = numbers.slack
 	b, err := bot.New(slack)
 	if err != nil {
 		return err
 	}
-	rows := storage.NewJobs(db)
+	rows := storage.NewJobs(kv)
 	policy := dispatcher.NewPolicy(rules(c, nil))
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(kv), Rows: rows,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{
