@@ -70,17 +70,17 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	slack := slackOptions(c, log)
-	slack.Journal, slack.Outbox = storage.NewJournal(db, time.Now), storage.NewOutbox(db, time.Now)
+	slack, kv := slackOptions(c, log), watched(db)
+	slack.Journal, slack.Outbox = storage.NewJournal(kv, time.Now), storage.NewOutbox(kv, time.Now)
 	slack.Observe = numbers.slack
 	b, err := bot.New(slack)
 	if err != nil {
 		return err
 	}
-	trail := storage.NewTrail(db, time.Now)
-	rows := storage.NewJobs(db).Audited(trail)
+	trail := storage.NewTrail(kv, time.Now)
+	rows := storage.NewJobs(kv).Audited(trail)
 	policy := dispatcher.NewPolicy(rules(c, nil))
-	past := storage.NewHistory(db)
+	past := storage.NewHistory(kv)
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}

@@ -115,6 +115,10 @@ type Options struct {
 	// DisconnectGrace is how long a socket stays open after a disconnect
 	// frame (10 s).
 	DisconnectGrace time.Duration
+	// OnAck is called with each acknowledgement that arrives, and lets it count
+	// by calling take; a crash of the app in that moment can so be played. Nil
+	// takes it.
+	OnAck func(take func())
 	// RateLimits turns on Slack's per-method limits from the start.
 	RateLimits bool
 	// Limits replaces the limit of single methods (calls per minute).
@@ -185,6 +189,9 @@ func (o Options) withDefaults() Options {
 	wait(&o.DisconnectGrace, 10*time.Second)
 	if o.Retries == nil {
 		o.Retries = []time.Duration{0, time.Minute, 5 * time.Minute}
+	}
+	if o.OnAck == nil {
+		o.OnAck = func(take func()) { take() }
 	}
 	if o.Clock == nil {
 		o.Clock = SystemClock()
