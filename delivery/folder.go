@@ -71,7 +71,8 @@ func (f *Folder) Inventory(ctx context.Context, pins bool) ([]Item, error) {
 	return f.inventory(ctx, w, f.clusters, pins)
 }
 
-// Broken lists the Kustomizations that cannot be rendered, and why.
+// Broken lists the Kustomizations that cannot be rendered, or not all of them, and
+// why.
 func (f *Folder) Broken(ctx context.Context) ([]string, error) {
 	w, err := f.render(ctx)
 	if err != nil {
@@ -85,6 +86,9 @@ func (f *Folder) Broken(ctx context.Context) ([]string, error) {
 		for _, root := range w.Roots(c) {
 			if root.Rendering != nil && root.Rendering.Err != nil {
 				out = append(out, fmt.Sprintf("%s on %s: %s", root.Ref, c, firstLine(root.Rendering.Err)))
+			}
+			for _, gap := range gapsOf(root) {
+				out = append(out, fmt.Sprintf("%s on %s: left out is %s", root.Ref, c, gap))
 			}
 		}
 	}

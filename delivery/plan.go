@@ -233,6 +233,7 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 		rendered.WriteString(unified(name, name, pretty(m.before), pretty(m.after)))
 	}
 	p.RenderedDiff = rendered.String()
+	p.Warnings = append(p.Warnings, gapsTouched(s, all.after, sites)...)
 	p.Hash = hash(p)
 	return p, all.after, nil
 }
@@ -254,6 +255,10 @@ func (e *engine) stage(ctx context.Context, w *flux.World, c deploy.Change) (*sc
 		return nil, unbuildable(ctx, w, c.Target, root)
 	}
 	o, err := find(root, c)
+	if err == nil && o.Gap != "" {
+		return nil, fault.Newf(fault.Refused, "what %s is on %s is not all in this repository", c.Target.App.Name, c.Target.Cluster).
+			WithHelp("%s. Change it by hand, or bring what is missing into the repository", o.Gap).WithCode(Elsewhere)
+	}
 	return &scene{change: c, world: w, object: o}, err
 }
 
@@ -269,6 +274,10 @@ func find(root *flux.Root, c deploy.Change) (flux.Placed, error) {
 				return flux.Placed{Object: o, Root: root}, nil
 			}
 		}
+	}
+	if gaps := root.Rendering.Gaps(); len(gaps) > 0 {
+		return flux.Placed{}, fault.Newf(fault.Refused, "%s is not in this repository: %s of %s also takes in what stands elsewhere", want[0], root.Ref, c.Target.Cluster).
+			WithHelp("it may come from %s: change the version in that address by hand", strings.Join(gaps[:min(3, len(gaps))], ", or ")).WithCode(Elsewhere)
 	}
 	return flux.Placed{}, fault.Newf(fault.Refused, "Git does not declare %s: %s of %s renders nothing of that name", want[0], root.Ref, c.Target.Cluster).
 		WithHelp("it may have been removed or renamed in Git").WithCode(NotInGit)

@@ -28,6 +28,8 @@ type Rendering struct {
 	renamed []oldName
 	// moved is true if it puts objects into other namespaces.
 	moved bool
+	// gaps are what is left out.
+	gaps []gap
 	// on are the latest files on which all notes, those of the parts too, are known
 	// to hold.
 	on atomic.Pointer[standing]

@@ -128,7 +128,7 @@ func (p Process) inventory(ctx context.Context, args []string) int {
 		return p.refuse(err)
 	}
 	for _, b := range broken {
-		fmt.Fprintf(p.Err, "cannot be rendered: %s\n", b)
+		fmt.Fprintf(p.Err, "cannot be rendered whole: %s\n", b)
 	}
 	if o.output == "json" {
 		return p.json(inventoryJSON(folder, items, broken))
