@@ -141,7 +141,7 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 	}
 	if len(files) > 0 {
 		m := d.message(planned)
-		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: m.subject, Body: m.body(), Files: files, Job: planned[0].by.Job})
+		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: m.subject, Body: m.body(), Files: files, Modes: modesOf(base.Files().Tree, files), Job: planned[0].by.Job})
 		if err != nil {
 			d.noteDemand(err)
 			for _, in := range planned {
@@ -268,7 +268,7 @@ func (d *Delivery) prepareOne(ctx context.Context, p *prepared, head forge.Head,
 	plan, after, err := d.plan(ctx, p.after, in.change, in.looked)
 	plan.Base, plan.Source = head.SHA, d.source(in.change, in.declared())
 	if err == nil {
-		err = committable(p.after, plan)
+		err = committable(p.after.Files().Tree, plan.Files)
 	}
 	if err == nil {
 		err = in.agree(plan, p.planned)

@@ -14,7 +14,6 @@ import (
 
 	"ferry/delivery/flux"
 	"ferry/delivery/forge"
-	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
@@ -27,31 +26,26 @@ import (
 // more than one field could be meant, Refused for what cannot be proven, and
 // Unavailable where GitHub could not be read.
 func (d *Delivery) Plan(ctx context.Context, c deploy.Change, declared []deploy.Declared) (deploy.Plan, error) {
+	p, _, err := d.planAt(ctx, c, declared)
+	return p, err
+}
+
+// planAt is Plan, with the world that the plan was made on.
+func (d *Delivery) planAt(ctx context.Context, c deploy.Change, declared []deploy.Declared) (deploy.Plan, *flux.World, error) {
 	head, err := d.repo.Head(ctx)
 	if err != nil {
-		return deploy.Plan{}, err
+		return deploy.Plan{}, nil, err
 	}
 	w, err := d.at(ctx, head, declared)
 	if err != nil {
-		return deploy.Plan{}, err
+		return deploy.Plan{}, nil, err
 	}
 	p, _, err := d.plan(ctx, w, c, d.look(ctx, c, declared))
 	p.Base, p.Source = head.SHA, d.source(c, declared)
 	if err != nil {
-		return p, err
+		return p, w, err
 	}
-	return p, committable(w, p)
-}
-
-// committable refuses files that a commit would not leave as they are.
-func committable(w *flux.World, p deploy.Plan) error {
-	for file := range p.Files {
-		if e, _ := w.Files().Tree.Entry(file); e.Mode == snapshot.ModeExecutable {
-			return fault.Newf(fault.Refused, "`%s` is executable, and GitHub's API would take that from it", file).
-				WithHelp("make it a plain file first: git update-index --chmod=-x %s", file).WithCode(Shaped)
-		}
-	}
-	return nil
+	return p, w, committable(w.Files().Tree, p.Files)
 }
 
 // at renders what the clusters want at a commit.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ferry/delivery/flux"
 	"ferry/delivery/forge"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
@@ -83,14 +84,14 @@ func (d *Delivery) Way(ctx context.Context, c deploy.Cluster) (pull bool, why st
 func (d *Delivery) Propose(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
 	onPlan func(deploy.Plan) error,
 ) (deploy.Plan, deploy.Proposal, error) {
-	plan, err := d.Plan(ctx, c, declared())
+	plan, w, err := d.planAt(ctx, c, declared())
 	if err != nil {
 		return plan, deploy.Proposal{}, err
 	}
 	if err := onPlan(plan); err != nil || plan.Already {
 		return plan, deploy.Proposal{}, err
 	}
-	p, err := d.repo.Propose(ctx, d.proposal(plan, by))
+	p, err := d.repo.Propose(ctx, d.proposal(w, plan, by))
 	if err != nil {
 		return plan, deploy.Proposal{}, err
 	}
@@ -112,7 +113,7 @@ func (d *Delivery) Renew(ctx context.Context, old deploy.Proposal, first deploy.
 	if head.SHA == first.Base && !stuck {
 		return first, old, nil
 	}
-	plan, err := d.Plan(ctx, first.Change, declared())
+	plan, w, err := d.planAt(ctx, first.Change, declared())
 	switch {
 	case first.Change.Unpin && fault.Is(err, fault.Already): // somebody else took the pin away
 		plan.Already = true
@@ -128,7 +129,7 @@ func (d *Delivery) Renew(ctx context.Context, old deploy.Proposal, first deploy.
 	case !stuck:
 		return plan, old, nil
 	}
-	p, err := d.repo.UpdateProposal(ctx, old.Number, d.proposal(plan, by))
+	p, err := d.repo.UpdateProposal(ctx, old.Number, d.proposal(w, plan, by))
 	if err != nil {
 		return first, old, err
 	}
@@ -168,8 +169,8 @@ func (d *Delivery) Withdraw(ctx context.Context, number int, comment string) err
 	return d.repo.CloseProposal(ctx, number, comment)
 }
 
-// proposal writes down a plan for GitHub.
-func (d *Delivery) proposal(p deploy.Plan, by deploy.Authorship) forge.NewProposal {
+// proposal writes down a plan, made on a world, for GitHub.
+func (d *Delivery) proposal(w *flux.World, p deploy.Plan, by deploy.Authorship) forge.NewProposal {
 	o := d.o.Proposals
 	if o.Prefix == "" {
 		o.Prefix = "ferry/"
@@ -179,7 +180,7 @@ func (d *Delivery) proposal(p deploy.Plan, by deploy.Authorship) forge.NewPropos
 	m, shown := d.message(in), d.pullMessage(in)
 	return forge.NewProposal{
 		On: p.Base, Branch: fmt.Sprintf("%s%s/%s-%s", o.Prefix, t.Cluster, t.App.Name, by.Job),
-		Headline: m.subject, Body: m.body(), Files: p.Files, Job: by.Job,
+		Headline: m.subject, Body: m.body(), Files: p.Files, Modes: modesOf(w.Files().Tree, p.Files), Job: by.Job,
 		Title: shown.subject, Text: description(p, shown),
 		Labels: o.Labels, Reviewers: o.Reviewers, TeamReviewers: o.TeamReviewers, AutoMerge: o.AutoMerge, Draft: o.Draft,
 	}

@@ -18,7 +18,10 @@ type NewCommit struct {
 	Headline string
 	Body     string
 	Files    map[string][]byte // new contents by path; nil takes the file away
-	Job      string
+	// Modes are those of files that are no plain ones, as git writes them. Without
+	// any, the commit is one request.
+	Modes map[string]string
+	Job   string
 }
 
 // Made is a commit that exists.
@@ -47,6 +50,9 @@ func (r *Repository) Commit(ctx context.Context, c NewCommit) (Made, error) {
 }
 
 func (r *Repository) commitOn(ctx context.Context, branch string, c NewCommit) (Made, error) {
+	if len(c.Modes) > 0 {
+		return r.commitModes(ctx, branch, c)
+	}
 	type addition struct {
 		Path     string `json:"path"`
 		Contents string `json:"contents"`

@@ -11,7 +11,8 @@
 //
 // Contents change by one request alone, GraphQL's createCommitOnBranch with
 // expectedHeadOid: it happens on exactly the head that was planned on, or not at
-// all. It may happen although its answer is lost; then the answer is
+// all. Executable files, which would lose their mode by it, are committed as
+// objects, and updateRefs moves the branch as exactly (modes.go). It may happen although its answer is lost; then the answer is
 // Unavailable, and whoever repeats it must look for the commit first (Find).
 //
 // Where rules of the repository want it (Rules), or people do, the commit is made
@@ -32,6 +33,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-github/v50/github"
@@ -82,6 +84,7 @@ type Repository struct {
 	heads   headCache
 	answers answers
 	rules   rulesCache
+	node    atomic.Pointer[string]
 }
 
 // New checks the options. It sends nothing.

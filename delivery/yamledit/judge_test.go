@@ -44,6 +44,9 @@ func leaves(t fataler, src []byte) map[string]string {
 	}
 }
 
+// emptied ends the word of a list or a map without entries.
+const emptied = " (empty)"
+
 func gather(out map[string]string, path string, n *yaml.Node) {
 	mark := ""
 	if n.Anchor != "" {
@@ -60,6 +63,8 @@ func gather(out map[string]string, path string, n *yaml.Node) {
 		for i, c := range n.Content {
 			gather(out, path+"/"+strconv.Itoa(i), c)
 		}
+	case n.Kind != yaml.ScalarNode:
+		out[path] = n.ShortTag() + mark + emptied
 	default:
 		out[path] = n.ShortTag() + mark + " " + n.Value
 	}
