@@ -36,7 +36,7 @@ func Error(err error) chat.Message {
 		return m
 	}
 	m.Lines = help
-	if len(m.Buttons) == 1 {
+	if len(e.Choices) == 1 && len(m.Buttons) == 1 {
 		m.Buttons[0].Label = "Do that" // nothing was asked: it is an offer
 	}
 	for _, c := range e.Choices {

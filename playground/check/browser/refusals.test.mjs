@@ -64,6 +64,7 @@ test('the page has no fault', async () => {
   const cards = answers.map(({ name, question, picture }) => `<figure><figcaption><b>${name}</b> <code>${question}</code></figcaption>`
     + `<img src="data:image/png;base64,${picture.toString('base64')}"></figure>`).join('');
   const sheet = await desk.browser.newPage();
+  await sheet.setViewportSize({ width: 1152, height: 800 });
   await sheet.setContent(`<!doctype html><style>
     body{margin:16px;width:1120px;columns:2;column-gap:16px;font:13px system-ui,sans-serif;color:#1d1c1d;background:#fff}
     figure{margin:0 0 14px;break-inside:avoid;border:1px solid #ddd;border-radius:8px;overflow:hidden}
