@@ -9,6 +9,7 @@ BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REPOS    ?=
 ORACLE   ?=
+FLEET    ?= demo
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
@@ -32,8 +33,8 @@ build: ## build bin/ferry and bin/playground
 	$(BUILD) -o $(BIN)/playground ./playground
 
 .PHONY: demo
-demo: build ## try ferry here: a local Slack, a local GitHub, three simulated clusters
-	@exec $(BIN)/playground -ferry $(BIN)/ferry
+demo: build ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
+	@exec $(BIN)/playground -ferry $(BIN)/ferry -fleet $(FLEET)
 
 .PHONY: test
 test: ## run the tests
@@ -91,7 +92,7 @@ browser: build ## try the playground's page in a real browser (needs Node 20 and
 	cd $(CHECKS)/browser && ./run.sh
 
 .PHONY: screenshots
-screenshots: build ## make the pictures of the README in docs/images (needs Node 20 and Chromium)
+screenshots: build ## make the pictures of README and docs in docs/images (needs Node 20 and Chromium)
 	cd $(CHECKS)/browser && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
 
 .PHONY: docs

@@ -100,7 +100,7 @@ func checkSwap(f field, wanted string, pin bool) error {
 	case f.kind != deploy.FieldImage:
 		return nil
 	case f.pairedDigest != "" || (haveDigest != "" && digest == ""):
-		return fault.Newf(fault.Refused, "Git pins a digest beside the tag (%s): a new tag alone would change nothing", where).
+		return fault.Newf(fault.Refused, "%s %s is at a digest: a new tag alone would change nothing", f.object.Kind, f.object.Name).
 			WithHelp("give both, such as `%s@sha256:…`, where they stand in one field", orTag(tag))
 	case haveDigest == "" && tag == "":
 		return fault.Newf(fault.Refused, "Git holds a tag there (%s), not a digest", where).WithHelp("give a tag, or tag and digest: 6.5.4@sha256:…")

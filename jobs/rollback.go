@@ -120,5 +120,5 @@ func nothingGood(app deploy.AppState, good []string, want deploy.Version) *fault
 	if len(good) > 0 {
 		return e.WithHelp("the only version ferry has seen healthy there is the present one, %s\n`promote %s@… to %s` brings another", strings.Join(good, ", "), name, cluster)
 	}
-	return e.WithHelp("ferry has not seen any version of it healthy there yet\n`promote %s@… to %s` brings one by name", name, cluster)
+	return e.WithHelp("ferry remembers a version when it replaces it, and has replaced none of it there yet\n`promote %s@… to %s` brings one by name", name, cluster)
 }

@@ -36,6 +36,9 @@ func Error(err error) chat.Message {
 		return m
 	}
 	m.Lines = help
+	if len(e.Choices) == 1 && len(m.Buttons) == 1 {
+		m.Buttons[0].Label = "Do that" // nothing was asked: it is an offer
+	}
 	for _, c := range e.Choices {
 		m.Lines = append(m.Lines, "• `"+c+"`")
 	}

@@ -94,7 +94,7 @@ func TestWhatWasMeantComesFirst(t *testing.T) {
 func TestButtonsAreCalledByWhatDiffers(t *testing.T) {
 	t.Parallel()
 	for want, choices := range map[string][]string{
-		"Yes, that":                           {"promote a@1 to prod"},
+		"Do that":                             {"promote a@1 to prod"},
 		"chart|image":                         {"promote a@1 chart to prod", "promote a@1 image to prod"},
 		"list on prod|list on prod in x":      {"list on prod", "list on prod in x"},
 		"list|status":                         {"list", "status"},
@@ -110,6 +110,9 @@ func TestButtonsAreCalledByWhatDiffers(t *testing.T) {
 		if strings.Join(got, "|") != want {
 			t.Errorf("%q are called %q, want %q", choices, got, want)
 		}
+	}
+	if b := Error(fault.New(fault.NotFound, "x", "").WithChoices("list")).Buttons; len(b) != 1 || b[0].Label != "Yes, that" {
+		t.Errorf("the answer to what may have been meant is %+v", b)
 	}
 }
 
