@@ -101,6 +101,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
 		{name: "slack", run: b.Run},
 	}
+	services = append(keeping(ctx, c, db, log), services...)
 	if c.HTTP.Address != "" {
 		w, err := listen(ctx, c.HTTP.Address, numbers, []probe{{"slack", b.Ready}}, fleet.Clusters, log)
 		if err != nil {
