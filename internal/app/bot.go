@@ -86,7 +86,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	}
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: past, Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{

@@ -85,7 +85,7 @@ func TestStateWhileFerryRunsAndAfter(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if _, errs, code := ferryState(t, "export", "-state", path); code != exitUsage || !strings.Contains(errs, "is in use by another process") || !strings.Contains(errs, "stop it first") {
+	if _, errs, code := ferryState(t, "export", "-state", path); code != exitUsage || !strings.Contains(errs, "is in use by another process") || !strings.Contains(errs, "stop the other ferry") {
 		t.Errorf("of a process that hands out nothing: %d %s", code, errs)
 	}
 	if err := db.Close(); err != nil {
