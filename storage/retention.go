@@ -233,7 +233,7 @@ func (r *Retention) job(ctx context.Context, e Entry) ([]string, error) {
 	if err := json.Unmarshal(row.Value, &j); err != nil {
 		return nil, fmt.Errorf("decode job %s: %w", id, err)
 	}
-	if !j.Ended() || r.now().Sub(j.Created) < youngest || r.now().Sub(j.Updated) < youngest {
+	if !j.Ended() || r.now().Sub(j.Updated) < youngest {
 		return nil, nil
 	}
 	return []string{e.Key, jobRow + id, jobKey + j.Key, jobOpen + strings.TrimPrefix(e.Key, jobAll)}, nil

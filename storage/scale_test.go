@@ -57,7 +57,7 @@ func yearRecord(n int) deploy.Record {
 		Target: t, Version: v, From: "1.0.0", Field: deploy.FieldImage, Job: fmt.Sprintf("j%06d", n), Command: "promote", By: "U012AB3CD",
 		Site:   deploy.Site{Field: deploy.FieldImage, Object: ref, Path: "/spec/template/spec/containers/0/image", Value: "registry.example.com/team/" + t.App.Name + ":" + string(v)},
 		Commit: "0123456789abcdef0123456789abcdef01234567", URL: "https://github.com/example/fleet/commit/0123456789abcdef0123456789abcdef01234567",
-		At:     at, Healthy: true, Outcome: "done",
+		At: at, Healthy: true, Outcome: "done",
 		Evidence: &deploy.Observation{
 			At: at, Fetched: "main@sha1:0123456789abcdef0123456789abcdef01234567", Applied: "main@sha1:0123456789abcdef0123456789abcdef01234567",
 			Attempted: "main@sha1:0123456789abcdef0123456789abcdef01234567", SourceReady: ready, Kustomization: ready,
@@ -137,8 +137,7 @@ func yearOf(ctx context.Context, kv storage.KV, n int) error {
 	return jobs.Save(ctx, j)
 }
 
-// asking are the ways in which people ask, and what each may cost at the worst,
-// with room for a machine that others use.
+// asking are the ways in which people ask.
 func asking() []struct {
 	name string
 	ask  func(context.Context, *storage.History) (int, error)
@@ -218,7 +217,6 @@ func BenchmarkYear(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Run("open", func(b *testing.B) {
-		b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
 		for b.Loop() {
 			db, err := bolt.Open(path)
 			if err == nil {
@@ -228,6 +226,7 @@ func BenchmarkYear(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		b.ReportMetric(float64(info.Size())/(1<<20), "file-MiB")
 	})
 	db, err := bolt.Open(path)
 	if err != nil {
