@@ -83,6 +83,11 @@ type Proposals interface {
 	Withdraw(ctx context.Context, number int, comment string) error
 }
 
+// Wanted tells what Git wants of the apps that clusters declare.
+type Wanted interface {
+	Wanted(ctx context.Context, declared []deploy.Declared) ([]deploy.Wanted, error)
+}
+
 // History remembers what became of versions; both readers start with the newest
 // record and go on until fn returns false.
 type History interface {
@@ -121,6 +126,7 @@ type Options struct {
 	// Proposer may be nil: then every change is committed. Proposals goes with it.
 	Proposer  Proposer
 	Proposals Proposals
+	Git       Wanted
 	History   History
 	Rows      Rows
 	Executor  Executor
@@ -185,6 +191,7 @@ func List(o Options) []Command {
 		{Syntax: statusSyntax, Query: status{o}},
 		{Syntax: historySyntax, Query: history{o}},
 		{Syntax: whoSyntax, Query: who{o}},
+		{Syntax: driftSyntax, Query: drift{o}},
 		{Syntax: line, Query: kubectl{o}},
 		{Syntax: helpSyntax, Query: h},
 	}

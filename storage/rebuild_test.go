@@ -16,7 +16,7 @@ func TestARebuiltHistoryKnowsNoHealth(t *testing.T) {
 	h := storage.NewHistory(db)
 	prod := deploy.Target{Cluster: "prod", App: deploy.App{Namespace: "n", Name: "a"}}
 	live := []deploy.Record{
-		{Target: prod, Version: "1", Job: "j2", Command: "seen", Commit: "base", At: noon, Healthy: true},
+		{Target: prod, Version: "1", Job: "j1", Command: "seen", Commit: "base", At: noon, Healthy: true},
 		{Target: prod, Version: "2", Job: "j2", Command: "promote", Commit: "c2", At: noon.Add(time.Minute), Healthy: true},
 	}
 	for i := range live {
@@ -53,7 +53,7 @@ func TestARebuiltHistoryKnowsNoHealth(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if got != "j2 promote j2 seen j0 promote j1 promote " {
+	if got != "j2 promote j1 seen j0 promote j1 promote " {
 		t.Errorf("history: %s", got)
 	}
 	sound(t, db)

@@ -203,7 +203,9 @@ func (t *Trail) broken(ctx context.Context) (says string, err error) {
 			err = herr
 		case hash != e.Hash:
 			says = fmt.Sprintf("entry %d of the audit trail was changed after it was written", e.Seq)
-		case last.Seq != 0 && (e.Seq != last.Seq+1 || e.Prev != last.Hash):
+		case last.Seq != 0 && e.Seq == last.Seq+1 && e.Prev != last.Hash:
+			says = fmt.Sprintf("entries %d and %d of the audit trail do not follow each other: one was replaced", last.Seq, e.Seq)
+		case last.Seq != 0 && e.Seq != last.Seq+1:
 			says = fmt.Sprintf("entries are missing from the audit trail between %d and %d", last.Seq, e.Seq)
 		}
 		last = e

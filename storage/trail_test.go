@@ -1,6 +1,9 @@
 package storage_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -113,6 +116,7 @@ func TestTamperingIsSeen(t *testing.T) {
 	}{
 		"nothing":   {storage.Txn{}, ""},
 		"changed":   {storage.Txn{Put: []storage.Put{{Key: entryKey(2), Value: []byte(`{"seq":2,"deed":"held","says":"forged"}`)}}}, "entry 2 of the audit trail was changed"},
+		"replaced":  {storage.Txn{Put: []storage.Put{{Key: entryKey(2), Value: forged()}}}, "entries 1 and 2 of the audit trail do not follow each other"},
 		"taken out": {storage.Txn{Delete: []string{entryKey(2)}}, "missing from the audit trail between 1 and 3"},
 		"cut off":   {storage.Txn{Delete: []string{entryKey(3)}}, "missing from the end of the audit trail: it ends at 2, not at 3"},
 		"all":       {storage.Txn{Delete: []string{entryKey(1), entryKey(2), entryKey(3)}}, "missing from the end"},
@@ -136,4 +140,14 @@ func TestTamperingIsSeen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forged is an entry 2 with a hash that is its own.
+func forged() []byte {
+	e := job.Entry{Seq: 2, Deed: job.Held, Says: "forged", Prev: "none"}
+	row, _ := json.Marshal(e)
+	sum := sha256.Sum256(row)
+	e.Hash = hex.EncodeToString(sum[:])
+	row, _ = json.Marshal(e)
+	return row
 }

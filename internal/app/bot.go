@@ -86,7 +86,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	}
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: past, Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{
@@ -101,6 +101,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
 		{name: "slack", run: b.Run},
 	}
+	services = append(keeping(ctx, c, db, log), services...)
 	if c.HTTP.Address != "" {
 		w, err := listen(ctx, c.HTTP.Address, numbers, []probe{{"slack", b.Ready}}, fleet.Clusters, log)
 		if err != nil {

@@ -180,19 +180,19 @@ func (p Process) checkState(ctx context.Context, file string) int {
 
 // reading opens a state file for reading, or a copy of it while ferry holds it.
 func reading(ctx context.Context, file string, fn func(*bolt.DB) error) (err error) {
-	db, err := bolt.OpenReadOnly(file)
-	if bolt.InUse(err) {
-		var dir string
-		if dir, err = os.MkdirTemp("", "ferry-state-"); err != nil {
-			return fmt.Errorf("make a folder for a copy: %w", err)
+	if bolt.Shared(ctx, file) {
+		dir, terr := os.MkdirTemp("", "ferry-state-")
+		if terr != nil {
+			return fmt.Errorf("make a folder for a copy: %w", terr)
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		held := filepath.Join(dir, "copy.db")
-		if err := bolt.Save(held, func(w io.Writer) error { return bolt.CopyOf(ctx, file, w) }); err != nil {
+		held := file
+		file = filepath.Join(dir, "copy.db")
+		if err := bolt.Save(file, func(w io.Writer) error { return bolt.CopyOf(ctx, held, w) }); err != nil {
 			return err
 		}
-		db, err = bolt.OpenReadOnly(held)
 	}
+	db, err := bolt.OpenReadOnly(file)
 	if err != nil {
 		return err
 	}

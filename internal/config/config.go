@@ -186,6 +186,7 @@ func (a App) IsSet() bool { return a != (App{}) }
 // State is where ferry remembers.
 type State struct {
 	File string `yaml:"file" doc:"File of the embedded store: jobs, messages to be sent, history. It is made if it does not exist; its folder must."`
+	Keep Keep   `yaml:"keep" doc:"How much of it is kept, and for how long. What is beyond is forgotten within the hour."`
 }
 
 // HTTP is where ferry can be asked how it is.
@@ -216,7 +217,7 @@ func Defaults() Config {
 		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},
-		State:      State{File: "ferry.db"},
+		State:      State{File: "ferry.db", Keep: defaultKeep()},
 		Timeouts: Timeouts{
 			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Plan: 2 * time.Minute,
 			Reconcile: 30 * time.Second, Drain: 5 * time.Second,

@@ -125,12 +125,6 @@ func unusable(path string, err error) error {
 // inUse is the code of the error about a file that another process holds.
 const inUse = "state_in_use"
 
-// InUse reports whether an error is about a file that another process holds.
-func InUse(err error) bool {
-	e, ok := errors.AsType[*fault.Error](err)
-	return ok && e.Code == inUse
-}
-
 // full reports whether there was no room for a write: on the disk, in a quota,
 // or up to a limit of the process. Of some of these bbolt passes on the words
 // alone.

@@ -113,6 +113,38 @@ func TestDamagedPagesAreFound(t *testing.T) {
 	}
 }
 
+// TestAPageThatLeadsOutOfTheFileIsFound would end the process, were it read as
+// any other.
+func TestAPageThatLeadsOutOfTheFileIsFound(t *testing.T) {
+	t.Parallel()
+	path, content := written(t)
+	const page, header, branch = 4096, 16, 1
+	found := 0
+	for at := 0; at+page <= len(content); at += page {
+		if binary.NativeEndian.Uint16(content[at+8:]) != branch {
+			continue
+		}
+		broken := bytes.Clone(content)
+		binary.NativeEndian.PutUint64(broken[at+header+8:], 1<<30)
+		if err := os.WriteFile(path, broken, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := OpenReadOnly(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems := db.Verify(); len(problems) > 0 {
+			found++
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if found == 0 {
+		t.Error("no page that leads out of the file was found")
+	}
+}
+
 func schemaOf(t *testing.T, path string, set uint64) {
 	t.Helper()
 	b, err := bbolt.Open(path, 0o600, nil)

@@ -96,6 +96,13 @@ func (p patient) Write(b []byte) (int, error) {
 	return p.Conn.Write(b)
 }
 
+// Shared reports whether a process holds the state file at path and hands out
+// copies of it.
+func Shared(ctx context.Context, path string) bool {
+	c, err := new(net.Dialer).DialContext(ctx, "unix", socket(path))
+	return err == nil && c.Close() == nil
+}
+
 // CopyOf writes a copy of the state file at path, as it is at this moment: from
 // the file itself, or from the process that holds it.
 func CopyOf(ctx context.Context, path string, w io.Writer) error {
@@ -118,7 +125,7 @@ func CopyOf(ctx context.Context, path string, w io.Writer) error {
 func copyClosed(path string, w io.Writer) error {
 	db, err := OpenReadOnly(path)
 	if err != nil {
-		if e, ok := errors.AsType[*fault.Error](err); ok && InUse(err) {
+		if e, ok := errors.AsType[*fault.Error](err); ok && e.Code == inUse {
 			return e.WithHelp("the process that has it does not hand out copies at %s: stop it first", socket(path))
 		}
 		return err
