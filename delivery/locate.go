@@ -86,7 +86,7 @@ func (e *engine) collect(ctx context.Context, s *scene, f field, wanted string) 
 		if err != nil {
 			return nil, nil, err
 		}
-		if !mayHold(before, f.version) {
+		if !mayHold(before, f.version) && !holdsVariables(file, before) {
 			continue
 		}
 		found, why := candidatesIn(file, before, f, wanted)
