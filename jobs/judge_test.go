@@ -169,7 +169,7 @@ func TestWhatOnlyTakesItsTimeIsNoTrouble(t *testing.T) {
 
 func TestPick(t *testing.T) {
 	rec := func(command string, v deploy.Version, healthy bool) deploy.Record {
-		return deploy.Record{Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
+		return deploy.Record{Commit: "abc", Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
 	}
 	for name, c := range map[string]struct {
 		runs    string
@@ -188,6 +188,7 @@ func TestPick(t *testing.T) {
 		"named 7.0.0, knows 17.0.0":     {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
 		"no history":                    {"1", nil, "", "", "nothing to roll"},
 		"only the present one":          {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
+		"a pull request that nobody merged": {"2", []deploy.Record{{Command: "promote", Version: "3"}, rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
 		"failed first, nothing healthy": {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
 	} {
 		app := deploy.AppState{Version: deploy.Version(c.runs), Images: []deploy.Image{{Tag: c.runs}}}
