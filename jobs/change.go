@@ -74,15 +74,16 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
 		}
 	}
-	if j.Step == "" {
+	r.view.again = j.Attempts > 1
+	if j.Step == "" && j.Cancel == nil {
 		if err := r.begin(ctx, choose); err != nil {
 			return chat.Message{}, err
 		}
 	}
 	m, err := r.carry(ctx)
-	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
+	if err != nil && ctx.Err() == nil && !r.goesOn(&err) {
 		if m.Title == "" {
-			err = r.unchanged(err)
+			err = errors.Join(r.unchanged(err), r.remembered(ctx, err))
 		}
 		err = errors.Join(err, r.show(ctx, func(p *progress) { p.fail(err) }))
 	}
@@ -135,6 +136,9 @@ func before(p deploy.Plan) deploy.Site {
 
 // carry takes the change from wherever its row says to its end.
 func (r *change) carry(ctx context.Context) (chat.Message, error) {
+	if m, over, err := r.cancelled(ctx); over || err != nil {
+		return m, err
+	}
 	if r.job.Step != stepFollow {
 		if err := r.deliver(ctx); err != nil {
 			return chat.Message{}, err
@@ -142,10 +146,13 @@ func (r *change) carry(ctx context.Context) (chat.Message, error) {
 		if r.row.Plan.Already && r.isThere() {
 			return chat.Message{}, errors.Join(r.already(), r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.untouched() }))
 		}
-		r.row.Followed, r.job.Waits = r.Now(), false
+		r.row.Followed, r.job.Note = r.Now(), ""
 		if err := r.step(ctx, stepFollow); err != nil {
 			return chat.Message{}, err
 		}
+	}
+	if r.job.Cancel != nil {
+		return r.abandon(ctx) // it came too late for anything else
 	}
 	return r.follow(ctx)
 }
@@ -211,7 +218,7 @@ func (r *change) step(ctx context.Context, s job.Step) error {
 	if err != nil {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
 	}
-	r.job.Step, r.job.Data, r.job.Told = s, data, append(r.job.Told, r.told(s)...)
+	r.job.Step, r.job.Data, r.job.Stuck, r.job.Told = s, data, time.Time{}, append(r.job.Told, r.told(s)...)
 	return r.save(ctx)
 }
 

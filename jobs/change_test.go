@@ -136,6 +136,7 @@ type bench struct {
 	history *storage.History
 	cmd     chat.Command
 	job     *job.Job
+	parked  int
 }
 
 func newBench(t *testing.T, w *world) *bench {
@@ -173,7 +174,19 @@ func (b *bench) command(verb chat.Verb) Command {
 }
 
 func (b *bench) run() (chat.Message, error) {
-	return b.command(b.cmd.Verb).Work.Run(b.t.Context(), b.cmd, b.job, func(context.Context) error { return nil })
+	for { // as the dispatcher does
+		m, err := b.once(b.t.Context())
+		park, ok := errors.AsType[*job.Park](err)
+		if !ok {
+			return m, err
+		}
+		b.parked++
+		time.Sleep(time.Until(park.Until))
+	}
+}
+
+func (b *bench) once(ctx context.Context) (chat.Message, error) {
+	return b.command(b.cmd.Verb).Work.Run(ctx, b.cmd, b.job, func(context.Context) error { return nil })
 }
 
 func (b *bench) records() (out []deploy.Record) {

@@ -26,12 +26,17 @@ func (r *change) follow(ctx context.Context) (chat.Message, error) {
 		// Flux looks by itself at its next interval: slower, not wrong.
 		r.Log.Warn("Flux was not asked to reconcile", "job", r.job.ID, "cluster", c.Target.Cluster, "error", err)
 	}
+	watching, asked, stop := listening(ctx)
+	defer stop()
 	w := watcher{change: r, deadline: r.row.Followed.Add(r.Rollout)}
 	// A job resumed after its deadline still looks before it speaks.
 	if look := r.Now().Add(lastLook); w.deadline.Before(look) {
 		w.deadline = look
 	}
-	if err := w.watch(ctx); err != nil {
+	if err := w.watch(watching); err != nil {
+		if ctx.Err() == nil && asked() {
+			err = job.ErrCancelled
+		}
 		return chat.Message{}, err
 	}
 	return r.finish(ctx, w)
@@ -219,20 +224,26 @@ func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outc
 	if herr != nil {
 		return chat.Message{}, herr
 	}
-	name := shortest(r.Fleet, c.Target)
-	back := fmt.Sprintf("rollback %s on %s", name, c.Target.Cluster)
 	if ok {
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. The last version seen healthy there is `%s`; `%s` brings it back.", c.Version, good.Version, back))
-		m.Buttons = []chat.Button{{
-			Label: "Roll back to " + string(good.Version), Command: back + " to " + string(good.Version), Danger: true,
-			Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, c.Target.Cluster),
-		}}
+		line, button := r.wayBack(good)
+		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. %s", c.Version, line))
+		m.Buttons = []chat.Button{button}
 	} else {
 		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No version has been seen healthy there yet; `promote %s@… to %s` brings another one.",
-			c.Version, name, c.Target.Cluster))
+			c.Version, shortest(r.Fleet, c.Target), c.Target.Cluster))
 	}
 	if serr := r.show(ctx, func(p *progress) { p.seen(w.last, w.seen); p.fail(err) }); serr != nil {
 		return chat.Message{}, serr
 	}
 	return m, err
+}
+
+// wayBack offers the last good version.
+func (r *change) wayBack(good deploy.Record) (line string, b chat.Button) {
+	t := r.row.Change.Target
+	back := fmt.Sprintf("rollback %s on %s", shortest(r.Fleet, t), t.Cluster)
+	return fmt.Sprintf("The last version seen healthy there is `%s`; `%s` brings it back.", good.Version, back), chat.Button{
+		Label: "Roll back to " + string(good.Version), Command: back + " to " + string(good.Version), Danger: true,
+		Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, t.App.Name, t.Cluster),
+	}
 }

@@ -103,6 +103,8 @@ type Rows interface {
 	Recent(ctx context.Context, n int) ([]*job.Job, error)
 	// Unfinished returns those without an outcome, the oldest first.
 	Unfinished(ctx context.Context) ([]*job.Job, error)
+	// ByKey finds the job that a command's key made.
+	ByKey(ctx context.Context, key string) (j *job.Job, ok bool, err error)
 }
 
 // Executor runs a command line of a plugin and writes what it prints to out.
@@ -131,6 +133,11 @@ type Options struct {
 	Rows      Rows
 	Executor  Executor
 	People    People
+	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
+	// are for cancel and retry.
+	Canceller Canceller
+	Rights    Rights
+	Nudge     func(context.Context, job.ID) error
 	Replier   chat.Replier
 	Streamer  chat.Streamer
 	Log       *slog.Logger
@@ -143,6 +150,9 @@ type Options struct {
 	Grace time.Duration
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
+	// Answer is how long a job waits for something that does not answer before it is
+	// given up (default 1 h).
+	Answer time.Duration
 }
 
 // Query and Work are what the dispatcher calls; see there.
@@ -156,11 +166,13 @@ type (
 	}
 )
 
-// Command is a syntax and what answers it: exactly one of Query and Work.
+// Command is a syntax and what answers it: exactly one of Query, Work and Again,
+// which turns the command into an earlier one.
 type Command struct {
 	Syntax chat.Syntax
 	Query  Query
 	Work   Work
+	Again  func(ctx context.Context, cmd chat.Command) (chat.Command, error)
 }
 
 // List returns every command there is, in the order in which help shows them.
@@ -177,6 +189,9 @@ func List(o Options) []Command {
 	if o.Merge <= 0 {
 		o.Merge = 24 * time.Hour
 	}
+	if o.Answer <= 0 {
+		o.Answer = time.Hour
+	}
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Second
 	}
@@ -189,6 +204,8 @@ func List(o Options) []Command {
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
 		{Syntax: unpinSyntax, Work: unpin{changer{o}}},
 		{Syntax: statusSyntax, Query: status{o}},
+		{Syntax: cancelSyntax, Query: cancel{o}},
+		{Syntax: retrySyntax, Again: retry{o}.again},
 		{Syntax: historySyntax, Query: history{o}},
 		{Syntax: whoSyntax, Query: who{o}},
 		{Syntax: driftSyntax, Query: drift{o}},

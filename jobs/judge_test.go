@@ -171,7 +171,7 @@ func TestWhatOnlyTakesItsTimeIsNoTrouble(t *testing.T) {
 
 func TestPick(t *testing.T) {
 	rec := func(command string, v deploy.Version, healthy bool) deploy.Record {
-		return deploy.Record{Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
+		return deploy.Record{Commit: "abc", Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
 	}
 	git := func(v deploy.Version) deploy.Record {
 		r := rec("promote", v, true) // healthy as nothing from Git may be: it does not count
@@ -185,20 +185,21 @@ func TestPick(t *testing.T) {
 		good    deploy.Version
 		err     string
 	}{
-		"after a healthy promotion":     {"2", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
-		"after a failed promotion":      {"3", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"failed, and Helm went back":    {"2", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"somebody else changed it":      {"9", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"after a rollback":              {"1", []deploy.Record{rec("rollback", "1", true), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"named":                         {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", true), rec(seen, "1", true)}, "1", "1", ""},
-		"named, never healthy":          {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", false), rec(seen, "1", true)}, "2", "", "never seen healthy"},
-		"named 7.0.0, knows 17.0.0":     {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
-		"no history":                    {"1", nil, "", "", "nothing to roll"},
-		"only the present one":          {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
-		"read from Git":                 {"3", []deploy.Record{git("3"), git("2")}, "", "", "nothing to roll"},
-		"read from Git, named":          {"3", []deploy.Record{git("3"), git("2")}, "2", "", "never seen healthy"},
-		"read from Git since":           {"3", []deploy.Record{git("3"), rec("promote", "2", true)}, "", "2", ""},
-		"failed first, nothing healthy": {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
+		"after a healthy promotion":         {"2", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
+		"after a failed promotion":          {"3", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"failed, and Helm went back":        {"2", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"somebody else changed it":          {"9", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"after a rollback":                  {"1", []deploy.Record{rec("rollback", "1", true), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"named":                             {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", true), rec(seen, "1", true)}, "1", "1", ""},
+		"named, never healthy":              {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", false), rec(seen, "1", true)}, "2", "", "never seen healthy"},
+		"named 7.0.0, knows 17.0.0":         {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
+		"no history":                        {"1", nil, "", "", "nothing to roll"},
+		"only the present one":              {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
+		"read from Git":                     {"3", []deploy.Record{git("3"), git("2")}, "", "", "nothing to roll"},
+		"read from Git, named":              {"3", []deploy.Record{git("3"), git("2")}, "2", "", "never seen healthy"},
+		"read from Git since":               {"3", []deploy.Record{git("3"), rec("promote", "2", true)}, "", "2", ""},
+		"a pull request that nobody merged": {"2", []deploy.Record{{Command: "promote", Version: "3"}, rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
+		"failed first, nothing healthy":     {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
 	} {
 		app := deploy.AppState{Version: deploy.Version(c.runs), Images: []deploy.Image{{Tag: c.runs}}}
 		got, err := pick(app, c.records, c.want)

@@ -26,6 +26,7 @@ type progress struct {
 	title string
 	by    chat.UserID
 	job   job.ID
+	again bool // another process began it
 	steps [5]chat.Step
 	at    int
 	// pull: it goes through a pull request; notes are what was wanted of that and
@@ -53,6 +54,9 @@ func (p *progress) name(i int) string {
 
 func (p *progress) message() chat.Message {
 	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done}
+	if p.again && !p.done {
+		m.Footer += " · resumed"
+	}
 	if p.tone != "" {
 		m.Tone = p.tone
 	}

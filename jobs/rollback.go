@@ -78,7 +78,7 @@ func (r rollback) known(ctx context.Context, t deploy.Target) ([]deploy.Record, 
 // change itself is what to go back to.
 func pick(app deploy.AppState, records []deploy.Record, want deploy.Version) (deploy.Record, error) {
 	held := app.Version
-	changed := slices.IndexFunc(records, func(r deploy.Record) bool { return r.Command != seen })
+	changed := slices.IndexFunc(records, func(r deploy.Record) bool { return r.Command != seen && r.Commit != "" }) // without a commit it never was in Git
 	if changed >= 0 {
 		newest := records[changed]
 		if !newest.Healthy || runs(app, newest.Field, newest.Version) {

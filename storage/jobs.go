@@ -90,7 +90,7 @@ func (s *Jobs) Save(ctx context.Context, j *job.Job) error {
 		Put: []Put{{Key: jobRow + string(j.ID), Value: row}},
 	}
 	if j.Ended() {
-		t.Delete = []string{jobOpen + stamp(j.Created) + "/" + string(j.ID)}
+		t.Delete = []string{jobOpen + stamp(j.Created) + "/" + string(j.ID), jobCancel + string(j.ID)}
 	}
 	rev, err := s.write(ctx, t, told(j)...)
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *Jobs) load(ctx context.Context, id job.ID, j *job.Job) error {
 		return fmt.Errorf("decode job %s: %w", id, err)
 	}
 	j.Revision = e.Revision
-	return nil
+	return s.cancelled(ctx, j)
 }
 
 // Unfinished returns all rows without an outcome, the oldest first.

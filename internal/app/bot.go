@@ -20,6 +20,7 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/jobs"
 	"ferry/k8s"
 	"ferry/plugins"
@@ -84,12 +85,14 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}
+	var work *dispatcher.Dispatcher
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
+		Canceller: rows, Rights: policy, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
 		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
-	work := dispatcher.New(dispatcher.Options{
+	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
@@ -242,7 +245,7 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 func routes(commands []jobs.Command) []dispatcher.Route {
 	out := make([]dispatcher.Route, len(commands))
 	for i, c := range commands {
-		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work}
+		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Again: c.Again}
 	}
 	return out
 }

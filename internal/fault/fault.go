@@ -34,6 +34,7 @@ const (
 	Failed      Kind = "failed"      // it was done and did not become healthy
 	Superseded  Kind = "superseded"  // somebody replaced the value before it was seen healthy
 	Expired     Kind = "expired"     // a deadline passed
+	Cancelled   Kind = "cancelled"   // somebody wished that it end before it was done
 )
 
 // Error is an error with a kind and words for a person.

@@ -220,11 +220,15 @@ func (w *world) ended(c *command) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	last := "answer"
-	if c.work() {
-		last = "closing"
+	for _, m := range said {
+		switch kind := kindOf(string(m.Metadata)); {
+		case kind == "answer" && c.work():
+			return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, m.Text)
+		case kind == "answer", kind == "closing":
+			return true, nil
+		}
 	}
-	return slices.ContainsFunc(said, func(m slack.Message) bool { return kindOf(string(m.Metadata)) == last }), nil
+	return false, nil
 }
 
 // said is what ferry wrote for a command; it finds the root of a slash command.

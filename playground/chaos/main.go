@@ -128,6 +128,11 @@ func (o options) world(ctx context.Context, n, runs int, tally *tally) (err erro
 	group.Go(func() error { return w.serve(ctx) })
 	group.Go(func() error {
 		defer end()
+		for _, c := range w.clusters {
+			if err := c.Settled(ctx); err != nil {
+				return err
+			}
+		}
 		for left, number := runs, 0; left > 0; number++ {
 			done, err := w.episode(ctx, number, min(left, perEpisode))
 			if err != nil {

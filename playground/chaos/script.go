@@ -10,6 +10,9 @@ import (
 	"ferry/playground/github"
 )
 
+// broken ends the versions that cannot start.
+const broken = "-broken"
+
 // perEpisode is how many commands are asked for between two looks at the state
 // file.
 const perEpisode = 10
@@ -147,7 +150,7 @@ func (w *world) fill(c *command, used map[target]bool) bool {
 	w.serial++
 	c.want = fmt.Sprintf("1.%d.0", w.serial)
 	if c.kind == brokenKind {
-		c.want += "-broken"
+		c.want += broken
 	}
 	c.text = promotion(c)
 	switch c.kind {
@@ -167,12 +170,16 @@ func (w *world) learn(commands []*command, outcome func(*command) string) {
 		if v == nil || !c.work() {
 			continue
 		}
-		switch outcome(c) {
-		case "done":
-			v.now, v.before = c.want, v.now
-		case "failed":
-			v.before, v.now = v.now, c.want
+		healthy := v.now != first && v.now != "" && !strings.HasSuffix(v.now, broken)
+		switch how := outcome(c); {
+		case how != "done" && how != "failed":
+			continue
+		case healthy:
+			v.before = v.now
+		case c.kind == rollbackKind: // back from one that failed: what was before that is not known
+			v.before = ""
 		}
+		v.now = c.want
 	}
 }
 

@@ -131,7 +131,7 @@ func (y *tally) odds(s spot) float64 {
 			least = min(least, k)
 		}
 	}
-	odds := math.Pow(0.15, float64(n-least))
+	odds := math.Pow(0.03, float64(n-least))
 	if s.point == reading {
 		odds /= 20
 	}

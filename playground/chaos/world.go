@@ -56,8 +56,9 @@ type world struct {
 // target is an app on a cluster.
 type target struct{ cluster, app string }
 
-// version is what is known of a target: what it should run now, and what it ran
-// healthy before; "" if that is not known.
+// version is what is known of a target: what it should run now, and what ferry
+// brought before that, healthy; "" if that is not known. What was there at first
+// ferry remembers only if it looked while nothing was on its way.
 type version struct{ now, before string }
 
 func newWorld(o options, n int, tally *tally) (w *world, err error) {
