@@ -15,6 +15,7 @@ const (
 	TrailerJob       = "Ferry-Job"
 	TrailerApp       = "Ferry-App"
 	TrailerCluster   = "Ferry-Cluster"
+	TrailerWith      = "Ferry-With" // the further targets, cluster/namespace/name
 	TrailerFrom      = "Ferry-From"
 	TrailerVersion   = "Ferry-Version"
 	TrailerRequester = "Ferry-Requester"
@@ -95,12 +96,18 @@ func subject(all []*intent) string {
 		if first.change.Unpin {
 			return fmt.Sprintf("%s %s on %s", verb, line(t.App.Name), line(string(t.Cluster)))
 		}
-		return fmt.Sprintf("%s %s to %s on %s", verb, line(t.App.Name), line(string(first.change.Version)), line(string(t.Cluster)))
+		headline := fmt.Sprintf("%s %s to %s on %s", verb, line(t.App.Name), line(string(first.change.Version)), line(string(t.Cluster)))
+		for _, more := range first.change.With {
+			headline += ", " + line(fellowText(t, more))
+		}
+		return headline
 	}
 	var clusters []string
 	for _, in := range all {
-		if c := line(string(in.change.Target.Cluster)); !slices.Contains(clusters, c) {
-			clusters = append(clusters, c)
+		for _, t := range append([]deploy.Target{in.change.Target}, in.change.With...) {
+			if c := line(string(t.Cluster)); !slices.Contains(clusters, c) {
+				clusters = append(clusters, c)
+			}
 		}
 	}
 	slices.Sort(clusters)
@@ -122,10 +129,15 @@ func block(p deploy.Plan, by deploy.Authorship) (body string) {
 		body += fmt.Sprintf("%s:%d: %s becomes %s\n", line(e.File), e.Line, line(e.Before), line(e.After))
 	}
 	body += "\n"
+	var with []string
+	for _, more := range p.Change.With {
+		with = append(with, more.String())
+	}
 	for _, trailer := range [][2]string{
 		{TrailerJob, by.Job},
 		{TrailerApp, t.App.String()},
 		{TrailerCluster, string(t.Cluster)},
+		{TrailerWith, strings.Join(with, ", ")},
 		{TrailerFrom, string(p.From)},
 		{TrailerVersion, string(p.Change.Version)},
 		{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},

@@ -18,6 +18,7 @@ const (
 	Shaped     = "shape"         // it is written in a way that cannot be changed in place
 	Elsewhere  = "elsewhere"     // another repository or branch is applied
 	Conflict   = deploy.Conflict // somebody else changed it meanwhile
+	NotShared  = "not_shared"    // a target that was named as well would not change
 	NoPin      = "no_pin"        // there is no override that could go
 	Behind     = "behind"        // without the override the version would be another
 	NoVersion  = "no_version"    // the version does not exist, or it is not known whether

@@ -143,6 +143,9 @@ func promoteText(c deploy.Change, version string) string {
 		out += " " + string(c.Field)
 	}
 	out += to + string(c.Target.Cluster)
+	if len(c.With) > 0 {
+		out += " with " + withText(c)
+	}
 	if c.Pin {
 		out += " pin"
 	}

@@ -99,8 +99,14 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		return e.unpin(ctx, s, p, own)
 	}
 	goal := aims(own, string(c.Version), l)
+	if s.fellows, err = e.fellows(w, c, f.kind); err != nil {
+		return p, nil, err
+	}
 	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted }) {
 		p.Already = true
+		if p.Parts, err = e.arrive(ctx, s, w, goal[0].wanted); err != nil {
+			return p, nil, err
+		}
 		p.Hash = hash(p)
 		return p, w, nil
 	}
@@ -138,7 +144,11 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 	if err != nil {
 		return p, nil, err
 	}
+	if p.Parts, err = e.arrive(ctx, s, after, goal[0].wanted); err != nil {
+		return p, nil, err
+	}
 	if len(all.others) > 0 {
+		p.Sharing = e.sharing(ctx, s, f, goal[0].wanted, all)
 		return p, nil, e.refuseShared(ctx, s, goal, sites, all.others)
 	}
 	return e.finish(ctx, s, p, sites, all)
@@ -327,7 +337,11 @@ func hash(p deploy.Plan) string {
 	for _, e := range p.Edits {
 		edits = append(edits, edit{e.File, e.Before, e.After})
 	}
-	data, err := json.Marshal([]any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected})
+	all := []any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected}
+	if len(p.Parts) > 0 {
+		all = append(all, p.Parts)
+	}
+	data, err := json.Marshal(all)
 	if err != nil {
 		return "" // strings only: it can be written
 	}

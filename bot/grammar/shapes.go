@@ -39,6 +39,8 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 		ok, help = word == "pin", "the only option is `pin`"
 	case "cluster", "other":
 		return g.checkCluster(word)
+	case "targets":
+		return g.checkTarget(word)
 	case "topic":
 		if slices.Contains(g.verbs, word) {
 			return "", ""

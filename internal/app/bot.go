@@ -83,6 +83,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		May: policy.Allow,
 	})
 	work := dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
