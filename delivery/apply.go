@@ -126,6 +126,10 @@ func block(p deploy.Plan, by deploy.Authorship) (body string) {
 			body += fmt.Sprintf("%s:%d: a pin for %s\n", line(e.File), e.Line, line(string(t.Cluster)))
 			continue
 		}
+		if e.After == "" {
+			body += fmt.Sprintf("%s:%d: %s goes\n", line(e.File), e.Line, line(e.Before))
+			continue
+		}
 		body += fmt.Sprintf("%s:%d: %s becomes %s\n", line(e.File), e.Line, line(e.Before), line(e.After))
 	}
 	body += "\n"

@@ -149,6 +149,9 @@ func promoteText(c deploy.Change, version string) string {
 	if c.Pin {
 		out += " pin"
 	}
+	if c.TagOnly {
+		out += " tag-only"
+	}
 	return out
 }
 

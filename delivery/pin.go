@@ -117,6 +117,9 @@ func (e *engine) refuseShared(ctx context.Context, s *scene, goal []aim, sites [
 	alone := *s
 	alone.fellows = nil
 	pinned, pinErr := e.pin(ctx, &alone, goal)
+	if pinErr == nil && s.change.TagOnly {
+		pinErr = digestsGone(s, pinned[len(pinned)-1].world, goal)
+	}
 	if pinErr != nil {
 		err.Help += "\n" + says(pinErr)
 		return err.Because(pinErr)

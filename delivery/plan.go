@@ -99,10 +99,13 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		return e.unpin(ctx, s, p, own)
 	}
 	goal := aims(own, string(c.Version), l)
+	if c.TagOnly {
+		goal = aims(own, string(c.Version), nil)
+	}
 	if s.fellows, err = e.fellows(w, c, f.kind); err != nil {
 		return p, nil, err
 	}
-	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted }) {
+	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted || c.TagOnly && a.pairedDigest != "" }) {
 		p.Already = true
 		if p.Parts, err = e.arrive(ctx, s, w, goal[0].wanted); err != nil {
 			return p, nil, err
@@ -121,7 +124,7 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		p.Warnings = append(p.Warnings, warning)
 	}
 	p.Change.Version = deploy.Version(goal[0].wanted)
-	sites, err := e.move(ctx, s, goal)
+	sites, err := e.moveAll(ctx, s, goal, &p)
 	if err != nil {
 		return p, nil, err
 	}
@@ -141,6 +144,9 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		}
 	}
 	all, err := e.prove(ctx, s, f, after, filesOf(sites))
+	if err == nil && c.TagOnly {
+		err = digestsGone(s, after, goal)
+	}
 	if err != nil {
 		return p, nil, err
 	}
@@ -178,7 +184,7 @@ func (e *engine) move(ctx context.Context, s *scene, goal []aim) ([]site, error)
 		if value := show(now.world, s.change.Target.Cluster, a.field); versionOf(a.field, value) == a.wanted {
 			continue // an earlier edit moved it too
 		}
-		if err := checkSwap(a.field, a.wanted, s.change.Pin); err != nil {
+		if err := checkSwap(a.field, a.wanted, s.change); err != nil {
 			return nil, err
 		}
 		found, err := e.locate(ctx, &now, a.field, a.wanted)

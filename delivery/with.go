@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -79,9 +78,7 @@ func (e *engine) arrive(ctx context.Context, s *scene, after *flux.World, wanted
 		if versionOf(x.field, value) != wanted || (after != s.world && value == x.field.value) {
 			return nil, e.refuseFellow(ctx, s, x, value, wanted)
 		}
-		pair := x.field
-		pair.path = path.Dir(pair.path) + "/digest"
-		if d := x.field.pairedDigest; d != "" && after != s.world && show(after, x.change.Target.Cluster, pair) == d {
+		if d := x.field.pairedDigest; d != "" && after != s.world && digestOf(after, x.change.Target.Cluster, x.field) == d {
 			return nil, fault.Newf(fault.Refused, "%s on %s has a digest of its own beside that tag: a new tag alone would change nothing", x.change.Target.App.Name, x.change.Target.Cluster).
 				WithHelp("leave it out, and promote it by itself").WithCode(Digested)
 		}

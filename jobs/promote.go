@@ -18,6 +18,7 @@ var promoteSyntax = chat.Syntax{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
 		"Where an app has both a chart version and an image tag in Git, say which is meant: `promote podinfo@6.5.4 image to prod`.",
 		"Where clusters share the version, `pin` at the end gives this cluster one of its own, in its own overlay; it also puts an exact version in place of a range.",
+		"Where Git holds a digest beside the tag that ferry cannot look up, `tag-only` at the end takes it away: then whatever the registry has under that tag runs.",
 		"Or name all that share it: `promote podinfo@6.5.4 to prod with stage, dev/backend/worker` may change the same app on stage and worker on dev too, and must; it ends when all are healthy.",
 		"ferry changes that one value, proves by rendering that nothing else on any cluster changes, and refuses what it cannot prove.",
 	},
@@ -56,7 +57,7 @@ func (p promote) Run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 		}
 		return deploy.Change{
 			Target: app.Target, With: with, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
-			Pin: hasOption(cmd, "pin"),
+			Pin: hasOption(cmd, "pin"), TagOnly: hasOption(cmd, "tag-only"),
 		}, nil
 	})
 }

@@ -159,6 +159,9 @@ func (r *change) offerAll(p deploy.Plan, err error) error {
 		offer.Command += " " + string(f)
 	}
 	offer.Command += " to " + string(c.Target.Cluster) + with
+	if c.TagOnly {
+		offer.Command += " tag-only"
+	}
 	if r.cmd.Verb == rollbackSyntax.Verb {
 		offer.Command = fmt.Sprintf("rollback %s on %s to %s%s", r.cmd.Args.App, c.Target.Cluster, c.Version, with)
 		offer.Label = fmt.Sprintf("Roll back all %d", len(all))

@@ -2,12 +2,14 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -134,7 +136,11 @@ func TestOneOfThemFails(t *testing.T) {
 			return &o
 		}
 		b := newTogether(t, w)
+		began := time.Now()
 		m, err := b.run()
+		if took := time.Since(began); took >= b.options.Rollout {
+			t.Errorf("it was told %s after one had failed", took)
+		}
 		if !fault.Is(err, fault.Failed) || m.Title != "podinfo `6.5.4` did not become healthy on stage" {
 			t.Fatalf("closing = %+v, %v", m, err)
 		}
@@ -263,6 +269,25 @@ func TestAllThatShareAreOffered(t *testing.T) {
 			e, ok := errors.AsType[*fault.Error](err)
 			if !ok || !strings.Contains(e.Help, c.help) || len(e.Choices) != 1 || (len(e.Offers) > 0) != c.wanted || c.wanted && e.Offers[0] != c.offer {
 				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+// TestOptionsReachTheChange is for options, alone and together.
+func TestOptionsReachTheChange(t *testing.T) {
+	for option, want := range map[chat.Word][2]bool{"": {}, "pin": {true, false}, "tag-only": {false, true}, "pin tag-only": {true, true}, "tag-only pin": {true, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+			b := newBench(t, w)
+			b.cmd.Args.Option = option
+			if _, err := b.run(); err != nil {
+				t.Fatal(err)
+			}
+			var row changeRow
+			if err := json.Unmarshal(b.job.Data, &row); err != nil || row.Change.Pin != want[0] || row.Change.TagOnly != want[1] {
+				t.Errorf("%q makes %+v, %v", option, row.Change, err)
 			}
 		})
 	}

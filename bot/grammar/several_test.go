@@ -26,6 +26,7 @@ func TestSeveralWords(t *testing.T) {
 	g := newSeveral(t)
 	for text, want := range map[string]chat.Args{
 		"promote a@1 to prod pin":                               {App: "a", Version: "1", Cluster: "prod", Option: "pin"},
+		"promote a@1 to prod tag-only pin":                      {App: "a", Version: "1", Cluster: "prod", Option: "tag-only pin"},
 		"promote a@1 to prod with stage":                        {App: "a", Version: "1", Cluster: "prod", Targets: "stage"},
 		"promote a@1 to prod with stage dev/b prod-eu/x/c":      {App: "a", Version: "1", Cluster: "prod", Targets: "stage,dev/b,prod-eu/x/c"},
 		"promote a@1 to prod with stage, dev/b , prod-eu,stage": {App: "a", Version: "1", Cluster: "prod", Targets: "stage,dev/b,prod-eu"},

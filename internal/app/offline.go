@@ -24,7 +24,7 @@ const offlineUsage = `ferry inventory --repo DIR [--cluster PATH …] [--pins] [
   could stand for those that share theirs (JSON only).
 
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --version V
-           [--field chart|image] [--pin | --with PATH[=[ns/]NAME] …]
+           [--field chart|image] [--tag-only] [--pin | --with PATH[=[ns/]NAME] …]
            [--other PATH …] [-o diff|json] [--write]
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --unpin [--field chart|image] …
   Plans a promotion and proves it by rendering. Nothing is written without
@@ -32,6 +32,7 @@ ferry plan --repo DIR --cluster PATH --app [ns/]NAME --unpin [--field chart|imag
   alone, and a range is replaced; --unpin takes such an override away where
   nothing changes by that. --with names further clusters (and apps, if they are
   called otherwise) that share the version: they may, and must, change too.
+  --tag-only takes away a digest that stands beside the tag.
 
 DIR is a checkout of the Flux repository, PATH the folder of a cluster in it, as
 Flux was bootstrapped with. Without --cluster (--other) all clusters are looked
@@ -48,7 +49,7 @@ func (p *paths) Set(v string) error { *p = append(*p, v); return nil }
 type offline struct {
 	repo, app, version, field, output string
 	clusters, others, with            paths
-	write, pin, pins, unpin           bool
+	write, pin, pins, unpin, tagOnly  bool
 }
 
 // parseOffline reads the flags of a command; ok is false if the usage was shown.
@@ -73,6 +74,7 @@ func (p Process) parseOffline(command string, args []string) (o offline, code in
 		flags.BoolVar(&o.write, "write", false, "")
 		flags.BoolVar(&o.pin, "pin", false, "")
 		flags.BoolVar(&o.unpin, "unpin", false, "")
+		flags.BoolVar(&o.tagOnly, "tag-only", false, "")
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -310,7 +312,7 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 		return deploy.Plan{}, err
 	}
 	plan, err := folder.Plan(ctx, deploy.Change{
-		Target: item.Target, With: with, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin, Unpin: o.unpin,
+		Target: item.Target, With: with, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin, Unpin: o.unpin, TagOnly: o.tagOnly,
 	})
 	if err == nil && o.write {
 		err = folder.Write(plan)

@@ -88,6 +88,20 @@ func TestPlanWithTheOthers(t *testing.T) {
 	}
 }
 
+func TestPlanTagOnly(t *testing.T) {
+	t.Parallel()
+	files := sharedCheckout()
+	files["apps/stage/kustomization.yaml"] = "resources: []\n"
+	files["base/web.yaml"] = strings.Replace(files["base/web.yaml"], "web:1.0.0", "web:1.0.0@sha256:"+strings.Repeat("1", 64), 1)
+	dir := checkout(t, files)
+	if code, _, errs := offlineRun(dir, "--version", "1.0.1"); code != exitRefused || !strings.Contains(errs, "Git pins a digest beside the tag") {
+		t.Errorf("untold: %d, %s", code, errs)
+	}
+	if code, out, errs := offlineRun(dir, "--version", "1.0.1", "--tag-only"); code != exitOK || !strings.Contains(out, `image: "web:1.0.1"}`) {
+		t.Errorf("told: %d, %s%s", code, out, errs)
+	}
+}
+
 func TestPlanUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{}, {"--unpin", "--version", "1"}, {"--unpin", "--pin"}, {"--version", "1", "--pin", "--with", "x"}} {

@@ -67,7 +67,7 @@ type Args struct {
 	Other     Word `json:"other,omitempty"`     // the second cluster of a comparison
 	Targets   Word `json:"targets,omitempty"`   // further ones, joined by ",": cluster, cluster/app or cluster/ns/app
 	Namespace Word `json:"namespace,omitempty"` // restricts to one namespace
-	Option    Word `json:"option,omitempty"`    // "pin" or none; several are joined by a space
+	Option    Word `json:"option,omitempty"`    // "pin", "tag-only" or none; several are joined by a space
 	Job       Word `json:"job,omitempty"`       // a job's identifier
 	Topic     Word `json:"topic,omitempty"`     // a command to be explained
 	Line      Word `json:"line,omitempty"`      // all that follows, untouched
@@ -102,7 +102,7 @@ type Syntax struct {
 // Usage writes a syntax as people read it, everywhere:
 // "promote app@version [chart|image] to cluster".
 func (s Syntax) Usage() string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin", "<targets>", "clusters", "<", "", ">", "")
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<", "", ">", "")
 	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }
 

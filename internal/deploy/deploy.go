@@ -227,6 +227,9 @@ type Change struct {
 	// Pin allows what changes how the app gets its version: an override for this
 	// cluster where the version is shared, an exact version in place of a range.
 	Pin bool `json:"pin,omitempty"`
+	// TagOnly takes away a digest that stands beside the tag, where it would go
+	// stale.
+	TagOnly bool `json:"tag_only,omitempty"`
 	// Unpin takes such an override away again, where nothing that is rendered
 	// changes by that. Version is empty then: the plan says which one stays.
 	Unpin bool `json:"unpin,omitempty"`
