@@ -12,6 +12,7 @@ const (
 	TrailerJob       = "Ferry-Job"
 	TrailerApp       = "Ferry-App"
 	TrailerCluster   = "Ferry-Cluster"
+	TrailerWith      = "Ferry-With" // the further targets, cluster/namespace/name
 	TrailerFrom      = "Ferry-From"
 	TrailerVersion   = "Ferry-Version"
 	TrailerRequester = "Ferry-Requester"

@@ -18,6 +18,8 @@ type scene struct {
 	change deploy.Change
 	world  *flux.World
 	object flux.Placed // the target's object
+	// fellows are the other targets of the change.
+	fellows []fellow
 }
 
 // site is a scalar that moves a field.
@@ -65,7 +67,7 @@ func (e *engine) locate(ctx context.Context, s *scene, f field, wanted string) (
 			return []site{at}, nil
 		}
 		if rest := f.after(at.value, wanted); rest != nil {
-			next := &scene{change: s.change, world: at.world, object: s.object}
+			next := &scene{change: s.change, world: at.world, object: s.object, fellows: s.fellows}
 			if more, err := e.locate(ctx, next, *rest, wanted); err == nil {
 				return append([]site{at}, more...), nil
 			}

@@ -143,8 +143,14 @@ func promoteText(c deploy.Change, version string) string {
 		out += " " + string(c.Field)
 	}
 	out += to + string(c.Target.Cluster)
+	if len(c.With) > 0 {
+		out += " with " + withText(c)
+	}
 	if c.Pin {
 		out += " pin"
+	}
+	if c.TagOnly {
+		out += " tag-only"
 	}
 	return out
 }

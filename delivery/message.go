@@ -110,6 +110,9 @@ func fieldsOfOne(p deploy.Plan, by deploy.Authorship) deploy.ChangeFields {
 		From: line(string(p.From)), To: line(string(p.Change.Version)), Field: line(string(p.Site.Field)),
 		Requester: line(cmp.Or(by.Name, by.Requester)), Job: line(by.Job),
 	}
+	for _, more := range p.Change.With {
+		c.Cluster += ", " + line(fellowText(t, more))
+	}
 	for _, e := range p.Edits {
 		file := line(e.File)
 		if !slices.Contains(c.Files, file) {
@@ -121,6 +124,8 @@ func fieldsOfOne(p deploy.Plan, by deploy.Authorship) deploy.ChangeFields {
 			does = fmt.Sprintf("the pin of %s goes, which holds what the base does", c.Cluster)
 		case e.Before == "":
 			does = "a pin for " + c.Cluster
+		case e.After == "":
+			does = line(e.Before) + " goes"
 		}
 		c.Edits = append(c.Edits, fmt.Sprintf("%s:%d: %s", file, e.Line, does))
 	}
@@ -147,10 +152,15 @@ func trailers(all []*intent) string {
 	for _, in := range all {
 		p, by := in.plan, in.by
 		t := p.Change.Target
+		var with []string
+		for _, more := range p.Change.With {
+			with = append(with, more.String())
+		}
 		for _, trailer := range [][2]string{
 			{TrailerJob, by.Job},
 			{TrailerApp, t.App.String()},
 			{TrailerCluster, string(t.Cluster)},
+			{TrailerWith, strings.Join(with, ", ")},
 			{TrailerFrom, string(p.From)},
 			{TrailerVersion, string(p.Change.Version)},
 			{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},

@@ -93,8 +93,17 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		return e.unpin(ctx, s, p, own)
 	}
 	goal := aims(own, string(c.Version), l)
-	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted }) {
+	if c.TagOnly {
+		goal = aims(own, string(c.Version), nil)
+	}
+	if s.fellows, err = e.fellows(ctx, w, c, f.kind); err != nil {
+		return p, nil, err
+	}
+	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted || c.TagOnly && a.pairedDigest != "" }) {
 		p.Already = true
+		if p.Parts, err = e.arrive(ctx, s, w, goal[0].wanted); err != nil {
+			return p, nil, err
+		}
 		p.Hash = hash(p)
 		return p, w, nil
 	}
@@ -109,7 +118,7 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		p.Warnings = append(p.Warnings, warning)
 	}
 	p.Change.Version = deploy.Version(goal[0].wanted)
-	sites, err := e.move(ctx, s, goal)
+	sites, err := e.moveAll(ctx, s, goal, &p)
 	if err != nil {
 		return p, nil, err
 	}
@@ -129,10 +138,17 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		}
 	}
 	all, err := e.prove(ctx, s, f, after, filesOf(sites))
+	if err == nil && c.TagOnly {
+		err = digestsGone(s, after, goal)
+	}
 	if err != nil {
 		return p, nil, err
 	}
+	if p.Parts, err = e.arrive(ctx, s, after, goal[0].wanted); err != nil {
+		return p, nil, err
+	}
 	if len(all.others) > 0 {
+		p.Sharing = e.sharing(ctx, s, f, goal[0].wanted, all)
 		return p, nil, e.refuseShared(ctx, s, goal, sites, all.others)
 	}
 	if err := e.heed(ctx, s, &p, sites); err != nil {
@@ -165,7 +181,7 @@ func (e *engine) move(ctx context.Context, s *scene, goal []aim) ([]site, error)
 		if value := show(now.world, s.change.Target.Cluster, a.field); versionOf(a.field, value) == a.wanted {
 			continue // an earlier edit moved it too
 		}
-		if err := checkSwap(a.field, a.wanted, s.change.Pin); err != nil {
+		if err := checkSwap(a.field, a.wanted, s.change); err != nil {
 			return nil, offerPin(s.change, a.field, err)
 		}
 		found, err := e.locate(ctx, &now, a.field, a.wanted)
@@ -332,7 +348,11 @@ func hash(p deploy.Plan) string {
 	for _, e := range p.Edits {
 		edits = append(edits, edit{e.File, e.Before, e.After})
 	}
-	data, err := json.Marshal([]any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected})
+	all := []any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected}
+	if len(p.Parts) > 0 {
+		all = append(all, p.Parts)
+	}
+	data, err := json.Marshal(all)
 	if err != nil {
 		return "" // strings only: it can be written
 	}

@@ -148,8 +148,7 @@ func objects(r *flux.Root) map[flux.ID]*flux.Object {
 // others lists what moves beyond the target: objects of their own, and apps
 // that take something from an object which moves.
 func (s *scene) others(f field, p proof) []deploy.Affected {
-	target := s.change.Target.Cluster
-	chain := s.chain(f, p.after)
+	mine := s.reachOf(f, p.after)
 	var out []deploy.Affected
 	add := func(c deploy.Cluster, ref deploy.Ref) {
 		if a := (deploy.Affected{Cluster: c, Object: ref}); !slices.Contains(out, a) {
@@ -158,8 +157,9 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 	}
 	for _, m := range p.all {
 		id := m.object().ID()
+		own, named := mine[m.cluster]
 		switch {
-		case m.cluster != target:
+		case !named:
 			// A source of charts or values is told by who takes from it.
 			takers := takers(s.world, m.cluster, m.object())
 			for _, ref := range takers {
@@ -168,14 +168,14 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 			if len(takers) == 0 {
 				add(m.cluster, m.ref())
 			}
-		case id == s.object.ID():
-		case chain[id]:
+		case own.objects[id]:
+		case own.chain[id]:
 			// What a Kustomization or its variables change is rendered and compared
 			// like everything else; what a source of charts or values changes shows
 			// in nothing but those who take from it.
-			for _, ref := range takers(s.world, target, m.object()) {
-				if ref != s.object.Ref {
-					add(target, ref)
+			for _, ref := range takers(s.world, m.cluster, m.object()) {
+				if !own.refs[ref] {
+					add(m.cluster, ref)
 				}
 			}
 		default:

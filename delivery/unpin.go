@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -85,10 +84,8 @@ func halves(own []field) []field {
 	var out []field
 	for _, f := range own {
 		if f.pairedDigest != "" {
-			pair := f
-			pair.path, pair.value, pair.version = path.Dir(f.path)+"/digest", f.pairedDigest, f.pairedDigest
-			f.pairedDigest, pair.pairedDigest = "", ""
-			out = append(out, pair)
+			out = append(out, pairOf(f))
+			f.pairedDigest = ""
 		}
 		out = append(out, f)
 	}

@@ -153,13 +153,15 @@ func (r *change) abandon(ctx context.Context) (chat.Message, error) {
 	}
 	var buttons []chat.Button
 	if ok {
-		line, button := r.wayBack(good)
+		line, button := r.back(good)
 		lines, buttons = append(lines, line), append(buttons, button)
 	}
 	m, ended := r.ended(fmt.Sprintf("ferry no longer follows %s `%s` on %s", app, c.Version, cluster), lines...)
 	m.Buttons = buttons
-	if err := r.record(ctx, job.Cancelled, "cancelled", nil); err != nil {
-		return chat.Message{}, err
+	for _, p := range parts(r.row.Plan) {
+		if err := r.recordOf(ctx, p, job.Cancelled, "cancelled", nil); err != nil {
+			return chat.Message{}, err
+		}
 	}
 	return m, errors.Join(ended, r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.delivered(r.row); p.fail(ended) }))
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ferry/internal/chat"
@@ -31,9 +33,11 @@ const seen = "seen"
 // changeRow is a change's part of its job's row.
 type changeRow struct {
 	Change deploy.Change `json:"change"`
-	Began  time.Time     `json:"began"`
-	Plan   deploy.Plan   `json:"plan,omitzero"`
-	Commit deploy.Commit `json:"commit,omitzero"`
+	// Owners are those of the targets in Change.With, in their order.
+	Owners []deploy.Owner `json:"owners,omitempty"`
+	Began  time.Time      `json:"began"`
+	Plan   deploy.Plan    `json:"plan,omitzero"`
+	Commit deploy.Commit  `json:"commit,omitzero"`
 	// Proposal is the pull request, if there is one, opened at Proposed; Why says
 	// which rule wants it.
 	Proposal deploy.Proposal `json:"proposal,omitzero"`
@@ -54,7 +58,9 @@ type change struct {
 	job  *job.Job
 	save func(context.Context) error
 	row  changeRow
-	view progress
+	// showing guards view where several targets are followed.
+	showing sync.Mutex
+	view    progress
 }
 
 // run does the change of a job, or goes on with it. choose is asked at the
@@ -106,28 +112,34 @@ func (r *change) begin(ctx context.Context, choose func(context.Context) (deploy
 		return err
 	}
 	r.row = changeRow{Change: want, Began: r.Now()}
-	return nil
+	r.row.Owners, err = r.owners(want.With)
+	return err
 }
 
 // remember records that what Git holds is what runs, and healthy, before it is
 // changed: it is the version to go back to.
 func (r *change) remember(ctx context.Context, p deploy.Plan) error {
-	t := p.Change.Target
-	now, err := find(r.Fleet, t.Cluster, t.App.String())
-	if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, p.Site.Field, p.From) {
-		return nil //nolint:nilerr // nothing was proven healthy: there is nothing to remember
+	for _, part := range parts(p) {
+		t := part.Target
+		now, err := find(r.Fleet, t.Cluster, t.App.String())
+		if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, part.Site.Field, part.From) {
+			continue // nothing was proven healthy: there is nothing to remember
+		}
+		if err := r.History.Append(ctx, &deploy.Record{
+			Target: t, Version: part.From, Field: part.Site.Field, Site: before(part, p.Change.Version), Commit: p.Base, Job: string(r.job.ID),
+			Command: seen, By: string(r.cmd.User), At: r.row.Began, Healthy: true, Outcome: string(job.Done),
+		}); err != nil {
+			return err
+		}
 	}
-	return r.History.Append(ctx, &deploy.Record{
-		Target: t, Version: p.From, Field: p.Site.Field, Site: before(p), Commit: p.Base, Job: string(r.job.ID),
-		Command: seen, By: string(r.cmd.User), At: r.row.Began, Healthy: true, Outcome: string(job.Done),
-	})
+	return nil
 }
 
-// before is a plan's site as it was: with the old version, as far as the value
-// tells where in it the version stands.
-func before(p deploy.Plan) deploy.Site {
+// before is a site as it was: with the old version, as far as the value tells where
+// in it the version stands.
+func before(p deploy.Part, now deploy.Version) deploy.Site {
 	s := p.Site
-	rest, ok := strings.CutSuffix(s.Value, string(p.Change.Version))
+	rest, ok := strings.CutSuffix(s.Value, string(now))
 	if s.Value = ""; ok {
 		s.Value = rest + string(p.From)
 	}
@@ -181,7 +193,7 @@ func (r *change) commit(ctx context.Context) error {
 		if r.job.Step == stepCommit { // it was found and proven: what failed is the commit
 			r.view.planned(r.row.Plan)
 		}
-		return err
+		return r.offerAll(plan, err)
 	}
 	if plan.Already {
 		commit = deploy.Commit{SHA: plan.Base}
@@ -195,13 +207,14 @@ func (r *change) commit(ctx context.Context) error {
 
 // isThere reports whether the cluster already shows what Git holds.
 func (r *change) isThere() bool {
-	now, err := find(r.Fleet, r.row.Change.Target.Cluster, r.row.Change.Target.App.String())
-	return err == nil && runs(now, r.row.Plan.Site.Field, r.row.Change.Version) && now.Health == deploy.Healthy
+	return !slices.ContainsFunc(parts(r.row.Plan), func(p deploy.Part) bool {
+		now, err := find(r.Fleet, p.Target.Cluster, p.Target.App.String())
+		return err != nil || !runs(now, p.Site.Field, r.row.Change.Version) || now.Health != deploy.Healthy
+	})
 }
 
 func (r *change) already() error {
-	t := r.row.Change.Target
-	return fault.Newf(fault.Already, "%s is already at `%s` on %s", t.App.Name, r.row.Change.Version, t.Cluster).
+	return fault.Newf(fault.Already, "%s is already at `%s` on %s", r.row.Change.Target.App.Name, r.row.Change.Version, places(r.row.Change)).
 		WithHelp("nothing was changed: Git holds it, and it is healthy there")
 }
 
@@ -224,16 +237,25 @@ func (r *change) step(ctx context.Context, s job.Step) error {
 
 // show edits the status message; equal states cost nothing.
 func (r *change) show(ctx context.Context, edit func(*progress)) error {
+	r.showing.Lock()
+	defer r.showing.Unlock()
 	edit(&r.view)
 	return r.Replier.Put(ctx, r.cmd.Thread, "job/"+string(r.job.ID)+"/status", r.view.message())
 }
 
 // record remembers the outcome. Evidence is what proved it, if anything did.
 func (r *change) record(ctx context.Context, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
+	own := parts(r.row.Plan)[0]
+	own.Target = r.row.Change.Target
+	return r.recordOf(ctx, own, outcome, reason, evidence)
+}
+
+// recordOf is record for one of several targets.
+func (r *change) recordOf(ctx context.Context, p deploy.Part, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
 	c := r.row.Change
 	return r.History.Append(ctx, &deploy.Record{
-		Target: c.Target, Version: cmp.Or(c.Version, r.row.Plan.Change.Version), From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
+		Target: p.Target, Version: cmp.Or(c.Version, r.row.Plan.Change.Version), From: p.From, Field: p.Site.Field, Site: p.Site,
 		Commit: r.row.Commit.SHA, URL: r.row.Commit.URL, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
-		At: r.Now(), Healthy: outcome == job.Done && (!c.Unpin || proves(evidence, r.row.Plan.Site)), Outcome: string(outcome), Reason: reason, Evidence: evidence,
+		At: r.Now(), Healthy: outcome == job.Done && (!c.Unpin || proves(evidence, p.Site)), Outcome: string(outcome), Reason: reason, Evidence: evidence,
 	})
 }

@@ -27,10 +27,13 @@ type world struct {
 	// show is called with each observation's number; nil means that nothing
 	// more happens until ctx ends.
 	show func(n int) *deploy.Observation
+	// showOn is show for what differs between targets.
+	showOn func(t deploy.Target, n int) *deploy.Observation
 
 	plan    deploy.Plan
-	refuse  error // the plan
-	deny    error // the commit
+	sharing []deploy.Target // of a plan that is refused
+	refuse  error           // the plan
+	deny    error           // the commit
 	commits []deploy.Commit
 	holding deploy.Holding
 
@@ -48,9 +51,14 @@ func (w *world) Reconcile(context.Context, deploy.Cluster, deploy.Owner, time.Ti
 	return fault.Newf(fault.Denied, "may not patch")
 }
 
-func (w *world) Observe(ctx context.Context, _ deploy.Target, _ deploy.Owner, _ deploy.Site, fn func(deploy.Observation) bool) error {
+func (w *world) Observe(ctx context.Context, t deploy.Target, _ deploy.Owner, _ deploy.Site, fn func(deploy.Observation) bool) error {
 	for n := 0; ; n++ {
-		o := w.show(n)
+		var o *deploy.Observation
+		if w.showOn != nil {
+			o = w.showOn(t, n)
+		} else {
+			o = w.show(n)
+		}
 		if o == nil {
 			<-ctx.Done()
 			return ctx.Err()
@@ -63,7 +71,7 @@ func (w *world) Observe(ctx context.Context, _ deploy.Target, _ deploy.Owner, _ 
 
 func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Declared, by deploy.Authorship, onPlan func(deploy.Plan) error) (deploy.Plan, deploy.Commit, error) {
 	if w.refuse != nil {
-		return deploy.Plan{}, deploy.Commit{}, w.refuse
+		return deploy.Plan{Sharing: w.sharing}, deploy.Commit{}, w.refuse
 	}
 	p := w.plan
 	p.Change = c

@@ -148,6 +148,9 @@ type Options struct {
 	// Grace is how long a reported failure must last to be believed (default
 	// 15 s): a registry may stumble, a controller may try again.
 	Grace time.Duration
+	// May says whether somebody may use a command on targets; nil lets everybody.
+	// It decides on what is offered alone: whoever takes an offer is asked again.
+	May func(chat.UserID, chat.Verb, []deploy.Target) error
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
 	// Answer is how long a job waits for something that does not answer before it is

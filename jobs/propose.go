@@ -62,7 +62,11 @@ func (r *change) way(ctx context.Context) (pull bool, err error) {
 			return false, err
 		}
 	}
-	pull, r.row.Why, err = r.Proposer.Way(ctx, r.row.Change.Target.Cluster)
+	for _, t := range append([]deploy.Target{r.row.Change.Target}, r.row.Change.With...) {
+		if pull, r.row.Why, err = r.Proposer.Way(ctx, t.Cluster); err != nil || pull {
+			return pull, err
+		}
+	}
 	return pull, err
 }
 
@@ -89,7 +93,7 @@ func (r *change) propose(ctx context.Context) (done bool, err error) {
 		return r.step(ctx, stepPropose)
 	})
 	if err != nil {
-		return false, err
+		return false, r.offerAll(plan, err)
 	}
 	if plan.Already {
 		return true, r.held(ctx, plan)

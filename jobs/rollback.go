@@ -14,10 +14,11 @@ import (
 
 var rollbackSyntax = chat.Syntax{
 	Verb:    "rollback",
-	Form:    "<app> on <cluster> [to <version>]",
+	Form:    "<app> on <cluster> [to <version>] [with <targets>]",
 	Summary: "go back to the last version that was seen healthy there, or to a named one",
 	Details: []string{
 		"Only the version goes back: later changes to other things stay.",
+		"Where others share the version, `with` names them as in `promote`: they go back to the same version.",
 		"ferry remembers a version as healthy when it saw it healthy on that cluster, before or after a promotion.",
 	},
 	Examples: []string{"rollback podinfo on prod", "rollback podinfo on prod to 6.5.3"},
@@ -33,7 +34,12 @@ func (r rollback) Admit(ctx context.Context, cmd chat.Command) (string, []deploy
 	if err != nil {
 		return "", nil, err
 	}
-	return fmt.Sprintf("Roll back %s to `%s` on %s", app.App.Name, good.Version, app.Cluster), []deploy.Target{app.Target}, nil
+	with, err := r.lookWith(cmd, app)
+	if err != nil {
+		return "", nil, err
+	}
+	c := deploy.Change{Target: app.Target, With: with}
+	return fmt.Sprintf("Roll back %s to `%s` on %s", app.App.Name, good.Version, places(c)), append([]deploy.Target{app.Target}, with...), nil
 }
 
 // Run implements Work.
@@ -43,7 +49,11 @@ func (r rollback) Run(ctx context.Context, cmd chat.Command, j *job.Job, save fu
 		if err != nil {
 			return deploy.Change{}, err
 		}
-		return deploy.Change{Target: app.Target, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
+		with, err := r.lookWith(cmd, app)
+		if err != nil {
+			return deploy.Change{}, err
+		}
+		return deploy.Change{Target: app.Target, With: with, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
 	})
 }
 

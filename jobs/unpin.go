@@ -66,7 +66,7 @@ func proves(o *deploy.Observation, site deploy.Site) bool {
 }
 
 // finishUnpin is finish for a change by which nothing that runs changes.
-func (r *change) finishUnpin(ctx context.Context, w watcher) (chat.Message, error) {
+func (r *change) finishUnpin(ctx context.Context, w *watcher) (chat.Message, error) {
 	t, version := r.row.Change.Target, r.row.Plan.Change.Version
 	switch {
 	case w.last.verdict == arrived:

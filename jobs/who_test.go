@@ -117,12 +117,12 @@ func TestWhoWithoutHistory(t *testing.T) {
 // TestWhatWasBeforeIsRememberedWhole: the record of what is to be gone back to
 // has the field with the value that stood there.
 func TestWhatWasBeforeIsRememberedWhole(t *testing.T) {
-	p := deploy.Plan{From: "6.5.3", Change: deploy.Change{Version: "6.5.4"}, Site: deploy.Site{Path: "/spec/x", Value: "r/podinfo:6.5.4"}}
-	if s := before(p); s.Value != "r/podinfo:6.5.3" || s.Path != "/spec/x" {
+	p := deploy.Part{From: "6.5.3", Site: deploy.Site{Path: "/spec/x", Value: "r/podinfo:6.5.4"}}
+	if s := before(p, "6.5.4"); s.Value != "r/podinfo:6.5.3" || s.Path != "/spec/x" {
 		t.Errorf("%+v", s)
 	}
 	p.Site.Value = "6.5.4@sha256:1"
-	if s := before(p); s.Value != "" {
+	if s := before(p, "6.5.4"); s.Value != "" {
 		t.Errorf("a value that cannot be told is %q", s.Value)
 	}
 }

@@ -14,7 +14,7 @@ import (
 const (
 	historyRow  = "history/row/"  // + cluster/namespace/name/time → the record
 	historyAll  = "history/all/"  // + time/cluster/namespace/name → key of the record
-	historyOnce = "history/once/" // + job/command/version → key of the record
+	historyOnce = "history/once/" // + job/command/version/target → key of the record
 )
 
 // History stores what became of versions. Records are only ever added.
@@ -23,11 +23,11 @@ type History struct{ kv KV }
 // NewHistory returns the history in a store.
 func NewHistory(kv KV) *History { return &History{kv: kv} }
 
-// Append adds a record and sets its ID. A record of the same job, command and
-// version is added once, so that a resumed job may append again.
+// Append adds a record and sets its ID. A record of the same job, command, version
+// and target is added once, so that a resumed job may append again.
 func (h *History) Append(ctx context.Context, r *deploy.Record) error {
 	for r.ID = uint64(r.At.UnixNano()); ; r.ID++ {
-		once := fmt.Sprintf("%s%s/%s/%s", historyOnce, r.Job, r.Command, r.Version)
+		once := fmt.Sprintf("%s%s/%s/%s/%s", historyOnce, r.Job, r.Command, r.Version, r.Target)
 		err := h.insert(ctx, r, once)
 		if !errors.Is(err, ErrConflict) {
 			return err

@@ -117,6 +117,7 @@ func TestHistoryIsAppendedOnceAndReadNewestFirst(t *testing.T) {
 		{Target: eu, Version: "2", Job: "b", Command: "promote"},
 		{Target: prod, Version: "3", Job: "c", Command: "promote"},
 		{Target: prod, Version: "3", Job: "c", Command: "promote"}, // a resumed job says it again
+		{Target: eu, Version: "3", Job: "c", Command: "promote"},   // of several targets each has its own
 		{Target: prod, Version: "1", Job: "d", Command: "rollback"},
 	} {
 		r.At = noon.Add(time.Duration(i/3) * time.Second) // some at the very same moment

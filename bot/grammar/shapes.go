@@ -36,9 +36,11 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	case "field":
 		ok, help = word == "chart" || word == "image", "a field is `chart` or `image`"
 	case "option":
-		ok, help = word == "pin", "the only option is `pin`"
+		ok, help = word == "pin" || word == "tag-only", "the options are `pin` and `tag-only`"
 	case "cluster", "other":
 		return g.checkCluster(word)
+	case "targets":
+		return g.checkTarget(word)
 	case "topic":
 		if slices.Contains(g.verbs, word) {
 			return "", ""

@@ -145,3 +145,19 @@ func TestNamesKeepTheirCase(t *testing.T) {
 		}
 	}
 }
+
+// TestOffersHaveTheirOwnWords shows them behind the choices, which are then called
+// by what tells them apart.
+func TestOffersHaveTheirOwnWords(t *testing.T) {
+	t.Parallel()
+	err := fault.New(fault.Refused, "shared", "").WithChoices("promote a@1 to prod pin")
+	err.Offers = []fault.Offer{{Command: "promote a@1 to prod with stage", Label: "Promote all 2", Confirm: "On prod and stage."}}
+	m := Error(err)
+	want := []chat.Button{
+		{Label: "pin", Command: "promote a@1 to prod pin", Confirm: "This sends “promote a@1 to prod pin” to ferry."},
+		{Label: "Promote all 2", Command: "promote a@1 to prod with stage", Confirm: "On prod and stage."},
+	}
+	if !reflect.DeepEqual(m.Buttons, want) || !reflect.DeepEqual(m.Lines, []string{"• `promote a@1 to prod pin`", "• `promote a@1 to prod with stage`"}) {
+		t.Errorf("reads %q with %+v", m.Lines, m.Buttons)
+	}
+}

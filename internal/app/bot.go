@@ -91,6 +91,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Canceller: rows, Rights: policy, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
 		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		May: policy.Allow,
 	})
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,

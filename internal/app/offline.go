@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path"
 	"strings"
 	"text/tabwriter"
 
@@ -23,12 +24,15 @@ const offlineUsage = `ferry inventory --repo DIR [--cluster PATH …] [--pins] [
   could stand for those that share theirs (JSON only).
 
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --version V
-           [--field chart|image] [--pin] [--other PATH …] [-o diff|json] [--write]
+           [--field chart|image] [--tag-only] [--pin | --with PATH[=[ns/]NAME] …]
+           [--other PATH …] [-o diff|json] [--write]
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --unpin [--field chart|image] …
   Plans a promotion and proves it by rendering. Nothing is written without
   --write. With --pin a version that others share is overridden for this cluster
   alone, and a range is replaced; --unpin takes such an override away where
-  nothing changes by that.
+  nothing changes by that. --with names further clusters (and apps, if they are
+  called otherwise) that share the version: they may, and must, change too.
+  --tag-only takes away a digest that stands beside the tag.
 
 DIR is a checkout of the Flux repository, PATH the folder of a cluster in it, as
 Flux was bootstrapped with. Without --cluster (--other) all clusters are looked
@@ -44,8 +48,8 @@ func (p *paths) Set(v string) error { *p = append(*p, v); return nil }
 // offline are the flags of inventory and plan.
 type offline struct {
 	repo, app, version, field, output string
-	clusters, others                  paths
-	write, pin, pins, unpin           bool
+	clusters, others, with            paths
+	write, pin, pins, unpin, tagOnly  bool
 }
 
 // parseOffline reads the flags of a command; ok is false if the usage was shown.
@@ -66,9 +70,11 @@ func (p Process) parseOffline(command string, args []string) (o offline, code in
 		flags.StringVar(&o.version, "version", "", "")
 		flags.StringVar(&o.field, "field", "", "")
 		flags.Var(&o.others, "other", "")
+		flags.Var(&o.with, "with", "")
 		flags.BoolVar(&o.write, "write", false, "")
 		flags.BoolVar(&o.pin, "pin", false, "")
 		flags.BoolVar(&o.unpin, "unpin", false, "")
+		flags.BoolVar(&o.tagOnly, "tag-only", false, "")
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -99,8 +105,10 @@ func (o offline) wrong(command string, formats, rest []string) string {
 		return ""
 	case len(o.clusters) != 1:
 		return "--cluster is needed once: the folder of the cluster to change"
-	case o.unpin && (o.app == "" || o.version != "" || o.pin):
-		return "--unpin goes with --app, and with neither --version nor --pin"
+	case o.unpin && (o.app == "" || o.version != "" || o.pin || len(o.with) > 0):
+		return "--unpin goes with --app, and with none of --version, --pin and --with"
+	case o.pin && len(o.with) > 0:
+		return "--pin and --with exclude each other"
 	case !o.unpin && (o.app == "" || o.version == ""):
 		return "--app and --version are needed"
 	case o.field != "" && o.field != string(deploy.FieldChart) && o.field != string(deploy.FieldImage):
@@ -282,6 +290,10 @@ func (p Process) plan(ctx context.Context, args []string) int {
 
 func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 	all := append(append([]string{}, o.clusters...), o.others...)
+	for _, w := range o.with {
+		cluster, _, _ := strings.Cut(w, "=")
+		all = append(all, cluster)
+	}
 	if len(o.others) == 0 {
 		found, err := delivery.OpenFolder(ctx, o.repo, nil)
 		if err == nil {
@@ -298,13 +310,34 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 	if err != nil {
 		return deploy.Plan{}, err
 	}
+	with, err := o.targets(ctx, folder)
+	if err != nil {
+		return deploy.Plan{}, err
+	}
 	plan, err := folder.Plan(ctx, deploy.Change{
-		Target: item.Target, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin, Unpin: o.unpin,
+		Target: item.Target, With: with, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin, Unpin: o.unpin, TagOnly: o.tagOnly,
 	})
 	if err == nil && o.write {
 		err = folder.Write(plan)
 	}
 	return plan, err
+}
+
+// targets finds the further targets.
+func (o offline) targets(ctx context.Context, folder *delivery.Folder) ([]deploy.Target, error) {
+	var out []deploy.Target
+	for _, w := range o.with {
+		cluster, app, named := strings.Cut(w, "=")
+		if !named {
+			app = o.app
+		}
+		item, err := folder.Find(ctx, deploy.Cluster(strings.Trim(path.Clean("/"+cluster), "/")), app)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, item.Target)
+	}
+	return out, nil
 }
 
 // jsonPlan is a plan, or a refusal, as programs read it. File to After are of
@@ -330,6 +363,8 @@ type jsonRefusal struct {
 	Message string   `json:"message"`
 	Help    string   `json:"help,omitempty"`
 	Choices []string `json:"choices"`
+	// Sharing are those that would have to be promoted together with it.
+	Sharing []string `json:"sharing,omitempty"`
 }
 
 func planJSON(plan deploy.Plan, err error) jsonPlan {
@@ -345,6 +380,9 @@ func planJSON(plan deploy.Plan, err error) jsonPlan {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		out.Refused.Message, out.Refused.Help = f.Says, f.Help
 		out.Refused.Choices = append(out.Refused.Choices, f.Choices...)
+		for _, t := range plan.Sharing {
+			out.Refused.Sharing = append(out.Refused.Sharing, t.String())
+		}
 		if f.Code != "" {
 			out.Refused.Kind = f.Code
 		}

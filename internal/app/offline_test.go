@@ -70,9 +70,41 @@ func TestPlanPinsAndUnpins(t *testing.T) {
 	}
 }
 
+func TestPlanWithTheOthers(t *testing.T) {
+	t.Parallel()
+	dir := checkout(t, sharedCheckout())
+	code, out, _ := offlineRun(dir, "--version", "1.0.1", "-o", "json")
+	var refused jsonPlan
+	if err := json.Unmarshal([]byte(out), &refused); err != nil || code != exitRefused || refused.Refused == nil || strings.Join(refused.Refused.Sharing, " ") != "clusters/stage/x/web" {
+		t.Fatalf("%d, %s, %v", code, out, err)
+	}
+	for _, with := range []string{"clusters/stage", "./clusters/stage/=x/web"} {
+		if code, out, errs := offlineRun(dir, "--version", "1.0.1", "--with", with); code != exitOK || !strings.Contains(out, "+++ b/base/web.yaml") {
+			t.Errorf("with %s: %d, %s%s", with, code, out, errs)
+		}
+	}
+	if code, _, errs := offlineRun(dir, "--version", "1.0.1", "--with", "clusters/stage=api"); code != exitRefused || !strings.Contains(errs, "no app api on clusters/stage") {
+		t.Errorf("with another app: %d, %s", code, errs)
+	}
+}
+
+func TestPlanTagOnly(t *testing.T) {
+	t.Parallel()
+	files := sharedCheckout()
+	files["apps/stage/kustomization.yaml"] = "resources: []\n"
+	files["base/web.yaml"] = strings.Replace(files["base/web.yaml"], "web:1.0.0", "web:1.0.0@sha256:"+strings.Repeat("1", 64), 1)
+	dir := checkout(t, files)
+	if code, _, errs := offlineRun(dir, "--version", "1.0.1"); code != exitRefused || !strings.Contains(errs, "is at a digest: a new tag alone would change nothing") {
+		t.Errorf("untold: %d, %s", code, errs)
+	}
+	if code, out, errs := offlineRun(dir, "--version", "1.0.1", "--tag-only"); code != exitOK || !strings.Contains(out, `image: "web:1.0.1"}`) {
+		t.Errorf("told: %d, %s%s", code, out, errs)
+	}
+}
+
 func TestPlanUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"--unpin", "--version", "1"}, {"--unpin", "--pin"}} {
+	for _, args := range [][]string{{}, {"--unpin", "--version", "1"}, {"--unpin", "--pin"}, {"--version", "1", "--pin", "--with", "x"}} {
 		if code, _, errs := offlineRun(t.TempDir(), args...); code != exitUsage || !strings.Contains(errs, "ferry plan:") {
 			t.Errorf("%v: %d, %s", args, code, errs)
 		}

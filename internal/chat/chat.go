@@ -65,8 +65,9 @@ type Args struct {
 	Field     Word `json:"field,omitempty"`     // "chart", "image" or none
 	Cluster   Word `json:"cluster,omitempty"`   // the cluster acted on, or the first of two
 	Other     Word `json:"other,omitempty"`     // the second cluster of a comparison
+	Targets   Word `json:"targets,omitempty"`   // further ones, joined by ",": cluster, cluster/app or cluster/ns/app
 	Namespace Word `json:"namespace,omitempty"` // restricts to one namespace
-	Option    Word `json:"option,omitempty"`    // "pin" or none
+	Option    Word `json:"option,omitempty"`    // "pin", "tag-only" or none; several are joined by a space
 	Job       Word `json:"job,omitempty"`       // a job's identifier
 	Topic     Word `json:"topic,omitempty"`     // a command to be explained
 	Line      Word `json:"line,omitempty"`      // all that follows, untouched
@@ -78,11 +79,12 @@ type Args struct {
 // A form is a sequence of words in one line:
 //
 //	on          a literal
-//	<app>       a placeholder: app, glob, version, field, cluster, other, namespace, option, job, topic, line
+//	<app>       a placeholder: app, glob, version, field, cluster, other, targets, namespace, option, job, topic, line
 //	[ … ]       optional as a whole
 //	<app>@<version>  placeholders joined by a literal sign
 //
-// <line> takes everything that is left and can only stand last.
+// <targets> and <option> take one word or several. <line> takes everything that is
+// left and can only stand last.
 type Syntax struct {
 	Verb     Verb
 	Form     string   // what follows the verb
@@ -100,7 +102,7 @@ type Syntax struct {
 // Usage writes a syntax as people read it, everywhere:
 // "promote app@version [chart|image] to cluster".
 func (s Syntax) Usage() string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin", "<", "", ">", "")
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<", "", ">", "")
 	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }
 

@@ -214,7 +214,10 @@ type Declared struct {
 
 // Change is an intent: this version, of this app, on this cluster.
 type Change struct {
-	Target  Target    `json:"target"`
+	Target Target `json:"target"`
+	// With are further targets, which take the version from the same place: they
+	// may, and must, come to it together with the first one.
+	With    []Target  `json:"with,omitempty"`
 	Version Version   `json:"version"`
 	Field   FieldKind `json:"field,omitempty"`
 	Owner   Owner     `json:"owner"`
@@ -224,6 +227,9 @@ type Change struct {
 	// Pin allows what changes how the app gets its version: an override for this
 	// cluster where the version is shared, an exact version in place of a range.
 	Pin bool `json:"pin,omitempty"`
+	// TagOnly takes away a digest that stands beside the tag, where it would go
+	// stale.
+	TagOnly bool `json:"tag_only,omitempty"`
 	// Unpin takes such an override away again, where nothing that is rendered
 	// changes by that. Version is empty then: the plan says which one stays.
 	Unpin bool `json:"unpin,omitempty"`
@@ -268,8 +274,13 @@ type Plan struct {
 	Base   string  `json:"base"` // SHA of the commit it was made against
 	From   Version `json:"from"` // the version that Git holds at Base
 	// Already is true if Base holds the wanted version: there are no edits.
-	Already  bool       `json:"already,omitempty"`
-	Site     Site       `json:"site"`
+	Already bool `json:"already,omitempty"`
+	Site    Site `json:"site"`
+	// Parts are the same for the targets in With, in their order.
+	Parts []Part `json:"parts,omitempty"`
+	// Sharing is set on what is refused because others share the version: all that
+	// would have to be in With. It is empty where they are not all apps.
+	Sharing  []Target   `json:"sharing,omitempty"`
 	Edits    []Edit     `json:"edits"`
 	Affected []Affected `json:"affected"`
 	// Diff is the unified diff of the files, RenderedDiff that of the rendered
