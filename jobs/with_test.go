@@ -238,6 +238,10 @@ func TestAllThatShareAreOffered(t *testing.T) {
 			offer: fault.Offer{Command: "promote podinfo@6.5.4 to prod with stage, dev/worker", Label: "Promote all 3", Confirm: "This promotes podinfo to 6.5.4 on prod, stage and dev/worker."},
 		},
 		{
+			name: "one that runs in another namespace than Git says", share: []string{"elsewhere"}, wanted: true, help: "`with` promotes all 2",
+			offer: fault.Offer{Command: "promote podinfo@6.5.4 to prod with stage", Label: "Promote all 2", Confirm: "This promotes podinfo to 6.5.4 on prod and stage."},
+		},
+		{
 			name: "a rollback", share: []string{"stage"}, roll: true, wanted: true, help: "`with` promotes all 2",
 			offer: fault.Offer{Command: "rollback podinfo on prod to 6.5.2 with stage", Label: "Roll back all 2", Confirm: "This takes podinfo back to 6.5.2 on prod and stage."},
 		},
@@ -257,7 +261,11 @@ func TestAllThatShareAreOffered(t *testing.T) {
 				if s == "dev" {
 					name = "worker"
 				}
-				w.sharing = append(w.sharing, deploy.Target{Cluster: deploy.Cluster(s), App: deploy.App{Namespace: "apps", Name: name}})
+				t := deploy.Target{Cluster: deploy.Cluster(s), App: deploy.App{Namespace: "apps", Name: name}}
+				if s == "elsewhere" {
+					t = deploy.Target{Cluster: "stage", App: deploy.App{Namespace: "other", Name: name}}
+				}
+				w.sharing = append(w.sharing, t)
 			}
 			if c.roll {
 				if err := b.history.Append(t.Context(), &deploy.Record{Target: w.apps["prod"][0].Target, Version: "6.5.2", Healthy: true, At: b.job.Created.Add(1)}); err != nil {
