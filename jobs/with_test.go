@@ -340,3 +340,29 @@ func TestFurtherTargetsAreLookedUp(t *testing.T) {
 		t.Errorf("a stale one: %v", err)
 	}
 }
+
+// onlyStage wants pull requests for one of several clusters.
+type onlyStage struct{ *pulls }
+
+func (o onlyStage) Way(_ context.Context, c deploy.Cluster) (bool, string, error) {
+	return c == "stage", "stage wants one", nil
+}
+
+// TestOneThatWantsAPullRequestDecidesForAll is for targets on clusters whose changes
+// go different ways: what needs people waits for them.
+func TestOneThatWantsAPullRequestDecidesForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.showOn = func(target deploy.Target, _ int) *deploy.Observation { o := on(target); return &o }
+		b := newTogether(t, w)
+		p := &pulls{world: w, state: at3}
+		b.options.Proposer, b.options.Proposals = onlyStage{p}, p
+		m, err := b.run()
+		if err != nil || p.opened != 1 || len(w.commits) != 0 || m.Title != "podinfo `6.5.4` is healthy on prod, stage and dev/worker" {
+			t.Errorf("%d opened, %d commits, %+v, %v", p.opened, len(w.commits), m, err)
+		}
+		if got := stepTexts(w.put["job/j1/status"]); !strings.Contains(got, "Pull request #12: stage wants one|done Merged by ana") || !strings.HasSuffix(got, "done dev/worker: 2 of 2 pods are ready") {
+			t.Errorf("it shows %s", got)
+		}
+	})
+}
