@@ -82,6 +82,23 @@ func TestWithTheOthers(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoAppCannotBeNamed is for a version that something else takes as well:
+// then nobody can name all that would change.
+func TestWhatIsNoAppCannotBeNamed(t *testing.T) {
+	t.Parallel()
+	files := sharers()
+	files["apps/stage/note.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note, namespace: x}\ndata: {version: \"${web_tag}\"}\n"
+	r := newRig(t, repo(files))
+	change := want("x/web", "1.0.1", "prod", "apps", false)
+	for _, with := range [][]deploy.Target{nil, {target("stage/web"), target("stage/worker")}} {
+		change.With = with
+		p, err := r.Plan(t.Context(), change, unseen("prod", "stage", "eu"))
+		if f := asFault(err); f == nil || f.Code != "shared" || !strings.Contains(f.Help, "ConfigMap x/note on stage") || len(p.Sharing) > 0 {
+			t.Errorf("with %v: %v, %s", with, p.Sharing, explainOrNil(err))
+		}
+	}
+}
+
 // TestWithIsOneCommit names everybody in subject and trailers.
 func TestWithIsOneCommit(t *testing.T) {
 	t.Parallel()

@@ -238,6 +238,10 @@ func TestAllThatShareAreOffered(t *testing.T) {
 			offer: fault.Offer{Command: "promote podinfo@6.5.4 to prod with stage, dev/worker", Label: "Promote all 3", Confirm: "This promotes podinfo to 6.5.4 on prod, stage and dev/worker."},
 		},
 		{
+			name: "one that runs in another namespace than Git says", share: []string{"elsewhere"}, wanted: true, help: "`with` promotes all 2",
+			offer: fault.Offer{Command: "promote podinfo@6.5.4 to prod with stage", Label: "Promote all 2", Confirm: "This promotes podinfo to 6.5.4 on prod and stage."},
+		},
+		{
 			name: "a rollback", share: []string{"stage"}, roll: true, wanted: true, help: "`with` promotes all 2",
 			offer: fault.Offer{Command: "rollback podinfo on prod to 6.5.2 with stage", Label: "Roll back all 2", Confirm: "This takes podinfo back to 6.5.2 on prod and stage."},
 		},
@@ -257,7 +261,11 @@ func TestAllThatShareAreOffered(t *testing.T) {
 				if s == "dev" {
 					name = "worker"
 				}
-				w.sharing = append(w.sharing, deploy.Target{Cluster: deploy.Cluster(s), App: deploy.App{Namespace: "apps", Name: name}})
+				t := deploy.Target{Cluster: deploy.Cluster(s), App: deploy.App{Namespace: "apps", Name: name}}
+				if s == "elsewhere" {
+					t = deploy.Target{Cluster: "stage", App: deploy.App{Namespace: "other", Name: name}}
+				}
+				w.sharing = append(w.sharing, t)
 			}
 			if c.roll {
 				if err := b.history.Append(t.Context(), &deploy.Record{Target: w.apps["prod"][0].Target, Version: "6.5.2", Healthy: true, At: b.job.Created.Add(1)}); err != nil {
@@ -331,4 +339,30 @@ func TestFurtherTargetsAreLookedUp(t *testing.T) {
 	if _, _, err := b.command("promote").Work.Admit(t.Context(), b.cmd); !fault.Is(err, fault.Stale) {
 		t.Errorf("a stale one: %v", err)
 	}
+}
+
+// onlyStage wants pull requests for one of several clusters.
+type onlyStage struct{ *pulls }
+
+func (o onlyStage) Way(_ context.Context, c deploy.Cluster) (bool, string, error) {
+	return c == "stage", "stage wants one", nil
+}
+
+// TestOneThatWantsAPullRequestDecidesForAll is for targets on clusters whose changes
+// go different ways: what needs people waits for them.
+func TestOneThatWantsAPullRequestDecidesForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.showOn = func(target deploy.Target, _ int) *deploy.Observation { o := on(target); return &o }
+		b := newTogether(t, w)
+		p := &pulls{world: w, state: at3}
+		b.options.Proposer, b.options.Proposals = onlyStage{p}, p
+		m, err := b.run()
+		if err != nil || p.opened != 1 || len(w.commits) != 0 || m.Title != "podinfo `6.5.4` is healthy on prod, stage and dev/worker" {
+			t.Errorf("%d opened, %d commits, %+v, %v", p.opened, len(w.commits), m, err)
+		}
+		if got := stepTexts(w.put["job/j1/status"]); !strings.Contains(got, "Pull request #12: stage wants one|done Merged by ana") || !strings.HasSuffix(got, "done dev/worker: 2 of 2 pods are ready") {
+			t.Errorf("it shows %s", got)
+		}
+	})
 }

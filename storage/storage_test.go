@@ -132,6 +132,10 @@ func TestHistoryIsAppendedOnceAndReadNewestFirst(t *testing.T) {
 	if of != "d c a " {
 		t.Errorf("history of prod = %q, want d c a", of)
 	}
+	of = ""
+	if err := h.Of(t.Context(), eu, func(r deploy.Record) bool { of += r.Job + " "; return true }); err != nil || of != "c b " {
+		t.Errorf("history of prod-eu = %q, %v, want c b", of, err)
+	}
 	if err := h.All(t.Context(), func(r deploy.Record) bool { all += r.Job + " "; return r.Job != "c" }); err != nil {
 		t.Fatal(err)
 	}
