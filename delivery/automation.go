@@ -213,11 +213,13 @@ func (a *automations) covers(c deploy.Cluster, data map[string]any, policy deplo
 	source.Branch, source.Pinned = cmp.Or(checkout, source.Branch), ""
 	pushed := source
 	pushed.Branch = cmp.Or(push, source.Branch)
-	if a.e.ours(pushed) {
+	switch worksHere := a.e.ours(source); {
+	case a.e.ours(pushed), worksHere && flux.MayBe(pushed.Branch, source.Branch):
 		return out, true
+	default:
+		out.Branch = flux.Readable(pushed.Branch)
+		return out, worksHere
 	}
-	out.Branch = pushed.Branch
-	return out, a.e.ours(source)
 }
 
 // selects reports whether an automation takes a policy in, going by its labels;

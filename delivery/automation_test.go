@@ -29,7 +29,8 @@ func marked(tag, marker string) string {
 // leaves alone is not, and what cannot be told is warned of.
 func TestAutomation(t *testing.T) {
 	t.Parallel()
-	const in, out, elsewhere = "in charge", "none", "elsewhere"
+	const in, elsewhere = "in charge", "elsewhere"
+	unknownZone := map[string]string{"clusters/prod/self.yaml": flux("self", "path: clusters/prod, postBuild: {substituteFrom: [{kind: Secret, name: zone}]}")}
 	for _, c := range []struct {
 		name, automation, marker string
 		more                     map[string]string
@@ -43,6 +44,8 @@ func TestAutomation(t *testing.T) {
 		{name: "suspended", automation: imageUpdate("./apps", ", suspend: true")},
 		{name: "of another namespace", automation: imageUpdate("./apps", ""), marker: "y:web", warns: "marked for ImagePolicy y/web"},
 		{name: "pushes elsewhere", automation: imageUpdate("./apps", ", git: {push: {branch: updates}}"), warns: "ImageUpdateAutomation x/updates (`clusters/prod/auto.yaml:2`) writes `apps/web.yaml:10` too, on the branch updates"},
+		{name: "pushes to a branch that a variable names", automation: imageUpdate("./apps", ", git: {push: {branch: 'auto-${zone}'}}"), more: unknownZone, warns: "on the branch auto-${zone}: merging"},
+		{name: "a variable that may name the branch", automation: imageUpdate("./apps", ", git: {push: {branch: 'm${zone}'}}"), more: unknownZone, want: in},
 		{name: "checks out elsewhere, pushes here", automation: imageUpdate("./apps", ", git: {checkout: {ref: {branch: base}}, push: {branch: main}}"), want: in},
 		{name: "works elsewhere", automation: imageUpdate("./apps", ", git: {checkout: {ref: {branch: base}}}"), warns: "no image automation"},
 		{name: "of another repository", automation: strings.NewReplacer("acme/fleet", "acme/other", "name: flux-system, n", "name: other, n").Replace(sources + imageUpdate("./apps", "")), warns: "no image automation"},

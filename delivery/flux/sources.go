@@ -1,6 +1,27 @@
 package flux
 
-import "ferry/internal/deploy"
+import (
+	"strings"
+
+	"ferry/internal/deploy"
+)
+
+// MayBe reports whether a text in which variables are not known may be a value.
+func MayBe(text, value string) bool {
+	before, _, unknown := strings.Cut(text, unknownMark)
+	return text == value || unknown && strings.HasPrefix(value, before)
+}
+
+// Readable is a text with the names of variables that are not known.
+func Readable(text string) string {
+	for {
+		name := DependsOnUnknown(text)
+		if name == "" {
+			return text
+		}
+		text = strings.ReplaceAll(text, unknownMark+name+"__", "${"+name+"}")
+	}
+}
 
 // Source returns what a GitRepository of a cluster reads, as the cluster or Git
 // declares it.

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -15,6 +16,9 @@ const imageGroup = "image.toolkit.fluxcd.io"
 // setter is the comment by which image automation knows a scalar.
 var setter = regexp.MustCompile(`^#+\s*\{\s*"\$imagepolicy"\s*:\s*"([^":]+):([^":]+)(:(tag|name|digest))?"\s*\}$`)
 
+// variable is one that only the cluster knows, as ferry writes it; the oracle has nothing in its place.
+var variable = regexp.MustCompile(`\$\{\w+\}`)
+
 // automated says which image automation writes to the claimed place, in ferry's words: "ns/name", with what is special
 // of it, or "? (policy)" for a marker that none is found for. It does not read what an automation's source is.
 func (repo *Repo) automated(claim Claim) string {
@@ -23,7 +27,7 @@ func (repo *Repo) automated(claim Claim) string {
 		return ""
 	}
 	for _, all := range [][]Object{repo.appliedAutomations(), repo.lyingAutomations()} {
-		if words := covering(all, m[1], claim.File); len(words) > 0 {
+		if words := repo.covering(all, m[1], claim.File); len(words) > 0 {
 			return strings.Join(words, ", ")
 		}
 	}
@@ -31,7 +35,7 @@ func (repo *Repo) automated(claim Claim) string {
 }
 
 // covering names those of a namespace that write to a file.
-func covering(all []Object, namespace, file string) []string {
+func (repo *Repo) covering(all []Object, namespace, file string) []string {
 	var words []string
 	for _, o := range all {
 		dir := clamp(o.str("spec", "update", "path"))
@@ -39,7 +43,7 @@ func covering(all []Object, namespace, file string) []string {
 			continue
 		}
 		word := namespace + "/" + o.name()
-		checkout, push := o.str("spec", "git", "checkout", "ref", "branch"), o.str("spec", "git", "push", "branch")
+		checkout, push := cmp.Or(o.str("spec", "git", "checkout", "ref", "branch"), repo.branch(o.str("spec", "sourceRef", "name"))), o.str("spec", "git", "push", "branch")
 		switch {
 		case o.get("spec", "suspend") == true:
 			word += " (suspended)"
@@ -51,6 +55,18 @@ func covering(all []Object, namespace, file string) []string {
 		}
 	}
 	return words
+}
+
+// branch is what a GitRepository of any cluster follows.
+func (repo *Repo) branch(source string) string {
+	for _, c := range repo.Clusters {
+		for _, o := range c.objects {
+			if o.is(sourceGroup, "GitRepository") && o.name() == source {
+				return o.str("spec", "ref", "branch")
+			}
+		}
+	}
+	return ""
 }
 
 func (repo *Repo) appliedAutomations() []Object {

@@ -100,7 +100,7 @@ func (repo *Repo) verdict(app App, claim Claim) Verdict {
 	case Isolated, Shared:
 		var moved *Moved
 		moved, v.Word, v.Reason = repo.judgeSite(app, claim)
-		if found := repo.automated(claim); v.Word == Right && found != claim.Automated {
+		if found := repo.automated(claim); v.Word == Right && found != variable.ReplaceAllString(claim.Automated, "") {
 			v.Word, v.Reason = Wrong, fmt.Sprintf("automated: said %q, found %q", claim.Automated, found)
 		}
 		v.Shared = moved != nil && len(moved.others(app.Pair)) > 0
