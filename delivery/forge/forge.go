@@ -184,39 +184,31 @@ func (r *Repository) Entries(ctx context.Context, tree string) ([]snapshot.Entry
 }
 
 func (r *Repository) entries(ctx context.Context, tree, at string, recursive bool) ([]snapshot.Entry, error) {
-	got, err := r.tree(ctx, tree, recursive)
+	got, err := r.list(ctx, tree, recursive)
 	if err != nil {
 		return nil, err
 	}
-	if got.GetTruncated() {
+	if got.truncated {
 		if !recursive {
 			return nil, fmt.Errorf("list %q: one folder is more than GitHub lists", at)
 		}
 		return r.entries(ctx, tree, at, false)
 	}
-	var out []snapshot.Entry
-	for _, e := range got.Entries {
-		if e.GetType() == "tree" {
-			if !recursive {
-				below, err := r.entries(ctx, e.GetSHA(), at+e.GetPath()+"/", true)
-				if err != nil {
-					return nil, err
-				}
-				out = append(out, below...)
-			}
-			continue
+	out := got.files
+	for i := range out {
+		out[i].Path = at + out[i].Path
+	}
+	if recursive {
+		return out, nil
+	}
+	for _, folder := range got.folders {
+		below, err := r.entries(ctx, folder.SHA, at+folder.Path+"/", true)
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, snapshot.Entry{Path: at + e.GetPath(), Mode: e.GetMode(), SHA: e.GetSHA(), Size: e.GetSize()})
+		out = append(out, below...)
 	}
 	return out, nil
-}
-
-func (r *Repository) tree(ctx context.Context, sha string, recursive bool) (*github.Tree, error) {
-	got, _, err := r.client.Git.GetTree(ctx, r.o.Owner, r.o.Name, sha, recursive)
-	if err != nil {
-		return nil, r.explain(err, "list tree "+sha)
-	}
-	return got, nil
 }
 
 // Relation says how one commit stands to another.
