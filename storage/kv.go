@@ -8,8 +8,8 @@
 // it stand the typed stores that the rooms use through small interfaces of
 // their own: Journal and Outbox for the bot, Jobs for the dispatcher, History
 // for the jobs, and the audit Trail, which Jobs writes in its own transactions.
-// Retention forgets what is old, Check looks through all of it. Nothing outside this room and the wiring knows which KV is
-// below.
+// Retention forgets what is old, Check looks through all of it. Nothing outside
+// this room and the wiring knows which KV is below.
 //
 // Every write of a typed store is one transaction, so that a crash leaves
 // either all of it or nothing. Indexes are written in the transaction that
