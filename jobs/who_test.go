@@ -109,7 +109,7 @@ func TestWhoWithoutHistory(t *testing.T) {
 	}
 	_, err = ask(t, fleet(), "who", chat.Args{App: "podinf", Cluster: "dev"})
 	var f *fault.Error
-	if f, _ = err.(*fault.Error); f == nil || f.Kind != fault.NotFound || !slices.Equal(f.Choices, []string{"who podinfo on dev"}) { //nolint:errorlint // the command's own
+	if f, _ = err.(*fault.Error); f == nil || f.Kind != fault.NotFound || !slices.Equal(f.Choices, []string{"who podinfo on dev"}) {
 		t.Errorf("%v %+v", err, f)
 	}
 }

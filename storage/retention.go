@@ -158,7 +158,7 @@ func inKey(index string) func(Entry) (time.Time, error) {
 		if _, err := fmt.Sscanf(hex, "%x", &nanos); err != nil {
 			return time.Time{}, fmt.Errorf("read the time in %s: %w", e.Key, err)
 		}
-		return time.Unix(0, int64(nanos)), nil //nolint:gosec // it was made of one
+		return time.Unix(0, int64(nanos)), nil
 	}
 }
 
