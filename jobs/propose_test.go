@@ -338,6 +338,40 @@ func TestANewerChangeSupersedesOneThatWaits(t *testing.T) {
 	}
 }
 
+// TestWhoClosedItBeforeACrash is this job itself, for each of its reasons.
+func TestWhoClosedItBeforeACrash(t *testing.T) {
+	closed := openPull
+	closed.State = deploy.ProposalClosed
+	for kind, set := range map[fault.Kind]func(*pulls, *bench, *changeRow){
+		fault.Superseded: func(_ *pulls, b *bench, _ *changeRow) {
+			b.options.Rows = unfinished{b.job, {ID: "j2", Queues: b.job.Queues, Title: "another"}}
+		},
+		fault.Cancelled: func(_ *pulls, b *bench, _ *changeRow) { b.job.Cancel = &job.Cancel{By: "U2"} },
+		fault.Already: func(w *pulls, _ *bench, row *changeRow) {
+			held := w.plan
+			held.Change, held.Already = row.Change, true
+			w.apps["prod"][0].Images[0].Tag, row.Held = "6.5.4", &held
+		},
+		fault.Refused: func(*pulls, *bench, *changeRow) {},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, b := newPulls(t, func(int) deploy.Proposal { return closed })
+			row := changeRow{
+				Change: deploy.Change{Target: w.apps["prod"][0].Target, Version: "6.5.4"}, Plan: w.plan, Proposal: openPull, Proposed: time.Now(),
+			}
+			set(w, b, &row)
+			data, err := json.Marshal(row)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.job.Step, b.job.Data = stepMerge, data
+			if _, err := b.run(); !fault.Is(err, kind) {
+				t.Errorf("ended with %v, want %s", err, kind)
+			}
+		})
+	}
+}
+
 // unfinished are rows of which only these are read.
 type unfinished []*job.Job
 
