@@ -167,7 +167,7 @@ func (r *change) look(ctx context.Context) (over bool, err error) {
 		if over, err := r.displaced(ctx); err != nil || over {
 			return over, err
 		}
-		return false, fault.Newf(fault.Refused, "somebody closed pull request #%d without merging it", number).
+		return false, fault.Newf(fault.Refused, "%s closed pull request #%d without merging it", cmp.Or(p.ClosedBy, "somebody"), number).
 			WithHelp("nothing was changed\nask again if it is still wanted")
 	}
 	if p.State == deploy.ProposalOpen {

@@ -212,6 +212,15 @@ func TestHowPullRequestsEnd(t *testing.T) {
 			"closed by somebody", func(w *pulls) { w.state = func(int) deploy.Proposal { return closed } }, fault.Refused,
 			"somebody closed pull request #12 without merging it", "nothing was changed\nask again if it is still wanted", 0,
 		},
+		{
+			"closed by ana", func(w *pulls) {
+				w.state = func(int) deploy.Proposal {
+					by := closed
+					by.ClosedBy = "ana"
+					return by
+				}
+			}, fault.Refused, "ana closed pull request #12 without merging it", "nothing was changed\nask again if it is still wanted", 0,
+		},
 		{"became another change", func(w *pulls) {
 			w.renew = func(p deploy.Proposal, first deploy.Plan) (deploy.Plan, deploy.Proposal, error) {
 				return first, p, fault.New(fault.Refused, "podinfo on prod was changed by somebody else meanwhile", "both sides").WithCode(deploy.Conflict)
@@ -233,6 +242,9 @@ func TestHowPullRequestsEnd(t *testing.T) {
 				e, _ := errors.AsType[*fault.Error](err)
 				if e == nil || e.Kind != c.kind || e.Says != c.says || e.Help != c.help || len(w.withdrawn) != c.close {
 					t.Errorf("ended with %+v, closed %q", e, w.withdrawn)
+				}
+				if recs := b.records(); c.kind == fault.Refused && (len(recs) != 2 || recs[0].Outcome != "refused" || recs[0].Reason != c.says || recs[0].Commit != "") {
+					t.Errorf("records = %+v", recs)
 				}
 				if s := w.put["job/j1/status"]; !s.Final || (c.kind == fault.Refused && !strings.Contains(texts(s), "failed Not merged")) {
 					t.Errorf("status = %+v", s)
