@@ -7,6 +7,9 @@ BIN      := bin
 FUZZTIME ?= 10s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+RUNS     ?= 200
+SEED     ?= 1
+MODE     ?= kill
 REPOS    ?=
 ORACLE   ?=
 FLEET    ?= demo
@@ -72,6 +75,13 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 .PHONY: e2e
 e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
 	@GO=$(GO) tools/e2e.sh
+
+.PHONY: chaos
+chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; RUNS=200 SEED=1
+	@mkdir -p $(BIN)
+	$(BUILD) -tags chaos -o $(BIN)/ferry-chaos .
+	$(BUILD) -o $(BIN)/chaos ./playground/chaos
+	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED)
 
 .PHONY: oracle
 oracle: build ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories

@@ -225,7 +225,7 @@ func touched(all []deploy.Affected) string {
 // proposed is a pull request in everybody's words.
 func (d *Delivery) proposed(p forge.Proposal) deploy.Proposal {
 	out := deploy.Proposal{
-		Number: p.Number, URL: p.URL, Branch: p.Branch, State: deploy.ProposalState(p.State), MergedBy: p.MergedBy,
+		Number: p.Number, URL: p.URL, Branch: p.Branch, State: deploy.ProposalState(p.State), MergedBy: p.MergedBy, ClosedBy: p.ClosedBy,
 		Waits: p.Waits, Conflict: p.Conflict, Behind: p.Behind, Warnings: p.Warnings,
 	}
 	if p.State == forge.Merged {

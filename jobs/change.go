@@ -43,6 +43,9 @@ type changeRow struct {
 	Proposal deploy.Proposal `json:"proposal,omitzero"`
 	Proposed time.Time       `json:"proposed,omitzero"`
 	Why      string          `json:"why,omitempty"`
+	// Held is what a look found in Git already, before the pull request is closed
+	// for that.
+	Held *deploy.Plan `json:"held,omitempty"`
 	// Followed is when the change began to be followed: the deadline counts
 	// from here.
 	Followed time.Time `json:"followed,omitzero"`

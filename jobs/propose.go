@@ -163,8 +163,15 @@ func (r *change) look(ctx context.Context) (over bool, err error) {
 	switch {
 	case p.State == deploy.ProposalMerged && p.Merged.SHA != "":
 		return true, r.merged(ctx, p)
+	case p.State == deploy.ProposalClosed && r.row.Held != nil: // by this job, before a crash
+		return true, r.held(ctx, *r.row.Held)
+	case p.State == deploy.ProposalClosed && r.job.Cancel != nil:
+		return false, r.withdrawn(ctx)
 	case p.State == deploy.ProposalClosed:
-		return false, fault.Newf(fault.Refused, "somebody closed pull request #%d without merging it", number).
+		if over, err := r.displaced(ctx); err != nil || over {
+			return over, err
+		}
+		return false, fault.Newf(fault.Refused, "%s closed pull request #%d without merging it", cmp.Or(p.ClosedBy, "somebody"), number).
 			WithHelp("nothing was changed\nask again if it is still wanted")
 	}
 	if p.State == deploy.ProposalOpen {
@@ -191,6 +198,10 @@ func (r *change) renew(ctx context.Context, p deploy.Proposal) (now deploy.Propo
 	plan, now, err := r.Proposer.Renew(ctx, p, r.row.Plan, r.Fleet.Declared, r.authorship(ctx))
 	switch {
 	case err == nil && plan.Already:
+		r.row.Held = &plan
+		if err := r.step(ctx, stepMerge); err != nil {
+			return p, false, err
+		}
 		err := r.Proposals.Withdraw(ctx, p.Number, fmt.Sprintf("%s holds `%s` already: this is not needed any more.", branchOf(plan), plan.Change.Version))
 		switch {
 		case fault.Is(err, fault.Already): // the branch holds it because this was merged just now: the next look sees it

@@ -212,6 +212,15 @@ func TestHowPullRequestsEnd(t *testing.T) {
 			"closed by somebody", func(w *pulls) { w.state = func(int) deploy.Proposal { return closed } }, fault.Refused,
 			"somebody closed pull request #12 without merging it", "nothing was changed\nask again if it is still wanted", 0,
 		},
+		{
+			"closed by ana", func(w *pulls) {
+				w.state = func(int) deploy.Proposal {
+					by := closed
+					by.ClosedBy = "ana"
+					return by
+				}
+			}, fault.Refused, "ana closed pull request #12 without merging it", "nothing was changed\nask again if it is still wanted", 0,
+		},
 		{"became another change", func(w *pulls) {
 			w.renew = func(p deploy.Proposal, first deploy.Plan) (deploy.Plan, deploy.Proposal, error) {
 				return first, p, fault.New(fault.Refused, "podinfo on prod was changed by somebody else meanwhile", "both sides").WithCode(deploy.Conflict)
@@ -233,6 +242,9 @@ func TestHowPullRequestsEnd(t *testing.T) {
 				e, _ := errors.AsType[*fault.Error](err)
 				if e == nil || e.Kind != c.kind || e.Says != c.says || e.Help != c.help || len(w.withdrawn) != c.close {
 					t.Errorf("ended with %+v, closed %q", e, w.withdrawn)
+				}
+				if recs := b.records(); c.kind == fault.Refused && (len(recs) != 2 || recs[0].Outcome != "refused" || recs[0].Reason != c.says || recs[0].Commit != "") {
+					t.Errorf("records = %+v", recs)
 				}
 				if s := w.put["job/j1/status"]; !s.Final || (c.kind == fault.Refused && !strings.Contains(texts(s), "failed Not merged")) {
 					t.Errorf("status = %+v", s)
@@ -333,6 +345,40 @@ func TestANewerChangeSupersedesOneThatWaits(t *testing.T) {
 			}
 			if len(w.withdrawn) != 1 || w.withdrawn[0] != "#12 Superseded by job j2: Promote podinfo to `6.5.5` on prod." {
 				t.Errorf("closed %q", w.withdrawn)
+			}
+		})
+	}
+}
+
+// TestWhoClosedItBeforeACrash is this job itself, for each of its reasons.
+func TestWhoClosedItBeforeACrash(t *testing.T) {
+	closed := openPull
+	closed.State = deploy.ProposalClosed
+	for kind, set := range map[fault.Kind]func(*pulls, *bench, *changeRow){
+		fault.Superseded: func(_ *pulls, b *bench, _ *changeRow) {
+			b.options.Rows = unfinished{b.job, {ID: "j2", Queues: b.job.Queues, Title: "another"}}
+		},
+		fault.Cancelled: func(_ *pulls, b *bench, _ *changeRow) { b.job.Cancel = &job.Cancel{By: "U2"} },
+		fault.Already: func(w *pulls, _ *bench, row *changeRow) {
+			held := w.plan
+			held.Change, held.Already = row.Change, true
+			w.apps["prod"][0].Images[0].Tag, row.Held = "6.5.4", &held
+		},
+		fault.Refused: func(*pulls, *bench, *changeRow) {},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, b := newPulls(t, func(int) deploy.Proposal { return closed })
+			row := changeRow{
+				Change: deploy.Change{Target: w.apps["prod"][0].Target, Version: "6.5.4"}, Plan: w.plan, Proposal: openPull, Proposed: time.Now(),
+			}
+			set(w, b, &row)
+			data, err := json.Marshal(row)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.job.Step, b.job.Data = stepMerge, data
+			if _, err := b.run(); !fault.Is(err, kind) {
+				t.Errorf("ended with %v, want %s", err, kind)
 			}
 		})
 	}

@@ -325,6 +325,20 @@ func TestStatusAndHistory(t *testing.T) {
 	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote `it`: rolling out" || len(m.Fields) != 3 || m.Lines[0] != "podinfo waits." {
 		t.Errorf("status of one: %+v", m)
 	}
+	pull := &job.Job{Key: "p", Title: "Promote p", Queues: []string{"prod/a/p"}, Created: noon, Step: stepMerge, Note: "pull request #7: it waits for checks"}
+	next := &job.Job{Key: "n", Title: "Promote n", Queues: []string{"prod/a/p"}, Created: noon.Add(time.Second)}
+	for _, j := range []*job.Job{pull, next} {
+		if _, err := jobs.Create(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := rows(answer("status", chat.Args{})); !strings.Contains(got, "| Promote n | waiting for job "+string(pull.ID)+" |") ||
+		!strings.Contains(got, "| Promote p | pull request #7: it waits for checks |") {
+		t.Errorf("status with what jobs wait for:\n%s", got)
+	}
+	if m := answer("status", chat.Args{Job: chat.Word(next.ID)}); m.Lines[len(m.Lines)-1] != "It comes after job "+string(pull.ID)+": Promote p." {
+		t.Errorf("status of one that waits: %+v", m)
+	}
 	// One outcome has one word, in history and status.
 	j.Outcome = job.Done
 	if got := stateOf(j); got != "healthy" {

@@ -260,6 +260,8 @@ func (r *Repository) explain(err error, what string) error {
 			"it needs read and write access to the repository's contents, and to its pull requests where ferry opens them").Because(wrapped)
 	case status == http.StatusNotFound:
 		return fault.Newf(fault.NotFound, "%s has nothing of that name", r.Full()).Because(wrapped)
+	case status == http.StatusConflict && !strings.Contains(err.Error(), "empty"):
+		return fault.New(fault.Unavailable, "GitHub is busy with another change", "it is tried again").Because(wrapped)
 	case status == http.StatusConflict:
 		return fault.Newf(fault.NotFound, "%s is empty", r.Full()).Because(wrapped)
 	case status >= 500:
