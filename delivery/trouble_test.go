@@ -49,6 +49,12 @@ func TestTroubleNamesTheFile(t *testing.T) {
 			delivery.Unreadable, "`apps/kustomization.yaml` is not valid YAML: line ",
 		},
 		{
+			"what was read and is none of it", map[string]string{
+				"apps/kustomization.yaml": "resources: [web.yaml]\nconfigMapGenerator: [{name: notes, files: [notes.txt]}]\npatches: [{path: patch.yaml}]\n",
+				"apps/notes.txt":          "a: b\nc\n", "apps/patch.yaml": workload("nobody", "web:2.0.0"),
+			}, nil, delivery.Unreadable, "no matches for Id",
+		},
+		{
 			"what is only missing", map[string]string{"apps/kustomization.yaml": "resources: [web.yaml, gone.yaml]\n"}, nil,
 			delivery.Unreadable, "apps/kustomization.yaml names \"gone.yaml\", which is not in the repository\nFlux cannot build it either",
 		},
