@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"ferry/delivery"
+	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
 
@@ -139,5 +142,33 @@ func TestRefusalsOfAValue(t *testing.T) {
 				t.Errorf("%s, choices %q", explainOrNil(err), e.Choices)
 			}
 		})
+	}
+}
+
+// TestALinkOnDiskIsNotFollowed is for people and CI: what stands outside of the
+// checkout is not theirs to see in a message.
+func TestALinkOnDiskIsNotFollowed(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside.yaml")
+	files := base()
+	files["clusters/prod/b.yaml"] = flux("b", "path: b")
+	files["b/kustomization.yaml"] = "resources: [../apps/web.yaml, link.yaml]\n"
+	if err := os.CopyFS(dir, repo(files)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(outside, []byte("hidden"), 0o600), os.Symlink(outside, filepath.Join(dir, "b", "link.yaml"))); err != nil {
+		t.Fatal(err)
+	}
+	f, err := delivery.OpenFolder(t.Context(), dir, []string{"clusters/prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := f.Find(t.Context(), "clusters/prod", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Plan(t.Context(), deploy.Change{Target: app.Target, Owner: app.Owner, Version: "1.0.1"})
+	if said := explainOrNil(err); strings.Contains(said, "hidden") || !strings.Contains(said, "`b/link.yaml` is a symbolic link to `"+outside+"`") ||
+		!strings.Contains(said, "put the file itself there, then ask again") {
+		t.Errorf("%s", said)
 	}
 }
