@@ -218,7 +218,7 @@ func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outc
 			Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, c.Target.Cluster),
 		}}
 	} else {
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No version has been seen healthy there yet; `promote %s@… to %s` brings another one.",
+		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No other version has been seen healthy there yet; `promote %s@… to %s` brings another one.",
 			c.Version, name, c.Target.Cluster))
 	}
 	if serr := r.show(ctx, func(p *progress) { p.seen(w.last, w.seen); p.fail(err) }); serr != nil {
