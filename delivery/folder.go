@@ -231,7 +231,12 @@ type disk struct {
 func (d disk) Blobs(_ context.Context, shas []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(shas))
 	for _, sha := range shas {
-		data, err := os.ReadFile(filepath.Join(d.dir, filepath.FromSlash(d.paths[sha])))
+		full := filepath.Join(d.dir, filepath.FromSlash(d.paths[sha]))
+		if to, err := os.Readlink(full); err == nil { // as in Git, its content is where it leads
+			out[sha] = []byte(to)
+			continue
+		}
+		data, err := os.ReadFile(full)
 		if err != nil {
 			return nil, err
 		}

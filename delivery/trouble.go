@@ -67,11 +67,12 @@ func broken(ctx context.Context, files flux.Files, r *flux.Rendering) string {
 		if err != nil {
 			continue // the rendering's own error says more
 		}
-		if _, err := yamledit.Parse(data); err == nil {
-			continue
-		} else if line := conflict(data); line > 0 {
+		_, err = yamledit.Parse(data)
+		line := conflict(data)
+		switch {
+		case err != nil && line > 0:
 			return fmt.Sprintf("`%s` has a merge conflict at line %d that nobody resolved", file, line)
-		} else {
+		case err != nil:
 			return fmt.Sprintf("`%s` is not valid YAML: %s", file, strings.TrimPrefix(firstLine(err), "yaml: "))
 		}
 	}

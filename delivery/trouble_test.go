@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"ferry/delivery"
+	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
 
@@ -25,31 +28,51 @@ func TestTroubleNamesTheFile(t *testing.T) {
 		help  string
 	}{
 		{
-			"a link to a file", map[string]string{"apps/kustomization.yaml": listed}, map[string]string{"apps/web.yaml": "../../../etc/web.yaml"},
+			"a link to a file",
+			map[string]string{"apps/kustomization.yaml": listed},
+			map[string]string{"apps/web.yaml": "../../../etc/web.yaml"},
 			delivery.Linked, "`apps/web.yaml` is a symbolic link to `../../../etc/web.yaml`, and Flux leaves links out\nFlux cannot build it either (Kustomization flux-system/apps): put the file itself there, then ask again",
 		},
 		{
-			"a link in a list", map[string]string{"apps/kustomization.yaml": "resources: [a, b]\n", "apps/a/kustomization.yaml": "resources: [a.yaml]\n", "apps/a/a.yaml": workload("a", "a:1.0.0")},
-			map[string]string{"apps/b": "../elsewhere"}, delivery.Linked, "`apps/b` is a symbolic link to `../elsewhere`,",
+			"a link in a list",
+			map[string]string{"apps/kustomization.yaml": "resources: [a, b]\n", "apps/a/kustomization.yaml": "resources: [a.yaml]\n", "apps/a/a.yaml": workload("a", "a:1.0.0")},
+			map[string]string{"apps/b": "../elsewhere"},
+			delivery.Linked, "`apps/b` is a symbolic link to `../elsewhere`,",
 		},
 		{
-			"the folder is a link", map[string]string{"clusters/prod/apps.yaml": flux("apps", "path: linked/below")}, map[string]string{"linked": "apps"},
+			"the folder is a link",
+			map[string]string{"clusters/prod/apps.yaml": flux("apps", "path: linked/below")},
+			map[string]string{"linked": "apps"},
 			delivery.Linked, "`linked` is a symbolic link to `apps`,",
 		},
 		{
-			"a merge that was not finished", map[string]string{"apps/kustomization.yaml": listed, "apps/web.yaml": strings.Replace(web, "spec:", "<<<<<<< HEAD\nspec:", 1)}, nil,
+			"a merge that was not finished",
+			map[string]string{"apps/kustomization.yaml": listed, "apps/web.yaml": strings.Replace(web, "spec:", "<<<<<<< HEAD\nspec:", 1)},
+			nil,
 			delivery.Unreadable, "`apps/web.yaml` has a merge conflict at line 8 that nobody resolved\nFlux cannot build it either (Kustomization flux-system/apps): mend the file, then ask again",
 		},
 		{
-			"no YAML, and the line is the file's", map[string]string{"apps/kustomization.yaml": listed, "apps/web.yaml": web + "\n  nonsense\n"}, nil,
+			"no YAML, and the line is the file's",
+			map[string]string{"apps/kustomization.yaml": listed, "apps/web.yaml": web + "\n  nonsense\n"},
+			nil,
 			delivery.Unreadable, "`apps/web.yaml` is not valid YAML: line ",
 		},
 		{
-			"the kustomization is no YAML", map[string]string{"apps/kustomization.yaml": "resources: [\n"}, nil,
+			"the kustomization is no YAML",
+			map[string]string{"apps/kustomization.yaml": "resources: [\n"},
+			nil,
 			delivery.Unreadable, "`apps/kustomization.yaml` is not valid YAML: line ",
 		},
 		{
-			"what is only missing", map[string]string{"apps/kustomization.yaml": "resources: [web.yaml, gone.yaml]\n"}, nil,
+			"what was read and is none of it", map[string]string{
+				"apps/kustomization.yaml": "resources: [web.yaml]\nconfigMapGenerator: [{name: notes, files: [notes.txt]}]\npatches: [{path: patch.yaml}]\n",
+				"apps/notes.txt":          "a: b\nc\n", "apps/patch.yaml": workload("nobody", "web:2.0.0"),
+			}, nil, delivery.Unreadable, "no matches for Id",
+		},
+		{
+			"what is only missing",
+			map[string]string{"apps/kustomization.yaml": "resources: [web.yaml, gone.yaml]\n"},
+			nil,
 			delivery.Unreadable, "apps/kustomization.yaml names \"gone.yaml\", which is not in the repository\nFlux cannot build it either",
 		},
 	} {
@@ -99,7 +122,8 @@ func TestRefusalsOfAValue(t *testing.T) {
 		{
 			"a range", release("version: '>=1.0.0', ", "", ""), "1.2.0", true,
 			"HelmRelease web follows a range: Flux picks its version, not Git", "Git holds `>=1.0.0`; `pin` at the end puts exactly `1.2.0` there",
-			delivery.Range, []string{"promote web@1.2.0 to prod pin"},
+			delivery.Range,
+			[]string{"promote web@1.2.0 to prod pin"},
 		},
 		{"latest", workload("web", "web:latest"), "1.2.0", false, "Deployment web runs `latest`, which names no version", "write a tag or a digest into Git first", delivery.Range, nil},
 		{
@@ -118,5 +142,33 @@ func TestRefusalsOfAValue(t *testing.T) {
 				t.Errorf("%s, choices %q", explainOrNil(err), e.Choices)
 			}
 		})
+	}
+}
+
+// TestALinkOnDiskIsNotFollowed is for people and CI: what stands outside of the
+// checkout is not theirs to see in a message.
+func TestALinkOnDiskIsNotFollowed(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside.yaml")
+	files := base()
+	files["clusters/prod/b.yaml"] = flux("b", "path: b")
+	files["b/kustomization.yaml"] = "resources: [../apps/web.yaml, link.yaml]\n"
+	if err := os.CopyFS(dir, repo(files)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(outside, []byte("hidden"), 0o600), os.Symlink(outside, filepath.Join(dir, "b", "link.yaml"))); err != nil {
+		t.Fatal(err)
+	}
+	f, err := delivery.OpenFolder(t.Context(), dir, []string{"clusters/prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := f.Find(t.Context(), "clusters/prod", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Plan(t.Context(), deploy.Change{Target: app.Target, Owner: app.Owner, Version: "1.0.1"})
+	if said := explainOrNil(err); strings.Contains(said, "hidden") || !strings.Contains(said, "`b/link.yaml` is a symbolic link to `"+outside+"`") ||
+		!strings.Contains(said, "put the file itself there, then ask again") {
+		t.Errorf("%s", said)
 	}
 }

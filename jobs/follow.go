@@ -258,7 +258,7 @@ func (r *change) wayBack(ctx context.Context, m *chat.Message) error {
 		if len(c.With) > 0 {
 			where = "on " + string(c.Target.Cluster)
 		}
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No version has been seen healthy %s yet; `promote %s@… to %s%s` brings another one.",
+		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No other version has been seen healthy %s yet; `promote %s@… to %s%s` brings another one.",
 			c.Version, where, shortest(r.Fleet, c.Target), c.Target.Cluster, r.withText()))
 		return nil
 	}

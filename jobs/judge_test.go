@@ -111,8 +111,20 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		}, want: failing},
 		"healthy, but the attempt was never applied": {applied: deploy.NotYet, want: waiting},
 
-		"chart: Helm went back":      {chart: true, edit: func(o *deploy.Observation) { o.Release.Remediated = "rollback to v1" }, want: failed, reason: "rollback to v1"},
-		"chart: not attempted":       {chart: true, edit: func(o *deploy.Observation) { o.Release.Attempted = false }, want: waiting, reason: "not begun"},
+		"chart: Helm went back": {chart: true, edit: func(o *deploy.Observation) { o.Release.Remediated = "rollback to v1" }, want: failed, reason: "rollback to v1"},
+		"chart: not attempted":  {chart: true, edit: func(o *deploy.Observation) { o.Release.Attempted = false }, want: waiting, reason: "not begun"},
+		"chart: not attempted, and what ran before is lost": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.Attempted, o.Problems = false, []deploy.Problem{pull}
+		}, want: waiting, reason: "not begun"},
+		"chart: another version of an OCI chart was attempted, and is lost": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion, o.Problems = "6.5.5+0a1b2c", []deploy.Problem{pull}
+		}, want: waiting, reason: "not begun"},
+		"chart: Helm went back from another version": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion, o.Release.Remediated = "6.5.5+0a1b2c", "rollback to v1"
+		}, want: waiting, reason: "not begun"},
+		"chart: an OCI chart was attempted, and is lost": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion, o.Release.History[0].ChartVersion, o.Problems = "6.5.4+0a1b2c", "6.5.3", []deploy.Problem{pull}
+		}, want: failing, reason: "ImagePullBackOff"},
 		"chart: no history":          {chart: true, edit: func(o *deploy.Observation) { o.Release.History = nil }, want: waiting},
 		"chart: upgrade pending":     {chart: true, edit: func(o *deploy.Observation) { o.Release.History[0].Status = "pending-upgrade" }, want: waiting},
 		"chart: old chart deployed":  {chart: true, edit: func(o *deploy.Observation) { o.Release.History[0].ChartVersion = "6.5.3" }, want: waiting, reason: "chart 6.5.3"},
