@@ -178,18 +178,18 @@ func TestPick(t *testing.T) {
 		good    deploy.Version
 		err     string
 	}{
-		"after a healthy promotion":     {"2", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
-		"after a failed promotion":      {"3", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"failed, and Helm went back":    {"2", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"somebody else changed it":      {"9", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"after a rollback":              {"1", []deploy.Record{rec("rollback", "1", true), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"named":                         {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", true), rec(seen, "1", true)}, "1", "1", ""},
-		"named, never healthy":          {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", false), rec(seen, "1", true)}, "2", "", "never seen healthy"},
-		"named 7.0.0, knows 17.0.0":     {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
-		"no history":                    {"1", nil, "", "", "nothing to roll"},
-		"only the present one":          {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
+		"after a healthy promotion":         {"2", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
+		"after a failed promotion":          {"3", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"failed, and Helm went back":        {"2", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"somebody else changed it":          {"9", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"after a rollback":                  {"1", []deploy.Record{rec("rollback", "1", true), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"named":                             {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", true), rec(seen, "1", true)}, "1", "1", ""},
+		"named, never healthy":              {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", false), rec(seen, "1", true)}, "2", "", "never seen healthy"},
+		"named 7.0.0, knows 17.0.0":         {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
+		"no history":                        {"1", nil, "", "", "nothing to roll"},
+		"only the present one":              {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
 		"a pull request that nobody merged": {"2", []deploy.Record{{Command: "promote", Version: "3"}, rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
-		"failed first, nothing healthy": {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
+		"failed first, nothing healthy":     {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
 	} {
 		app := deploy.AppState{Version: deploy.Version(c.runs), Images: []deploy.Image{{Tag: c.runs}}}
 		got, err := pick(app, c.records, c.want)

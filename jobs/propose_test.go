@@ -387,7 +387,8 @@ func TestWhoClosedItBeforeACrash(t *testing.T) {
 // unfinished are rows of which only these are read.
 type unfinished []*job.Job
 
-func (u unfinished) Get(context.Context, job.ID) (*job.Job, error)   { return nil, errors.New("none") }
+func (u unfinished) Get(context.Context, job.ID) (*job.Job, error) { return nil, errors.New("none") }
+
 func (u unfinished) ByKey(context.Context, string) (*job.Job, bool, error) {
 	return nil, false, nil
 }
