@@ -14,7 +14,9 @@ import (
 type Park struct{ Until time.Time }
 
 // Error implements error.
-func (p *Park) Error() string { return fmt.Sprintf("nothing to do before %s", p.Until.UTC().Format(time.RFC3339)) }
+func (p *Park) Error() string {
+	return fmt.Sprintf("nothing to do before %s", p.Until.UTC().Format(time.RFC3339))
+}
 
 // Cancel is somebody's wish that a job end.
 type Cancel struct {

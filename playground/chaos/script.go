@@ -59,7 +59,9 @@ type command struct {
 }
 
 // work reports whether a job is to come of it.
-func (c *command) work() bool { return c.kind != mistakeKind && c.kind != listKind && c.kind != elseKind }
+func (c *command) work() bool {
+	return c.kind != mistakeKind && c.kind != listKind && c.kind != elseKind
+}
 
 // slash reports whether it is typed as one.
 func (c *command) slash() bool { return c.kind == slashKind || c.kind == elseKind }

@@ -94,7 +94,7 @@ func (w *world) open() (err error) {
 		BaseURL: w.url, Users: []slack.User{{ID: asker, Name: "ada"}}, OnAck: w.killer.ack,
 		// Slack's minutes are too long to be waited for, and so few tries too few for
 		// a ferry that is killed every second.
-		Retries: slices.Repeat([]time.Duration{time.Second}, 100),
+		Retries:  slices.Repeat([]time.Duration{time.Second}, 100),
 		Channels: []slack.Channel{{ID: elsewhere, Name: "elsewhere", Private: true, Members: []string{asker}}},
 		Apps: []slack.App{{
 			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,

@@ -55,7 +55,7 @@ type Options struct {
 	Judge            func(image string) workload.Verdict
 	// Around stands between the clients and the API; nil leaves nothing between.
 	Around func(http.Handler) http.Handler
-	Log              *slog.Logger
+	Log    *slog.Logger
 }
 
 // Cluster is one simulated cluster.
