@@ -72,8 +72,8 @@ func TestBlocksOfTrailers(t *testing.T) {
 		return "f.yaml:1: a becomes b\n\nFerry-Job: " + job + "\nFerry-App: n/" + job + "\n\n"
 	}
 	for message, jobs := range map[string]string{
-		"promote a\n\n" + block("a"):                                                             "a=n/a",
-		"promote 2 apps\n\n" + block("a") + block("b"):                                           "a=n/a b=n/b",
+		"promote a\n\n" + block("a"):                   "a=n/a",
+		"promote 2 apps\n\n" + block("a") + block("b"): "a=n/a b=n/b",
 		"squashed (#3)\n\n* promote a\n\n" + block("a") + "---------\n\nCo-authored-by: x <y>\n": "a=n/a",
 		"one paragraph\n\nFerry-Job: a\nFerry-App: n/a\nFerry-Job: b\nFerry-App: n/b":            "a=n/a b=n/b",
 		"fix Ferry-Job: a":               "",
