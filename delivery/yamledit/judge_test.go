@@ -79,11 +79,11 @@ func keyText(k *yaml.Node) string {
 	if k.Kind == yaml.ScalarNode {
 		return k.Value
 	}
-	text, err := yaml.Marshal(k)
-	if err != nil {
-		return "\x00" + err.Error()
+	text := "\x00" + k.ShortTag()
+	for _, c := range k.Content {
+		text += "\x00" + keyText(c)
 	}
-	return "\x00" + string(text)
+	return text + "\x00"
 }
 
 // plain reads every document as Kubernetes does, into maps, lists and scalars.
