@@ -81,7 +81,11 @@ func keyText(k *yaml.Node) string {
 	}
 	text := "\x00" + k.ShortTag()
 	for _, c := range k.Content {
-		text += "\x00" + keyText(c)
+		if text += "\x00"; c.Kind == yaml.AliasNode {
+			text += "*" + c.Value // it may lead back to here
+		} else {
+			text += keyText(c)
+		}
 	}
 	return text + "\x00"
 }
