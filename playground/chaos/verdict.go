@@ -154,6 +154,7 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 			continue
 		}
 		commits++
+		c.landed = true
 		for _, t := range c.with {
 			if with := fmt.Sprintf("Ferry-With: %s/%s/%s", t.cluster, space, t.app); !carries(message, with) {
 				return fmt.Errorf("the commit of job %s does not say %q:\n%s", j.ID, with, message)
@@ -168,7 +169,6 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 			return fmt.Errorf("job %s is cancelled, and its pull request #%d is open", j.ID, p.Number)
 		}
 	}
-	c.landed = commits > 0
 	wantCommits, wantPulls := 1, 0
 	switch {
 	case c.proposed():
