@@ -67,6 +67,8 @@ type Options struct {
 	// if there are any, are the only ones in which ferry answers.
 	Teams    []chat.TeamID
 	Channels []chat.ChannelID
+	// Groups are the user groups that Check tries to read.
+	Groups []chat.GroupID
 
 	Log *slog.Logger
 	// Pace is how fast messages are sent; PostsPerSecond bounds new ones per
@@ -246,7 +248,7 @@ func Check(ctx context.Context, o Options) []Finding {
 	if err != nil {
 		return []Finding{{What: "Slack", Detail: err.Error()}}
 	}
-	return client.Check(ctx)
+	return append(client.Check(ctx), client.CheckGroups(ctx, o.Groups)...)
 }
 
 // ResolveNames finds the users that go by names, as older configurations name

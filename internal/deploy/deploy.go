@@ -290,6 +290,8 @@ type Authorship struct {
 	Requester string `json:"requester"` // the chat's user ID
 	Name      string `json:"name"`      // display name, may be empty
 	Email     string `json:"email"`     // may be empty: then no co-author line
+	// Glass is why gates were to be passed that are closed; usually empty.
+	Glass string `json:"glass,omitempty"`
 }
 
 // Commit is a commit that ferry made or found.
@@ -426,6 +428,8 @@ type Record struct {
 	// Outcome and Reason are the job's.
 	Outcome string `json:"outcome"`
 	Reason  string `json:"reason,omitempty"`
+	// Glass is why the change was made despite closed gates; usually empty.
+	Glass string `json:"glass,omitempty"`
 	// Evidence is what proved the outcome.
 	Evidence *Observation `json:"evidence,omitempty"`
 }
