@@ -44,6 +44,8 @@ type Config struct {
 	Repo                 Repo       `yaml:"repo,required" eg:"{owner: somebody, name: fleet}" doc:"The Flux repository that ferry commits to."`
 	Bot                  Bot        `yaml:"bot" doc:"Who looks after ferry."`
 	Roles                []Role     `yaml:"roles" doc:"Who may change what. Without a role only the admins change anything; everybody may look."`
+	Freezes              []Freeze   `yaml:"freezes" doc:"Times at which nothing may change, unless somebody whose role lets them pass gives a reason."`
+	Approvals            []Approval `yaml:"approvals" doc:"What others have to agree to before it changes."`
 	Slack                Slack      `yaml:"slack" doc:"The workspace that ferry listens in."`
 	GitHub               GitHub     `yaml:"github" doc:"Where the repository is."`
 	Registries           Registries `yaml:"registries" doc:"Where versions are looked up before a change to them is planned."`
@@ -103,17 +105,18 @@ type PullRequests struct {
 
 // Bot says who looks after ferry.
 type Bot struct {
-	Admins []Person `yaml:"admins" doc:"People who may do everything, each as a user ID (U…) or as a name. Names are looked up once, at start; IDs are safer, since people can change their names."`
+	Admins []Person `yaml:"admins" doc:"People who may do everything, each as a user ID (U…), a user group's ID (S…) or a name. Names are looked up once, at start; IDs are safer, since people can change their names."`
 }
 
 // Role lets people use commands on some apps of some clusters.
 type Role struct {
 	Name       string   `yaml:"name,required" eg:"developers" doc:"What the role is called in answers."`
-	Users      []Person `yaml:"users,required" eg:"[U012AB3CD]" doc:"Who has it, each as a user ID or as a name."`
+	Users      []Person `yaml:"users,required" eg:"[U012AB3CD]" doc:"Who has it, each as a user ID (U…), a user group's ID (S…) or a name."`
 	Commands   []string `yaml:"commands,required" eg:"[promote, rollback]" doc:"The commands it allows, as patterns: [promote, rollback], [\"*\"]. Commands that change nothing need no role."`
 	Clusters   []string `yaml:"clusters,required" eg:"[dev]" doc:"On which clusters, as patterns: [dev, \"stage-*\"], [\"*\"] for all."`
 	Apps       []string `yaml:"apps" doc:"For which apps, as patterns of their names. Without it: all."`
 	Namespaces []string `yaml:"namespaces" doc:"For apps in which namespaces, as patterns. Without it: all."`
+	Passes     []string `yaml:"passes" doc:"Which of freeze, hold and approval its commands may pass, there, with a reason that is announced and recorded. Without it: none. Admins may pass all."`
 }
 
 // Slack is how the workspace is reached and which part of it is listened to.
