@@ -18,6 +18,7 @@ const (
 	TrailerFrom      = "Ferry-From"
 	TrailerVersion   = "Ferry-Version"
 	TrailerRequester = "Ferry-Requester"
+	TrailerGlass     = "Ferry-Break-Glass"
 )
 
 // Apply plans a change, hands the plan to onPlan, and commits it on exactly the
@@ -122,6 +123,7 @@ func block(p deploy.Plan, by deploy.Authorship) (body string) {
 		{TrailerFrom, string(p.From)},
 		{TrailerVersion, string(p.Change.Version)},
 		{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
+		{TrailerGlass, by.Glass},
 	} {
 		if v := line(trailer[1]); v != "" {
 			body += trailer[0] + ": " + v + "\n"

@@ -7,10 +7,11 @@
 // then on the row is the truth. Jobs that share a target run one after the
 // other in the order in which they were asked for; others run side by side, at
 // most Options.Workers of them; those that wait for people do not count. A job that a dying process leaves behind is
-// taken up by the next one, and its handler goes on where the row says.
+// taken up by the next one, and its handler goes on where the row says. What only
+// writes to ferry's own store is a Deed: done at once, without a job.
 //
-// Who may do what is decided by Policy, a pure function of the rules, the
-// person and the targets.
+// Who may do what, where and when is decided by the pure function in gate; Policy
+// gathers the facts for it, at admission and again at the moment of a commit.
 package dispatcher
 
 import (
@@ -50,11 +51,12 @@ type Work interface {
 	Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error)
 }
 
-// Route leads a verb to what handles it: exactly one of Query and Work.
+// Route leads a verb to what handles it: exactly one of Query, Work and Deed.
 type Route struct {
 	Verb  chat.Verb
 	Query Query
 	Work  Work
+	Deed  Deed
 }
 
 // Store keeps the rows of jobs. Create stores a row under the ID that follows
@@ -137,8 +139,13 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 	if !ok {
 		return fault.Newf(fault.Invalid, "nothing answers `%s` here", cmd.Verb).WithHelp("`help` lists the commands")
 	}
-	if route.Query != nil {
+	switch {
+	case route.Query != nil:
 		return d.answer(ctx, cmd, route.Query)
+	case cmd.Args.Mode != "":
+		return d.preview(ctx, cmd, route.Work)
+	case route.Deed != nil:
+		return d.do(ctx, cmd, route.Deed)
 	}
 	// A command that came before is its job, whatever the world looks like now.
 	if _, known, err := d.Store.ByKey(ctx, cmd.Key); err != nil || known {
@@ -160,7 +167,7 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 }
 
 func (d *Dispatcher) answer(ctx context.Context, cmd chat.Command, q Query) error {
-	if err := d.Policy.Allow(cmd.User, cmd.Verb, nil); err != nil {
+	if err := d.Policy.Allow(ctx, cmd, nil); err != nil {
 		return err
 	}
 	m, err := guarded(func() (chat.Message, error) { return q.Answer(ctx, cmd) })
@@ -176,7 +183,7 @@ func (d *Dispatcher) admit(ctx context.Context, cmd chat.Command, w Work) (*job.
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Policy.Allow(cmd.User, cmd.Verb, targets); err != nil {
+	if err := d.Policy.Allow(ctx, cmd, targets); err != nil {
 		return nil, err
 	}
 	if n := d.load(); n >= d.Waiting {

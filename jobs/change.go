@@ -41,6 +41,8 @@ type changeRow struct {
 	// Followed is when the change began to be followed: the deadline counts
 	// from here.
 	Followed time.Time `json:"followed,omitzero"`
+	// Glass is what had to be passed for it, and why.
+	Glass glass `json:"glass,omitzero"`
 }
 
 // changer carries a version to a target, for promote and rollback alike.
@@ -75,7 +77,9 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 			return chat.Message{}, err
 		}
 	}
+	r.view.glass = r.row.Glass.lines()
 	m, err := r.carry(ctx)
+	m = r.row.Glass.announced(m)
 	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
 		if m.Title == "" {
 			err = r.unchanged(err)
@@ -150,6 +154,9 @@ func (r *change) commit(ctx context.Context) error {
 	}
 	plan, commit, err := r.Delivery.Apply(ctx, r.row.Change, r.Fleet.Declared, r.authorship(ctx), func(p deploy.Plan) error {
 		r.row.Plan = p
+		if err := r.pass(ctx, p); err != nil {
+			return err
+		}
 		if err := r.remember(ctx, p); err != nil {
 			return err
 		}
@@ -184,6 +191,7 @@ func (r *change) authorship(ctx context.Context) deploy.Authorship {
 	name, email := r.People.Author(ctx, r.cmd.User)
 	return deploy.Authorship{
 		Job: string(r.job.ID), Command: string(r.cmd.Verb), Requester: string(r.cmd.User), Name: name, Email: email,
+		Glass: despite(r.cmd.Args),
 	}
 }
 
@@ -210,5 +218,6 @@ func (r *change) record(ctx context.Context, outcome job.Outcome, reason string,
 		Target: c.Target, Version: c.Version, From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
 		Commit: r.row.Commit.SHA, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
 		At: r.Now(), Healthy: outcome == job.Done, Outcome: string(outcome), Reason: reason, Evidence: evidence,
+		Glass: r.row.Glass.Reason,
 	})
 }

@@ -35,6 +35,7 @@ type world struct {
 	put       map[string]chat.Message
 	statuses  []string
 	authorIDs []chat.UserID
+	glass     string // of the last commit
 	nudges    int
 }
 
@@ -73,8 +74,14 @@ func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Decl
 	}
 	commit := deploy.Commit{SHA: "c0ffee00112233", URL: "https://git.example/c0ffee", Site: p.Site}
 	w.commits = append(w.commits, commit)
-	w.authorIDs = append(w.authorIDs, chat.UserID(by.Requester))
+	w.authorIDs, w.glass = append(w.authorIDs, chat.UserID(by.Requester)), by.Glass
 	return p, commit, nil
+}
+
+func (w *world) Plan(_ context.Context, c deploy.Change, _ []deploy.Declared) (deploy.Plan, error) {
+	p := w.plan
+	p.Change = c
+	return p, w.refuse
 }
 
 func (w *world) Find(context.Context, string, time.Time) (deploy.Commit, bool, error) {

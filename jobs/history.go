@@ -72,6 +72,9 @@ func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.Ap
 	if r.Command == "rollback" {
 		outcome = "rollback, " + outcome
 	}
+	if r.Glass != "" {
+		outcome += ", break-glass"
+	}
 	return []string{h.day(r.At), called(r.Target.App) + " on " + string(r.Target.Cluster), version, outcome, by}
 }
 

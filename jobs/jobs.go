@@ -4,7 +4,8 @@
 // all, in one place.
 //
 // Queries (list, diff, status, history, help) read the fleet's cache and the
-// store. Promote and rollback are work: both make a change (change.go) and
+// store. Hold and release write to the store and nothing else. Promote and rollback
+// are work: both make a change (change.go) and
 // differ only in where the version comes from. A change is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its
 // cluster until judge, a pure function of what the cluster shows, says that it has
@@ -121,13 +122,18 @@ type Options struct {
 	Proposer  Proposer
 	Proposals Proposals
 	History   History
-	Rows      Rows
-	Executor  Executor
-	People    People
-	Replier   chat.Replier
-	Streamer  chat.Streamer
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Planner makes the plans of dry runs.
+	Planner Planner
+	// Gate is asked before a commit; nil for what only admission decides about.
+	Gate     Gate
+	Holds    Holds
+	Rows     Rows
+	Executor Executor
+	People   People
+	Replier  chat.Replier
+	Streamer chat.Streamer
+	Log      *slog.Logger
+	Now      func() time.Time
 	// Rollout is how long a change may take from its commit until it is healthy
 	// (default 10 min).
 	Rollout time.Duration
@@ -149,11 +155,18 @@ type (
 	}
 )
 
-// Command is a syntax and what answers it: exactly one of Query and Work.
+// Deed is what the dispatcher calls; see there.
+type Deed interface {
+	Admit(ctx context.Context, cmd chat.Command) (title string, targets []deploy.Target, err error)
+	Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
+}
+
+// Command is a syntax and what answers it: exactly one of Query, Work and Deed.
 type Command struct {
 	Syntax chat.Syntax
 	Query  Query
 	Work   Work
+	Deed   Deed
 }
 
 // List returns every command there is, in the order in which help shows them.
@@ -180,6 +193,9 @@ func List(o Options) []Command {
 		{Syntax: diffSyntax, Query: diff{o}},
 		{Syntax: promoteSyntax, Work: promote{changer{o}}},
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
+		{Syntax: holdSyntax, Deed: hold{changer{o}}},
+		{Syntax: releaseSyntax, Deed: release{changer{o}}},
+		{Syntax: holdsSyntax, Query: holds{o}},
 		{Syntax: statusSyntax, Query: status{o}},
 		{Syntax: historySyntax, Query: history{o}},
 		{Syntax: line, Query: kubectl{o}},

@@ -84,6 +84,9 @@ func (r *change) propose(ctx context.Context) (done bool, err error) {
 	}
 	plan, p, err := r.Proposer.Propose(ctx, r.row.Change, r.Fleet.Declared, r.authorship(ctx), func(p deploy.Plan) error {
 		r.row.Plan = p
+		if err := r.pass(ctx, p); err != nil {
+			return err
+		}
 		if err := r.remember(ctx, p); err != nil || p.Already {
 			return err
 		}

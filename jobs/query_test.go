@@ -262,7 +262,7 @@ func TestHelpExplainsEveryCommand(t *testing.T) {
 			t.Errorf("help %s says that nothing can do it: %v", s.Verb, says)
 		}
 	}
-	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster [pin]" {
+	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster [pin] [--dry-run] [despite freeze|hold|approval because reason]" {
 		t.Errorf("usage = %q", got)
 	}
 	_, err = ask(t, fleet(), "help", chat.Args{Topic: "promot"})

@@ -1,4 +1,4 @@
-package dispatcher
+package gate
 
 import (
 	"strings"
@@ -13,15 +13,23 @@ func target(cluster, ns, app string) deploy.Target {
 	return deploy.Target{Cluster: deploy.Cluster(cluster), App: deploy.App{Namespace: ns, Name: app}}
 }
 
-func TestPolicy(t *testing.T) {
+func users(ids ...chat.UserID) People { return People{Users: ids} }
+
+func judged(r *Rules, f *Facts) error {
+	v := Decide(r, f)
+	return v.Err(f)
+}
+
+func TestRoles(t *testing.T) {
 	rules := &Rules{
-		Admins:  []chat.UserID{"U-admin"},
+		Admins:  users("U-admin"),
 		Changes: []chat.Verb{"promote", "rollback", "kubectl"},
-		Roles: []Role{
-			{Name: "stagers", Users: []chat.UserID{"U-dev"}, Commands: []string{"promote", "rollback"}, Clusters: []string{"stage"}},
-			{Name: "podinfo-eu", Users: []chat.UserID{"U-dev"}, Commands: []string{"promote"}, Clusters: []string{"prod-*"}, Apps: []string{"podinfo"}, Namespaces: []string{"apps"}},
-			{Name: "idle", Users: []chat.UserID{"U-idle"}},
-			{Name: "shell", Users: []chat.UserID{"U-ops"}, Commands: []string{"kubectl"}},
+		Roles: []Grant{
+			{Name: "stagers", People: users("U-dev"), Scope: Scope{Commands: []string{"promote", "rollback"}, Clusters: []string{"stage"}}},
+			{Name: "podinfo-eu", People: users("U-dev"), Scope: Scope{Commands: []string{"promote"}, Clusters: []string{"prod-*"}, Apps: []string{"podinfo"}, Namespaces: []string{"apps"}}},
+			{Name: "idle", People: users("U-idle")},
+			{Name: "shell", People: users("U-ops"), Scope: Scope{Commands: []string{"kubectl"}}},
+			{Name: "group", People: People{Groups: []chat.GroupID{"S-leads"}}, Scope: Scope{Commands: []string{"promote"}, Clusters: []string{"prod"}}},
 		},
 	}
 	stage, prod, eu := target("stage", "apps", "podinfo"), target("prod", "apps", "podinfo"), target("prod-eu", "apps", "podinfo")
@@ -46,8 +54,11 @@ func TestPolicy(t *testing.T) {
 		{"U-ops", "kubectl", nil, true},
 		{"U-dev", "kubectl", nil, false},
 		{"u-admin", "promote", []deploy.Target{stage}, false}, // identifiers are exact
+		{"S-leads", "promote", []deploy.Target{prod}, false},  // a group is nobody
+		{"", "promote", []deploy.Target{prod}, false},
+		{"", "list", nil, false},
 	} {
-		err := decide(rules, c.user, c.verb, c.targets)
+		err := judged(rules, &Facts{Who: chat.Person{ID: c.user}, Verb: c.verb, Targets: c.targets})
 		if (err == nil) != c.allowed {
 			t.Errorf("%s %s %v: %v, want allowed %v", c.user, c.verb, c.targets, err, c.allowed)
 		}
@@ -63,11 +74,11 @@ func TestDenialNamesWhoMay(t *testing.T) {
 		help  string
 	}{
 		{Rules{}, "nobody may"},
-		{Rules{Admins: []chat.UserID{"U1"}}, "only ferry's admins may"},
-		{Rules{Roles: []Role{{Name: "deployers", Commands: []string{"promote"}}, {Name: "readers"}}}, "`deployers`"},
+		{Rules{Admins: users("U1")}, "only ferry's admins may"},
+		{Rules{Roles: []Grant{{Name: "deployers", Scope: Scope{Commands: []string{"promote"}}}, {Name: "readers"}}}, "`deployers`"},
 	} {
 		c.rules.Changes = []chat.Verb{"promote"}
-		err := decide(&c.rules, "U9", "promote", []deploy.Target{target("prod", "a", "b")})
+		err := judged(&c.rules, &Facts{Who: chat.Person{ID: "U9"}, Verb: "promote", Targets: []deploy.Target{target("prod", "a", "b")}})
 		e, ok := err.(*fault.Error)
 		if !ok || !strings.Contains(e.Help, c.help) || strings.Contains(e.Help, "readers") || e.Says != "you may not promote b on prod" {
 			t.Errorf("denied with %+v, want help with %q", err, c.help)
@@ -75,16 +86,48 @@ func TestDenialNamesWhoMay(t *testing.T) {
 	}
 }
 
-func TestRulesAreReplaced(t *testing.T) {
-	p := NewPolicy(Rules{Changes: []chat.Verb{"promote"}})
-	if p.Allow("U1", "promote", nil) == nil {
-		t.Error("U1 may without a rule")
+// TestGroupsGiveRolesToTheirMembers asks for somebody who is in one group and not in
+// another.
+func TestGroupsGiveRolesToTheirMembers(t *testing.T) {
+	rules := &Rules{
+		Admins: People{Groups: []chat.GroupID{"S-admins"}}, Changes: []chat.Verb{"promote"},
+		Roles: []Grant{{Name: "leads", People: People{Groups: []chat.GroupID{"S-leads"}}, Scope: Scope{Commands: []string{"promote"}, Clusters: []string{"stage"}}}},
 	}
-	p.Set(Rules{Admins: []chat.UserID{"U1"}, Changes: []chat.Verb{"promote"}})
-	if err := p.Allow("U1", "promote", nil); err != nil {
-		t.Errorf("U1: %v", err)
+	if got := rules.Groups(); len(got) != 2 {
+		t.Errorf("groups of the rules are %v", got)
 	}
-	if p.Allow("U2", "promote", nil) == nil {
-		t.Error("U2 is an admin")
+	for _, c := range []struct {
+		groups  []chat.GroupID
+		cluster string
+		allowed bool
+	}{
+		{nil, "stage", false},
+		{[]chat.GroupID{"S-leads"}, "stage", true},
+		{[]chat.GroupID{"S-leads"}, "prod", false},
+		{[]chat.GroupID{"S-others"}, "stage", false},
+		{[]chat.GroupID{"S-others", "S-admins"}, "prod", true},
+	} {
+		f := &Facts{Who: chat.Person{ID: "U1", Groups: c.groups}, Verb: "promote", Targets: []deploy.Target{target(c.cluster, "apps", "podinfo")}}
+		if err := judged(rules, f); (err == nil) != c.allowed {
+			t.Errorf("%v on %s: %v, want allowed %v", c.groups, c.cluster, err, c.allowed)
+		}
+	}
+}
+
+// TestNobodyButMembersIsHeard holds everybody else against rules that let all in.
+func TestNobodyButMembersIsHeard(t *testing.T) {
+	rules := &Rules{Admins: users("U1"), Changes: []chat.Verb{"promote"}, Gated: []chat.Verb{"promote"}}
+	for _, who := range []chat.Person{
+		{ID: "U1", Guest: true}, {ID: "U1", Bot: true}, {ID: "U1", Deleted: true}, {ID: "U1", Foreign: true}, {ID: "U1", Outside: true}, {},
+	} {
+		for _, verb := range []chat.Verb{"promote", "list"} {
+			f := &Facts{Who: who, Verb: verb, Glass: Glass{Gates: []Kind{Person, Role, Freeze, Hold, Approval}, Reason: "please"}}
+			if verb == "promote" {
+				f.Targets = []deploy.Target{target("prod", "a", "b")}
+			}
+			if err := judged(rules, f); !fault.Is(err, fault.Denied) {
+				t.Errorf("%+v %s: %v", who, verb, err)
+			}
+		}
 	}
 }

@@ -77,11 +77,12 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	rows := storage.NewJobs(db)
-	policy := dispatcher.NewPolicy(rules(c, nil))
+	rows, holds := storage.NewJobs(db), storage.NewHolds(db, time.Now)
+	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: storage.NewApprovals(db)})
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
+		Planner: changes, Gate: policy, Holds: holds,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{
@@ -222,6 +223,8 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
 		Commands: jobs.Syntaxes(plugins.Host{}), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 	}
+	all := rules(c, nil)
+	o.Groups = all.Groups()
 	for _, m := range c.Clusters {
 		o.Clusters = append(o.Clusters, string(m.Name))
 	}
@@ -231,7 +234,7 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 func routes(commands []jobs.Command) []dispatcher.Route {
 	out := make([]dispatcher.Route, len(commands))
 	for i, c := range commands {
-		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work}
+		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Deed: c.Deed}
 	}
 	return out
 }

@@ -1,0 +1,98 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+)
+
+// Quorum is a rule of approvals: so many of these people have to agree.
+type Quorum struct {
+	Name string
+	Scope
+	From People
+	// Needs is how many; less than one counts as one.
+	Needs int
+	// Expires is how long an approval counts; zero for as long as the plan stands.
+	Expires time.Duration
+}
+
+// Voice is an approval with who gave it, as they are known now, not then: somebody
+// who has left the group since has no voice any more.
+type Voice struct {
+	deploy.Approval
+	Who chat.Person
+}
+
+// approvals notes the rules that are not met. The plan is one thing: whoever
+// approves approves all of it.
+func (v *Verdict) approvals(r *Rules, f *Facts) {
+	if f.Plan.Hash == "" {
+		return
+	}
+	for i := range r.Approvals {
+		q := &r.Approvals[i]
+		if !q.about(f.Verb) {
+			continue
+		}
+		for j := range len(f.Targets) + len(f.Plan.Touched) {
+			if t, fresh := f.target(j); fresh && q.covers(t) {
+				v.quorum(r, f, q, t)
+				break
+			}
+		}
+	}
+}
+
+// quorum counts. Whoever asked has no voice, and nobody has two.
+func (v *Verdict) quorum(r *Rules, f *Facts, q *Quorum, t *deploy.Target) {
+	given, needs := 0, max(1, q.Needs)
+	for i := range f.Approvals {
+		a := &f.Approvals[i]
+		if !f.counts(q, a) || spokeBefore(f, q, i) {
+			continue
+		}
+		if a.Rejected {
+			v.shut(r, f, Reason{
+				Kind: Approval, Target: *t, // without a name: there is nothing to wait for
+				Says: fmt.Sprintf("was rejected by %s: %s", a.By, a.Reason),
+			})
+			return
+		}
+		given++
+	}
+	if given >= needs {
+		return
+	}
+	who := "approvals"
+	if needs == 1 {
+		who = "approval"
+	}
+	reason := Reason{
+		Kind: Approval, Target: *t, Name: q.Name,
+		Says: fmt.Sprintf("needs %d %s of `%s` and has %d", needs, who, q.Name, given),
+		Help: "whoever asks does not count, and an approval is of one plan alone",
+	}
+	v.shut(r, f, reason)
+}
+
+// counts reports whether an approval is worth anything for this plan, now.
+func (f *Facts) counts(q *Quorum, a *Voice) bool {
+	if barred, _ := a.Who.Barred(); barred != "" {
+		return false
+	}
+	return a.Plan == f.Plan.Hash && a.By == string(a.Who.ID) && a.Who.ID != f.Who.ID && q.From.have(&a.Who) &&
+		!a.At.After(f.At) && (q.Expires <= 0 || f.At.Before(a.At.Add(q.Expires)))
+}
+
+// spokeBefore reports whether an earlier approval of the same person counts.
+func spokeBefore(f *Facts, q *Quorum, i int) bool {
+	for j := range f.Approvals[:i] {
+		if a := &f.Approvals[j]; a.Who.ID == f.Approvals[i].Who.ID && f.counts(q, a) && (!f.Approvals[i].Rejected || a.Rejected) {
+			return true
+		}
+	}
+	return false
+}
