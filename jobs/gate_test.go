@@ -230,7 +230,7 @@ func TestHoldReleaseAndHolds(t *testing.T) {
 	b.apps["prod"] = nil // what is gone can still be released
 	cmd := chat.Command{Key: "k4", User: "U2", Verb: "release", Args: chat.Args{App: "podinfo", Cluster: "prod", Reason: "it is over"}}
 	m, err = b.command("release").Deed.Do(t.Context(), cmd)
-	want := "any was held by Ada, 3 h ago: The migration runs.\n6.5.5 was held by ferry, 3 h ago: It was rolled back.\nReleased because: It is over."
+	want := "It was held by Ada, for 3 h: The migration runs.\n`6.5.5` was held back by ferry, for 3 h: It was rolled back.\nReleased because: It is over."
 	if err != nil || m.Title != "podinfo is released on prod" || strings.Join(m.Lines, "\n") != want {
 		t.Errorf("release: %+v, %v\n%s", m, err, strings.Join(m.Lines, "\n"))
 	}

@@ -100,7 +100,7 @@ func (h hold) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 		return chat.Message{}, err
 	}
 	name, _ := h.People.Author(ctx, cmd.User)
-	held := deploy.Hold{Target: t, By: string(cmd.User), Name: flat(name), Reason: string(cmd.Args.Reason), Key: cmd.Key, At: cmd.At}
+	held := deploy.Hold{Target: t, By: string(cmd.User), Name: flat(name), Reason: flat(string(cmd.Args.Reason)), Key: cmd.Key, At: cmd.At}
 	if held.At.IsZero() {
 		held.At = h.Now()
 	}
@@ -136,7 +136,11 @@ func (r release) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		return m, nil
 	}
 	for _, h := range ended {
-		m.Lines = append(m.Lines, fmt.Sprintf("%s was held by %s, %s ago: %s", held(h), owner(h), span(r.Now().Sub(h.At)), sentence(flat(h.Reason))))
+		what := "It was held"
+		if h.Version != "" {
+			what = fmt.Sprintf("`%s` was held back", h.Version)
+		}
+		m.Lines = append(m.Lines, fmt.Sprintf("%s by %s, for %s: %s", what, owner(h), span(r.Now().Sub(h.At)), sentence(flat(h.Reason))))
 	}
 	if why := cmd.Args.Reason; why != "" {
 		m.Lines = append(m.Lines, "Released because: "+sentence(flat(string(why))))
