@@ -112,6 +112,9 @@ func TestWhatChangesBetweenTheClickAndTheCommitCounts(t *testing.T) {
 			w.people["U-dev"] = chat.Person{ID: "U-dev", Guest: true}
 		}, fault.Denied, ""},
 		"the rules": {func(_ *witnesses, p *Policy, _ *chat.Command, _ *deploy.Plan) { r := rules(); r.Roles = nil; p.Set(r) }, fault.Denied, ""},
+		"the asker says which groups they are in": {func(w *witnesses, _ *Policy, _ *chat.Command, _ *deploy.Plan) {
+			w.groups["S-devs"], w.people["U-dev"] = nil, chat.Person{ID: "U-dev", Groups: []chat.GroupID{"S-devs"}}
+		}, fault.Denied, ""},
 		"a hold": {func(w *witnesses, _ *Policy, _ *chat.Command, p *deploy.Plan) {
 			w.held = []deploy.Hold{{Target: p.Change.Target, By: "U-x", Reason: "because"}}
 		}, fault.Refused, ""},
