@@ -94,6 +94,24 @@ func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, j
 	return p.decide(ctx, p.rules.Load(), &f)
 }
 
+// MayApprove returns nil if what somebody says to a plan that another command asked
+// for would count, else a fault.
+func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy.Plan, user chat.UserID) error {
+	rules := p.rules.Load()
+	f := factsOf(asked, []deploy.Target{plan.Change.Target})
+	f.Plan, f.At = planOf(plan), p.Now()
+	who, unknown, err := p.person(ctx, rules, user)
+	switch {
+	case err != nil:
+		return err
+	case rules.MayApprove(&f, &who):
+		return nil
+	case user == asked.User:
+		return fault.New(fault.Denied, "you asked for it: somebody else has to approve it", "")
+	}
+	return blamed(fault.New(fault.Denied, "you are not among those who approve it", "nothing was done"), unknown)
+}
+
 func factsOf(cmd chat.Command, targets []deploy.Target) gate.Facts {
 	f := gate.Facts{Who: chat.Person{ID: cmd.User}, Verb: cmd.Verb, Targets: targets}
 	if cmd.Args.Gate != "" {

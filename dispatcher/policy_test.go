@@ -176,6 +176,28 @@ func TestAdmissionAsksForNoApproval(t *testing.T) {
 	}
 }
 
+// TestWhoMayApprove asks before anything is stored.
+func TestWhoMayApprove(t *testing.T) {
+	t.Parallel()
+	w := newWitnesses()
+	w.groups = map[chat.GroupID][]chat.UserID{"S-leads": {"U-lead", "U-dev", "U-guest"}}
+	w.people = map[chat.UserID]chat.Person{"U-guest": {ID: "U-guest", Guest: true}}
+	p := NewPolicy(rules(), w.all())
+	for user, want := range map[chat.UserID]string{
+		"U-lead": "", "U-dev": "you asked for it: somebody else has to approve it", "U-guest": "you are not among those who approve it", "U-admin": "you are not among those who approve it",
+	} {
+		err := p.MayApprove(t.Context(), promotion("U-dev"), podinfo(), user)
+		if e, _ := errors.AsType[*fault.Error](err); (err == nil) != (want == "") || e != nil && (e.Says != want || e.Kind != fault.Denied) {
+			t.Errorf("%s: %v, want %q", user, err, want)
+		}
+	}
+	elsewhere := podinfo()
+	elsewhere.Change.Target.Cluster, elsewhere.Affected = "stage", nil
+	if err := p.MayApprove(t.Context(), promotion("U-dev"), elsewhere, "U-lead"); !fault.Is(err, fault.Denied) {
+		t.Errorf("where no approval is wanted: %v", err)
+	}
+}
+
 // TestAVersionHeldBackStopsThatVersionAlone holds version 2.
 func TestAVersionHeldBackStopsThatVersionAlone(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,8 @@ type changeRow struct {
 	// Followed is when the change began to be followed: the deadline counts
 	// from here.
 	Followed time.Time `json:"followed,omitzero"`
+	// Asked is when people were asked for approval.
+	Asked time.Time `json:"asked,omitzero"`
 	// Glass is what had to be passed for it, and why.
 	Glass glass `json:"glass,omitzero"`
 }
@@ -125,7 +127,7 @@ func (r *change) remember(ctx context.Context, p deploy.Plan) error {
 // carry takes the change from wherever its row says to its end.
 func (r *change) carry(ctx context.Context) (chat.Message, error) {
 	if r.job.Step != stepFollow {
-		if err := r.deliver(ctx); err != nil {
+		if err := r.granted(ctx); err != nil {
 			return chat.Message{}, err
 		}
 		if r.row.Plan.Already && r.isThere() {

@@ -15,6 +15,9 @@ type Gate interface {
 	// closed gates that the command's reason opened, a sentence each. It has no
 	// effect. job may be empty: then nobody has approved it.
 	Pass(ctx context.Context, cmd chat.Command, p deploy.Plan, job string) (passed []string, err error)
+	// MayApprove returns nil if what somebody says to a plan that another command
+	// asked for would count, else a fault.
+	MayApprove(ctx context.Context, asked chat.Command, p deploy.Plan, user chat.UserID) error
 }
 
 // glass is the reason for which closed gates were passed, and which they were.

@@ -20,6 +20,7 @@ import (
 // keeper is a gate that a test opens and closes. It notes what it was asked.
 type keeper struct {
 	refuse error
+	deny   error // of approvals
 	passed []string
 	asked  []string
 }
@@ -27,6 +28,11 @@ type keeper struct {
 func (k *keeper) Pass(_ context.Context, cmd chat.Command, p deploy.Plan, job string) ([]string, error) {
 	k.asked = append(k.asked, strings.Join([]string{string(cmd.User), p.Hash, job}, " "))
 	return k.passed, k.refuse
+}
+
+func (k *keeper) MayApprove(_ context.Context, asked chat.Command, p deploy.Plan, user chat.UserID) error {
+	k.asked = append(k.asked, strings.Join([]string{string(asked.User), p.Hash, string(user)}, " "))
+	return k.deny
 }
 
 var frozen = fault.New(fault.Refused, "you may not promote podinfo on prod now: it is frozen", "`weekend` is each weekend")

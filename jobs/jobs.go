@@ -125,15 +125,17 @@ type Options struct {
 	// Planner makes the plans of dry runs.
 	Planner Planner
 	// Gate is asked before a commit; nil for what only admission decides about.
-	Gate     Gate
-	Holds    Holds
-	Rows     Rows
-	Executor Executor
-	People   People
-	Replier  chat.Replier
-	Streamer chat.Streamer
-	Log      *slog.Logger
-	Now      func() time.Time
+	Gate  Gate
+	Holds Holds
+	// Approvals may be nil: then what needs approval is refused.
+	Approvals Approvals
+	Rows      Rows
+	Executor  Executor
+	People    People
+	Replier   chat.Replier
+	Streamer  chat.Streamer
+	Log       *slog.Logger
+	Now       func() time.Time
 	// Rollout is how long a change may take from its commit until it is healthy
 	// (default 10 min).
 	Rollout time.Duration
@@ -142,6 +144,8 @@ type Options struct {
 	Grace time.Duration
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
+	// Approve is how long a change may wait for approval (default 24 h).
+	Approve time.Duration
 }
 
 // Query and Work are what the dispatcher calls; see there.
@@ -183,6 +187,9 @@ func List(o Options) []Command {
 	if o.Merge <= 0 {
 		o.Merge = 24 * time.Hour
 	}
+	if o.Approve <= 0 {
+		o.Approve = 24 * time.Hour
+	}
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Second
 	}
@@ -193,6 +200,8 @@ func List(o Options) []Command {
 		{Syntax: diffSyntax, Query: diff{o}},
 		{Syntax: promoteSyntax, Work: promote{changer{o}}},
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
+		{Syntax: approveSyntax, Deed: approve{changer{o}}},
+		{Syntax: rejectSyntax, Deed: reject{changer{o}}},
 		{Syntax: holdSyntax, Deed: hold{changer{o}}},
 		{Syntax: releaseSyntax, Deed: release{changer{o}}},
 		{Syntax: holdsSyntax, Query: holds{o}},

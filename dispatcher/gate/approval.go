@@ -96,3 +96,21 @@ func spokeBefore(f *Facts, q *Quorum, i int) bool {
 	}
 	return false
 }
+
+// MayApprove reports whether somebody's approval of the plan would count, for any of
+// the rules that are about it.
+func (r *Rules) MayApprove(f *Facts, who *chat.Person) bool {
+	v := Voice{Approval: deploy.Approval{Plan: f.Plan.Hash, By: string(who.ID), At: f.At}, Who: *who}
+	for i := range r.Approvals {
+		q := &r.Approvals[i]
+		if !q.about(f.Verb) || !f.counts(q, &v) {
+			continue
+		}
+		for j := range len(f.Targets) + len(f.Plan.Touched) {
+			if t, _ := f.target(j); q.covers(t) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -77,12 +77,12 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	rows, holds := storage.NewJobs(db), storage.NewHolds(db, time.Now)
-	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: storage.NewApprovals(db)})
+	rows, holds, approvals := storage.NewJobs(db), storage.NewHolds(db, time.Now), storage.NewApprovals(db)
+	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: approvals})
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
-		Planner: changes, Gate: policy, Holds: holds,
+		Planner: changes, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 	})
 	work := dispatcher.New(dispatcher.Options{

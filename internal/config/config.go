@@ -182,6 +182,7 @@ type Timeouts struct {
 	Rollout   time.Duration `yaml:"rollout" doc:"From the commit until the app is healthy; then the change counts as failed."`
 	Grace     time.Duration `yaml:"grace" doc:"How long a reported failure must last before it is believed: a registry may stumble, a controller tries again."`
 	Merge     time.Duration `yaml:"merge" doc:"From opening a pull request until it is merged; then ferry no longer waits for it. It stays open."`
+	Approve   time.Duration `yaml:"approve" doc:"For people to approve a change that needs it; then it is given up."`
 	Plan      time.Duration `yaml:"plan" doc:"For one attempt to find, edit, render and commit a change."`
 	Reconcile time.Duration `yaml:"reconcile" doc:"For asking Flux on a cluster to look at the repository now."`
 	Drain     time.Duration `yaml:"drain" doc:"How long running jobs may go on when ferry is stopped. What is not done then is taken up at the next start."`
@@ -202,7 +203,7 @@ func Defaults() Config {
 		Registries: Registries{Lookup: LookupWarn},
 		State:      State{File: "ferry.db"},
 		Timeouts: Timeouts{
-			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Plan: 2 * time.Minute,
+			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Approve: 24 * time.Hour, Plan: 2 * time.Minute,
 			Reconcile: 30 * time.Second, Drain: 5 * time.Second,
 		},
 		Log: Log{Level: "info", Format: "text"},

@@ -1,0 +1,205 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+)
+
+var unapproved = fault.New(fault.Refused, "you may not promote podinfo on prod now: it needs 1 approval of `leads` and has 0", "").WithCode(deploy.NeedsApproval)
+
+// given collects approvals and refuses a second one of the same person.
+type given map[string]deploy.Approval
+
+func (g given) Add(_ context.Context, a deploy.Approval) (bool, error) {
+	key := a.Job + a.Plan + a.By
+	_, twice := g[key]
+	if !twice {
+		g[key] = a
+	}
+	return !twice, nil
+}
+
+// quorum is a gate that wants one approval of the very plan.
+type quorum struct {
+	keeper
+	given given
+	pause func(asked int) // before each answer
+}
+
+func (q *quorum) Pass(ctx context.Context, cmd chat.Command, p deploy.Plan, job string) ([]string, error) {
+	if q.pause != nil {
+		q.pause(len(q.asked))
+	}
+	if _, err := q.keeper.Pass(ctx, cmd, p, job); err != nil {
+		return nil, err
+	}
+	for _, a := range q.given {
+		switch {
+		case a.Job != job || a.Plan != p.Hash:
+		case a.Rejected:
+			return nil, fault.New(fault.Refused, "it was rejected by "+a.By+": "+a.Reason, "")
+		default:
+			return nil, nil
+		}
+	}
+	return nil, unapproved
+}
+
+// newApproving is a bench that needs an approval. Its rows are real.
+func newApproving(t *testing.T) (*bench, *quorum) {
+	t.Helper()
+	w := newWorld()
+	w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+	b, q := newBench(t, w), &quorum{given: given{}}
+	b.options.Gate, b.options.Approvals = q, q.given
+	request, err := json.Marshal(b.cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.job = &job.Job{Key: "k", Title: "Promote podinfo", Request: request, Queues: []string{"prod/apps/podinfo"}, Created: time.Now()}
+	b.create(b.job)
+	return b, q
+}
+
+func (b *bench) create(j *job.Job) {
+	b.t.Helper()
+	if _, err := b.options.Rows.(interface {
+		Create(ctx context.Context, j *job.Job) (bool, error)
+	}).Create(b.t.Context(), j); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// carry runs the job with a save that is durable.
+func (b *bench) carry() (chat.Message, error) {
+	rows := b.options.Rows.(interface {
+		Save(ctx context.Context, j *job.Job) error
+	})
+	return b.command("promote").Work.Run(b.t.Context(), b.cmd, b.job, func(ctx context.Context) error { return rows.Save(ctx, b.job) })
+}
+
+// say says something to the job in the name of somebody.
+func (b *bench) say(verb chat.Verb, user chat.UserID) (chat.Message, error) {
+	cmd := chat.Command{Key: "c", Verb: verb, User: user, Args: chat.Args{Job: chat.Word(b.job.ID), Reason: "not *now*"}}
+	return b.command(verb).Deed.Do(b.t.Context(), cmd)
+}
+
+func (b *bench) questions() (open, over int) {
+	for key, m := range b.put {
+		if strings.Contains(key, "/approval/") {
+			if len(m.Buttons) > 0 {
+				open++
+			} else {
+				over++
+			}
+		}
+	}
+	return open, over
+}
+
+func TestAChangeWaitsUntilItsPlanIsApproved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, q := newApproving(t)
+		began := time.Now()
+		q.pause = func(asked int) {
+			switch asked {
+			case 5:
+				if open, over := b.questions(); open != 1 || over != 0 || !b.job.Waits || b.job.Step != stepApproval || len(b.commits) != 0 {
+					t.Errorf("while it waits: %d open questions, %d over, row %+v, %d commits", open, over, b.job, len(b.commits))
+				}
+				if s := b.put["job/"+string(b.job.ID)+"/status"]; s.Steps[1].Text != "Waits for approval" || s.Steps[1].State != chat.StepRunning {
+					t.Errorf("status %+v", s)
+				}
+				if m, err := b.say("approve", "U2"); err != nil || !strings.HasSuffix(m.Title, "is approved by you") {
+					t.Errorf("approve: %+v, %v", m, err)
+				}
+				if m, err := b.say("reject", "U2"); err != nil || !strings.HasPrefix(m.Title, "You have spoken to this plan") {
+					t.Errorf("a second word: %+v, %v", m, err)
+				}
+				b.plan.Hash = "h2" // a push changes the plan between approval and commit
+			case 12:
+				if open, over := b.questions(); open != 1 || over != 1 {
+					t.Errorf("asked again: %d open questions, %d over", open, over)
+				}
+				if _, err := b.say("approve", "U2"); err != nil {
+					t.Errorf("approve the new plan: %v", err)
+				}
+			}
+		}
+		m, err := b.carry()
+		if err != nil || m.Tone != chat.Done || len(b.commits) != 1 || b.job.Waits {
+			t.Fatalf("closing %+v, %v; %d commits, waits %v", m, err, len(b.commits), b.job.Waits)
+		}
+		if open, over := b.questions(); open != 0 || over != 2 {
+			t.Errorf("in the end: %d open questions, %d over", open, over)
+		}
+		if d := time.Since(began); d > time.Minute {
+			t.Errorf("it took %s", d)
+		}
+		if _, err := b.say("approve", "U3"); !fault.Is(err, fault.Refused) {
+			t.Errorf("approve what waits for nothing: %v", err)
+		}
+	})
+}
+
+func TestWhatEndsTheWaitForApproval(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*bench, *quorum)
+		kind   fault.Kind
+		says   string
+		after  time.Duration // 0: at once
+	}{
+		"a rejection":       {func(b *bench, _ *quorum) { _, _ = b.say("reject", "U2") }, fault.Refused, "it was rejected by U2: not ·now·", 0},
+		"a freeze":          {func(_ *bench, q *quorum) { q.refuse = frozen }, fault.Refused, frozen.Says, 0},
+		"its deadline":      {func(*bench, *quorum) {}, fault.Expired, "nobody approved it within 60 min", time.Hour},
+		"Slack is silent":   {func(_ *bench, q *quorum) { q.refuse = fault.Newf(fault.Unavailable, "no answer") }, fault.Unavailable, "no answer", 0},
+		"another job there": {func(b *bench, _ *quorum) { b.create(&job.Job{Key: "k2", Queues: b.job.Queues, Created: time.Now()}) }, fault.Superseded, "this gave way to job ", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, q := newApproving(t)
+				b.options.Approve = time.Hour
+				q.pause = func(asked int) {
+					if asked == 4 {
+						c.change(b, q)
+					}
+				}
+				began := time.Now()
+				_, err := b.carry()
+				e, _ := errors.AsType[*fault.Error](err)
+				if e == nil || e.Kind != c.kind || !strings.HasPrefix(e.Says, c.says) || len(b.commits) != 0 || time.Since(began) < c.after {
+					t.Errorf("ended with %+v after %s, %d commits", err, time.Since(began), len(b.commits))
+				}
+			})
+		})
+	}
+}
+
+// TestAnApprovalThatDoesNotCountIsRefused before it is stored.
+func TestAnApprovalThatDoesNotCountIsRefused(t *testing.T) {
+	b, q := newApproving(t)
+	row, err := json.Marshal(changeRow{Change: deploy.Change{Target: b.apps["prod"][0].Target, Version: "6.5.4"}, Plan: b.plan})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.job.Step, b.job.Data = stepApproval, row
+	if err := b.options.Rows.(interface {
+		Save(ctx context.Context, j *job.Job) error
+	}).Save(t.Context(), b.job); err != nil {
+		t.Fatal(err)
+	}
+	q.deny = fault.New(fault.Denied, "you are not among those who approve it", "")
+	if _, err := b.say("approve", "U9"); !fault.Is(err, fault.Denied) || len(q.given) > 0 || q.asked[0] != "U1 h U9" {
+		t.Errorf("%v, stored %v, asked %q", err, q.given, q.asked)
+	}
+}
