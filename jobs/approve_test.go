@@ -85,7 +85,12 @@ func (b *bench) carry() (chat.Message, error) {
 	rows := b.options.Rows.(interface {
 		Save(ctx context.Context, j *job.Job) error
 	})
-	return b.command("promote").Work.Run(b.t.Context(), b.cmd, b.job, func(ctx context.Context) error { return rows.Save(ctx, b.job) })
+	return b.command("promote").Work.Run(b.t.Context(), b.cmd, b.job, func(ctx context.Context) error {
+		if b.job.Waits != (b.job.Step == stepApproval) {
+			b.t.Errorf("at %q the job waits for people: %v", b.job.Step, b.job.Waits)
+		}
+		return rows.Save(ctx, b.job)
+	})
 }
 
 // say says something to the job in the name of somebody.
