@@ -7,8 +7,12 @@ BIN      := bin
 FUZZTIME ?= 10s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+RUNS     ?= 200
+SEED     ?= 1
+MODE     ?= kill
 REPOS    ?=
 ORACLE   ?=
+FLEET    ?= demo
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
@@ -32,8 +36,8 @@ build: ## build bin/ferry and bin/playground
 	$(BUILD) -o $(BIN)/playground ./playground
 
 .PHONY: demo
-demo: build ## try ferry here: a local Slack, a local GitHub, three simulated clusters
-	@exec $(BIN)/playground -ferry $(BIN)/ferry
+demo: build ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
+	@exec $(BIN)/playground -ferry $(BIN)/ferry -fleet $(FLEET)
 
 .PHONY: test
 test: ## run the tests
@@ -72,6 +76,13 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
 	@GO=$(GO) tools/e2e.sh
 
+.PHONY: chaos
+chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; RUNS=200 SEED=1
+	@mkdir -p $(BIN)
+	$(BUILD) -tags chaos -o $(BIN)/ferry-chaos .
+	$(BUILD) -o $(BIN)/chaos ./playground/chaos
+	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED)
+
 .PHONY: oracle
 oracle: build ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories
 	$(GO) test -C e2e -count=1 ./oracle/... # the cache does not see files of another module
@@ -91,7 +102,7 @@ browser: build ## try the playground's page in a real browser (needs Node 20 and
 	cd $(CHECKS)/browser && ./run.sh
 
 .PHONY: screenshots
-screenshots: build ## make the pictures of the README in docs/images (needs Node 20 and Chromium)
+screenshots: build ## make the pictures of README and docs in docs/images (needs Node 20 and Chromium)
 	cd $(CHECKS)/browser && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
 
 .PHONY: docs

@@ -70,6 +70,9 @@ type Options struct {
 	// Groups are the user groups that Check tries to read.
 	Groups []chat.GroupID
 
+	// Emails says that people's addresses are wanted, for Author.
+	Emails bool
+
 	Log *slog.Logger
 	// Pace is how fast messages are sent; PostsPerSecond bounds new ones per
 	// channel (default 1).
@@ -141,7 +144,7 @@ func New(o Options) (*Bot, error) {
 func newClient(o Options) (*slack.Client, error) {
 	return slack.New(slack.Options{
 		BotToken: o.BotToken, AppToken: o.AppToken, BaseURL: o.BaseURL, Connections: o.Connections,
-		PostsPerSecond: o.PostsPerSecond, Log: o.Log,
+		PostsPerSecond: o.PostsPerSecond, Emails: o.Emails, Log: o.Log,
 	})
 }
 
@@ -223,6 +226,9 @@ func (b *Bot) identify(ctx context.Context) error {
 		b.mu.Unlock()
 		if err == nil {
 			b.o.Log.Info("known to Slack", "team", me.Team, "name", me.TeamName, "user", me.User)
+			if b.o.Emails && me.NoEmails {
+				b.o.Log.Warn("Slack does not tell people's addresses: commits name no co-authors", "missing_scope", slack.EmailScope)
+			}
 			return nil
 		}
 		if err.Error() != last && ctx.Err() == nil {

@@ -2,9 +2,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"ferry/internal/deploy"
@@ -15,9 +12,11 @@ const (
 	TrailerJob       = "Ferry-Job"
 	TrailerApp       = "Ferry-App"
 	TrailerCluster   = "Ferry-Cluster"
+	TrailerWith      = "Ferry-With" // the further targets, cluster/namespace/name
 	TrailerFrom      = "Ferry-From"
 	TrailerVersion   = "Ferry-Version"
 	TrailerRequester = "Ferry-Requester"
+	TrailerApprovers = "Ferry-Approved-By" // user IDs, each with a name as far as one is known
 	TrailerGlass     = "Ferry-Break-Glass"
 )
 
@@ -69,68 +68,4 @@ func (d *Delivery) Find(ctx context.Context, job string, since time.Time) (deplo
 		return deploy.Commit{}, false, err
 	}
 	return deploy.Commit{SHA: made.SHA, URL: made.URL, At: made.At}, true, nil
-}
-
-// message writes the subject and body of a commit for some changes. No value can
-// add a line: what people and clusters give goes through line.
-func message(all []*intent) (headline, body string) {
-	headline = subject(all)
-	if len(headline) > 120 {
-		headline = headline[:120]
-	}
-	var blocks []string
-	for _, in := range all {
-		blocks = append(blocks, block(in.plan, in.by))
-	}
-	return headline, strings.Join(blocks, "\n")
-}
-
-func subject(all []*intent) string {
-	first := all[0]
-	verb := line(first.by.Command)
-	if verb == "" {
-		verb = "promote"
-	}
-	if len(all) == 1 {
-		t := first.change.Target
-		return fmt.Sprintf("%s %s to %s on %s", verb, line(t.App.Name), line(string(first.change.Version)), line(string(t.Cluster)))
-	}
-	var clusters []string
-	for _, in := range all {
-		if c := line(string(in.change.Target.Cluster)); !slices.Contains(clusters, c) {
-			clusters = append(clusters, c)
-		}
-	}
-	slices.Sort(clusters)
-	return fmt.Sprintf("promote %d apps on %s", len(all), strings.Join(clusters, ", "))
-}
-
-// block is one change's part of a message: what becomes what, then its trailers.
-func block(p deploy.Plan, by deploy.Authorship) (body string) {
-	t := p.Change.Target
-	for _, e := range p.Edits {
-		if e.Before == "" {
-			body += fmt.Sprintf("%s:%d: a pin for %s\n", line(e.File), e.Line, line(string(t.Cluster)))
-			continue
-		}
-		body += fmt.Sprintf("%s:%d: %s becomes %s\n", line(e.File), e.Line, line(e.Before), line(e.After))
-	}
-	body += "\n"
-	for _, trailer := range [][2]string{
-		{TrailerJob, by.Job},
-		{TrailerApp, t.App.String()},
-		{TrailerCluster, string(t.Cluster)},
-		{TrailerFrom, string(p.From)},
-		{TrailerVersion, string(p.Change.Version)},
-		{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
-		{TrailerGlass, by.Glass},
-	} {
-		if v := line(trailer[1]); v != "" {
-			body += trailer[0] + ": " + v + "\n"
-		}
-	}
-	if name, email := person(by.Name), person(by.Email); name != "" && email != "" {
-		body += fmt.Sprintf("Co-authored-by: %s <%s>\n", name, email)
-	}
-	return body
 }

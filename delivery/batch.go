@@ -140,8 +140,8 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 		return nil
 	}
 	if len(files) > 0 {
-		headline, body := message(planned)
-		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: headline, Body: body, Files: files, Job: planned[0].by.Job})
+		m := d.message(planned)
+		made, err := d.repo.Commit(ctx, forge.NewCommit{On: head.SHA, Headline: m.subject, Body: m.body(), Files: files, Modes: modesOf(base.Files().Tree, files), Job: planned[0].by.Job})
 		if err != nil {
 			d.noteDemand(err)
 			for _, in := range planned {
@@ -167,7 +167,9 @@ func (d *Delivery) attempt(ctx context.Context, batch []*intent) error {
 // learn remembers the tree that a commit made, so that nobody has to list it.
 func (d *Delivery) learn(base *flux.World, made forge.Made, files map[string][]byte) {
 	for _, data := range files {
-		d.blobs.Add(data)
+		if data != nil {
+			d.blobs.Add(data)
+		}
 	}
 	if made.Tree != "" {
 		d.keepTree(made.Tree, base.Files().Tree.With(made.SHA, files))
@@ -266,7 +268,7 @@ func (d *Delivery) prepareOne(ctx context.Context, p *prepared, head forge.Head,
 	plan, after, err := d.plan(ctx, p.after, in.change, in.looked)
 	plan.Base, plan.Source = head.SHA, d.source(in.change, in.declared())
 	if err == nil {
-		err = committable(p.after, plan)
+		err = committable(p.after.Files().Tree, plan.Files)
 	}
 	if err == nil {
 		err = in.agree(plan, p.planned)
@@ -313,6 +315,10 @@ func (in *intent) agree(plan deploy.Plan, before []*intent) error {
 
 func (in *intent) conflict(had, has deploy.Version) *fault.Error {
 	t := in.change.Target
+	if in.change.Unpin {
+		return fault.Newf(fault.Refused, "the pin of %s on %s was changed by somebody else meanwhile", t.App.Name, t.Cluster).
+			WithHelp("Git had `%s` there, now it has `%s`\nnothing was changed: look at the branch and ask again", had, has).WithCode(Conflict)
+	}
 	return fault.Newf(fault.Refused, "%s on %s was changed by somebody else meanwhile", t.App.Name, t.Cluster).
 		WithHelp("Git had `%s`, now it has `%s`\nferry wanted `%s` and did nothing: look at the branch and ask again", had, has, in.change.Version).WithCode(Conflict)
 }

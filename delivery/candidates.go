@@ -18,6 +18,7 @@ type candidate struct {
 	key             string
 	marker          string // the comment beside it
 	score           int
+	env             bool // a line of a KEY=value file
 	edit            func() ([]byte, yamledit.Edit, error)
 }
 
@@ -42,6 +43,9 @@ func mayHold(data []byte, version string) bool {
 // candidatesIn lists the scalars of a file that may hold the version; blocked
 // says why the file cannot be looked into.
 func candidatesIn(file string, before []byte, f field, wanted string) (out []candidate, blocked string) {
+	if out, blocked, ok := envCandidates(file, before, f, wanted); ok {
+		return out, blocked
+	}
 	y, err := yamledit.Parse(before)
 	switch {
 	case errors.Is(err, yamledit.ErrEncoding):
@@ -89,12 +93,14 @@ func variable(pointer string) bool {
 	return strings.HasPrefix(pointer, "/spec/postBuild/substitute/") || strings.HasPrefix(pointer, "/data/") || strings.HasPrefix(pointer, "/spec/inputs/")
 }
 
+const sealedFile = "is encrypted with SOPS, whose seal an edit would break"
+
 // encryptedFor says so if the version stands in the open part of an encrypted
 // file.
 func encryptedFor(y *yamledit.File, f field) string {
 	for _, s := range y.Scalars() {
 		if _, ok := swap(s.Value, f, "x"); ok && !strings.HasPrefix(s.Path, "/sops/") {
-			return "is encrypted with SOPS: an edit would break its seal"
+			return sealedFile
 		}
 	}
 	return ""

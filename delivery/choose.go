@@ -123,16 +123,19 @@ func narrow(images []field, c deploy.Change, o flux.Placed) ([]field, error) {
 			return out, nil
 		}
 	}
-	if !isRelease(o.Object) {
-		main := slices.DeleteFunc(slices.Clone(images), func(f field) bool { return strings.Contains(f.path, "/initContainers/") })
-		if len(main) == 1 {
-			return pick(func(f field) bool { return f.path == main[0].path }), nil
-		}
+	main := slices.DeleteFunc(slices.Clone(images), field.runsBefore)
+	if len(main) == 1 { // whatever runs before it is not the app
+		return pick(func(f field) bool { return f.path == main[0].path && (f.from == nil || *f.from == *main[0].from) }), nil
 	}
 	if out := pick(mainImage); out != nil && len(slices.DeleteFunc(slices.Clone(images), func(f field) bool { return !mainImage(f) })) == 1 {
 		return out, nil
 	}
 	return images, nil
+}
+
+// runsBefore reports whether a field is the image of an init container.
+func (f field) runsBefore() bool {
+	return strings.Contains(f.path, "/initContainers/") || f.from != nil && strings.Contains(f.from.inner, "/initContainers/")
 }
 
 // mainImage is for the values of a chart: what stands at the top is the app,

@@ -14,9 +14,12 @@ const (
 	NotInGit   = "not_in_git"    // Git does not hold it
 	FromSecret = "from_secret"   // it comes from a Secret, which ferry never opens
 	Automated  = "automated"     // Flux's image automation writes there
-	Digested   = "digest"        // a digest beside the tag would go stale
+	Digested   = "digest"        // a digest beside the tag would go stale; it can be dropped when told
 	Shaped     = "shape"         // it is written in a way that cannot be changed in place
 	Elsewhere  = "elsewhere"     // another repository or branch is applied
 	Conflict   = deploy.Conflict // somebody else changed it meanwhile
+	NotShared  = "not_shared"    // a target that was named as well would not change
+	NoPin      = "no_pin"        // there is no override that could go
+	Behind     = "behind"        // without the override the version would be another
 	NoVersion  = "no_version"    // the version does not exist, or it is not known whether
 )

@@ -10,6 +10,7 @@
 //	locate    which scalar in which file moves it: candidates are tried  (locate.go)
 //	edit      the bytes of that scalar, and no others                    (yamledit)
 //	pin       or an override in the cluster's own files                  (pin.go, override.go)
+//	heed      what image automation would write there again              (automation.go)
 //	prove     everything rendered again: only the target may differ      (proof.go)
 //	commit    compare-and-swap on the head the plan was made on          (apply.go, batch.go)
 //
@@ -55,6 +56,9 @@ type Options struct {
 	// not at all. With RequireVersions what could not be asked is refused.
 	Versions        Versions
 	RequireVersions bool
+	// WarnAutomated only warns of image automation that would undo a change, which
+	// is refused otherwise.
+	WarnAutomated bool
 	// Fields says which version of an app is meant that has several; nil or
 	// FieldAny for what delivery finds out.
 	Fields func(deploy.App) deploy.FieldKind
@@ -62,6 +66,8 @@ type Options struct {
 	// the branch, and Proposals what their pull requests look like.
 	Proposing []deploy.Cluster
 	Proposals Proposals
+	// Wording is what commits and pull requests say.
+	Wording Wording
 	// CommitEach makes a commit of each change, also of those that wait together.
 	CommitEach bool
 	// Renderer is shared by all of a process; nil makes one.
@@ -109,6 +115,7 @@ func New(o Options) (*Delivery, error) {
 		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
 	}
 	d.flux, d.ours, d.paths, d.fields, d.require = o.Renderer, d.reads, o.Paths, o.Fields, o.RequireVersions
+	d.warnAutomated = o.WarnAutomated
 	if d.flux == nil {
 		d.flux = flux.NewRenderer()
 	}

@@ -27,9 +27,12 @@ type engine struct {
 	fields func(deploy.App) deploy.FieldKind
 	// require refuses what could not be looked up.
 	require bool
+	// warnAutomated only warns of image automation in charge.
+	warnAutomated bool
 
 	mu    sync.Mutex
 	last  *rendered
+	auto  *automations    // of the world that was looked at last
 	hints map[hint]string // where versions were found: the first place to try
 }
 
@@ -136,11 +139,12 @@ func (e *engine) remembered(h hint) string {
 
 // read returns the contents of a file, its replacement if it has one.
 func read(ctx context.Context, f flux.Files, file string) ([]byte, error) {
-	if data, replaced := f.Overlay[file]; replaced {
+	data, replaced := f.Overlay[file]
+	if data != nil {
 		return data, nil
 	}
 	e, ok := f.Tree.Entry(file)
-	if !ok {
+	if !ok || replaced {
 		return nil, errNoFile(file)
 	}
 	return f.Blobs.Get(ctx, e.SHA)

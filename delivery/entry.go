@@ -88,8 +88,20 @@ func (e *engine) entry(ctx context.Context, f flux.Files, c deploy.Cluster) ([]d
 			return ks, err
 		}
 	}
-	return nil, fault.Newf(fault.Refused, "ferry has not seen %s since it started, and finds no Kustomizations of it in `%s`", c, strings.Join(folders, "` or `")).
-		WithHelp("what %s shares with others is not known: wait until it answers, or configure its folder in the repository", c)
+	return nil, e.unknown(c, folders)
+}
+
+// unknown refuses for a cluster of which neither it nor the repository tells what
+// it applies.
+func (e *engine) unknown(c deploy.Cluster, folders []string) error {
+	where := "`" + strings.Join(folders, "` or `") + "`"
+	if e.detect { // offline: there is nobody to wait for
+		return fault.Newf(fault.Refused, "the repository declares no Kustomizations for %s in %s", c, where).
+			WithHelp("name the folder that Flux was bootstrapped with on each cluster: what is shared with %s is not known otherwise", c).WithCode(Unreadable)
+	}
+	return fault.Newf(fault.Refused, "nothing can be changed safely: what %s applies is not known, and so not what it shares with others", c).
+		WithHelp("it has not answered since ferry started, and %s of the repository has no Kustomizations of it\nwait until it answers, or name its folder in the configuration (`clusters.%s.path`); take it out there if it is gone", where, c).
+		WithCode(Unreadable)
 }
 
 // entryIn renders a folder as a bootstrapped cluster would, and takes the

@@ -71,7 +71,8 @@ func (f *Folder) Inventory(ctx context.Context, pins bool) ([]Item, error) {
 	return f.inventory(ctx, w, f.clusters, pins)
 }
 
-// Broken lists the Kustomizations that cannot be rendered, and why.
+// Broken lists the Kustomizations that cannot be rendered, or not all of them, and
+// why.
 func (f *Folder) Broken(ctx context.Context) ([]string, error) {
 	w, err := f.render(ctx)
 	if err != nil {
@@ -85,6 +86,9 @@ func (f *Folder) Broken(ctx context.Context) ([]string, error) {
 		for _, root := range w.Roots(c) {
 			if root.Rendering != nil && root.Rendering.Err != nil {
 				out = append(out, fmt.Sprintf("%s on %s: %s", root.Ref, c, firstLine(root.Rendering.Err)))
+			}
+			for _, gap := range gapsOf(root) {
+				out = append(out, fmt.Sprintf("%s on %s: left out is %s", root.Ref, c, gap))
 			}
 		}
 	}
@@ -141,6 +145,12 @@ func (f *Folder) Plan(ctx context.Context, c deploy.Change) (deploy.Plan, error)
 func (f *Folder) Write(p deploy.Plan) error {
 	for file, data := range p.Files {
 		full := filepath.Join(f.dir, filepath.FromSlash(file))
+		if data == nil {
+			if err := os.Remove(full); err != nil {
+				return fmt.Errorf("remove %s: %w", file, err)
+			}
+			continue
+		}
 		mode := fs.FileMode(0o644)
 		if info, err := os.Stat(full); err == nil {
 			mode = info.Mode().Perm()
@@ -221,7 +231,12 @@ type disk struct {
 func (d disk) Blobs(_ context.Context, shas []string) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(shas))
 	for _, sha := range shas {
-		data, err := os.ReadFile(filepath.Join(d.dir, filepath.FromSlash(d.paths[sha])))
+		full := filepath.Join(d.dir, filepath.FromSlash(d.paths[sha]))
+		if to, err := os.Readlink(full); err == nil { // as in Git, its content is where it leads
+			out[sha] = []byte(to)
+			continue
+		}
+		data, err := os.ReadFile(full)
 		if err != nil {
 			return nil, err
 		}

@@ -43,6 +43,8 @@ type Item struct {
 	// if that was asked for; PinErr says why there is none.
 	Pin    []deploy.Edit
 	PinErr error
+	// Automation are the image automations that look for the field.
+	Automation []deploy.Automation
 	// Why explains ambiguous and none, and what is special otherwise.
 	Why string
 	// Refusal is the error behind Why, if there is one.
@@ -108,7 +110,7 @@ func (e *engine) inventory(ctx context.Context, w *flux.World, clusters []deploy
 // examine finds an item's version. The error is of reading the repository.
 func (e *engine) examine(ctx context.Context, w *flux.World, item *Item, pins bool) error {
 	c := deploy.Change{Target: item.Target, Owner: item.Owner}
-	s, err := e.stage(w, c)
+	s, err := e.stage(ctx, w, c)
 	if err == nil {
 		err = e.site(ctx, s, item, pins)
 	}
@@ -153,6 +155,9 @@ func (e *engine) site(ctx context.Context, s *scene, item *Item, pins bool) erro
 	at := found[0]
 	item.Edit = deploy.Edit{File: at.file, Line: at.line, Column: at.column, Before: at.before}
 	item.Mechanism = mechanism(s, f, at)
+	if item.Automation, err = e.automationOf(ctx, s, at); err != nil {
+		return err
+	}
 	all, err := e.prove(ctx, s, f, at.world, []string{at.file})
 	if err != nil {
 		return err

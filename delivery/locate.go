@@ -18,6 +18,8 @@ type scene struct {
 	change deploy.Change
 	world  *flux.World
 	object flux.Placed // the target's object
+	// fellows are the other targets of the change.
+	fellows []fellow
 }
 
 // site is a scalar that moves a field.
@@ -65,7 +67,7 @@ func (e *engine) locate(ctx context.Context, s *scene, f field, wanted string) (
 			return []site{at}, nil
 		}
 		if rest := f.after(at.value, wanted); rest != nil {
-			next := &scene{change: s.change, world: at.world, object: s.object}
+			next := &scene{change: s.change, world: at.world, object: s.object, fellows: s.fellows}
 			if more, err := e.locate(ctx, next, *rest, wanted); err == nil {
 				return append([]site{at}, more...), nil
 			}
@@ -86,7 +88,7 @@ func (e *engine) collect(ctx context.Context, s *scene, f field, wanted string) 
 		if err != nil {
 			return nil, nil, err
 		}
-		if !mayHold(before, f.version) {
+		if !mayHold(before, f.version) && !holdsVariables(file, before) {
 			continue
 		}
 		found, why := candidatesIn(file, before, f, wanted)
@@ -170,16 +172,11 @@ func (s *scene) notFound(f field, near string, blocked []string, shape error) er
 	root := s.world.Find(s.change.Target.Cluster, f.root)
 	if name := flux.DependsOnUnknown(f.value); name != "" {
 		return fault.Newf(fault.Refused, "the version of %s comes from the variable %s, which ferry cannot read", app, name).
-			WithHelp("%s. Change the variable by hand, or let ferry read what the Kustomization substitutes from", root.Unknown).WithCode(FromSecret)
+			WithHelp("%s\nchange the variable by hand, or move it into a ConfigMap in Git", root.Unknown).WithCode(FromSecret)
 	}
 	switch {
 	case len(blocked) > 0:
-		code := Unreadable
-		if strings.Contains(blocked[0], "encrypted") {
-			code = Encrypted
-		}
-		return fault.Newf(fault.Refused, "the version of %s may stand in a file that ferry cannot change", app).
-			WithHelp("%s: change it by hand", strings.Join(blocked[:min(3, len(blocked))], "; ")).WithCode(code)
+		return sealed(app, blocked)
 	case near != "":
 		return fault.Newf(fault.Refused, "Flux would read that version of %s differently", app).
 			WithHelp("%s: quotes are lost in Flux's substitution. Change it by hand, or name the version another way", near).WithCode(Shaped).Because(shape)
@@ -188,11 +185,23 @@ func (s *scene) notFound(f field, near string, blocked []string, shape error) er
 			WithHelp("write it on one line in Git first").WithCode(Shaped).Because(shape)
 	}
 	if from := root.Secrets(); len(from) > 0 {
-		return fault.Newf(fault.Refused, "`%s`, the version of %s, comes from a variable that is not in Git", f.version, app).
-			WithHelp("it may come from %s: change it there by hand", strings.Join(from, " or ")).WithCode(FromSecret)
+		return fault.Newf(fault.Refused, "the version of %s comes from a variable that is not in Git", app).
+			WithHelp("`%s` may come from %s: change it there by hand, or move the variable into a ConfigMap in Git", f.version, strings.Join(from, " or ")).WithCode(FromSecret)
 	}
 	return fault.Newf(fault.Refused, "`%s`, the version of %s, does not stand in any file that ferry could change", f.version, app).
 		WithHelp("change it by hand where it stands").WithCode(NotInGit)
+}
+
+// sealed refuses where the version stands in files that cannot be looked into, or
+// not be changed.
+func sealed(app string, blocked []string) error {
+	places := strings.Join(blocked[:min(3, len(blocked))], "\n")
+	if strings.Contains(blocked[0], "encrypted") {
+		return fault.Newf(fault.Refused, "the version of %s seems to stand in an encrypted file", app).
+			WithHelp("%s\nchange it with `sops`, or move the version into a file that is not encrypted", places).WithCode(Encrypted)
+	}
+	return fault.Newf(fault.Refused, "the version of %s may stand in a file that ferry cannot change", app).
+		WithHelp("%s\nchange it by hand", places).WithCode(Unreadable)
 }
 
 // pretty is an object as people read it.

@@ -41,7 +41,7 @@ func (d *Delivery) look(ctx context.Context, c deploy.Change, declared []deploy.
 			return nil
 		}
 	}
-	s, err := d.stage(w, c)
+	s, err := d.stage(ctx, w, c)
 	if err != nil {
 		return nil
 	}
@@ -133,15 +133,24 @@ func says(err error) string {
 	return "the registry did not answer"
 }
 
-// promoteText is the command for a change to another version.
+// promoteText is the command for a change, to another version.
 func promoteText(c deploy.Change, version string) string {
-	out := "promote " + c.Target.App.Name + "@" + version
+	out, to := "promote "+c.Target.App.Name+"@"+version, " to "
+	if c.Unpin {
+		out, to = "unpin "+c.Target.App.Name, " on "
+	}
 	if c.Field != deploy.FieldAny {
 		out += " " + string(c.Field)
 	}
-	out += " to " + string(c.Target.Cluster)
+	out += to + string(c.Target.Cluster)
+	if len(c.With) > 0 {
+		out += " with " + withText(c)
+	}
 	if c.Pin {
 		out += " pin"
+	}
+	if c.TagOnly {
+		out += " tag-only"
 	}
 	return out
 }

@@ -32,6 +32,8 @@ const (
 func mechanism(s *scene, f field, at site) Mechanism {
 	doc := at.document(s.world.Files())
 	switch {
+	case at.env && f.from == nil:
+		return SubstituteFrom
 	case doc.kind == "Kustomization" && strings.HasPrefix(at.path, "/spec/postBuild/"):
 		return Substitute
 	case doc.kind == "ConfigMap" && f.from == nil, doc.kind == "Secret":

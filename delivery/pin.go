@@ -114,14 +114,19 @@ func (s *scene) ownFiles(f field) []string {
 // says what a careful engineer would do instead.
 func (e *engine) refuseShared(ctx context.Context, s *scene, goal []aim, sites []site, others []deploy.Affected) error {
 	err := s.shared(sites, others)
-	pinned, pinErr := e.pin(ctx, s, goal)
+	alone := *s
+	alone.fellows = nil
+	pinned, pinErr := e.pin(ctx, &alone, goal)
+	if pinErr == nil && s.change.TagOnly {
+		pinErr = digestsGone(s, pinned[len(pinned)-1].world, goal)
+	}
 	if pinErr != nil {
 		err.Help += "\n" + says(pinErr)
 		return err.Because(pinErr)
 	}
-	err.Help += "\n`pin` gives it a version of its own there, in `" + pinned[0].file + "`"
+	err.Help += "\n`pin` gives it a version of its own there, in `" + pinned[0].file + "`, until `unpin`"
 	c := s.change
-	c.Pin = true
+	c.Pin, c.With = true, nil
 	return err.WithChoices(promoteText(c, string(c.Version)))
 }
 

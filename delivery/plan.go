@@ -14,7 +14,6 @@ import (
 
 	"ferry/delivery/flux"
 	"ferry/delivery/forge"
-	"ferry/delivery/snapshot"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
@@ -27,31 +26,26 @@ import (
 // more than one field could be meant, Refused for what cannot be proven, and
 // Unavailable where GitHub could not be read.
 func (d *Delivery) Plan(ctx context.Context, c deploy.Change, declared []deploy.Declared) (deploy.Plan, error) {
+	p, _, err := d.planAt(ctx, c, declared)
+	return p, err
+}
+
+// planAt is Plan, with the world that the plan was made on.
+func (d *Delivery) planAt(ctx context.Context, c deploy.Change, declared []deploy.Declared) (deploy.Plan, *flux.World, error) {
 	head, err := d.repo.Head(ctx)
 	if err != nil {
-		return deploy.Plan{}, err
+		return deploy.Plan{}, nil, err
 	}
 	w, err := d.at(ctx, head, declared)
 	if err != nil {
-		return deploy.Plan{}, err
+		return deploy.Plan{}, nil, err
 	}
 	p, _, err := d.plan(ctx, w, c, d.look(ctx, c, declared))
 	p.Base, p.Source = head.SHA, d.source(c, declared)
 	if err != nil {
-		return p, err
+		return p, w, err
 	}
-	return p, committable(w, p)
-}
-
-// committable refuses files that a commit would not leave as they are.
-func committable(w *flux.World, p deploy.Plan) error {
-	for file := range p.Files {
-		if e, _ := w.Files().Tree.Entry(file); e.Mode == snapshot.ModeExecutable {
-			return fault.Newf(fault.Refused, "`%s` is executable, and GitHub's API would take that from it", file).
-				WithHelp("make it a plain file first: git update-index --chmod=-x %s", file).WithCode(Shaped)
-		}
-	}
-	return nil
+	return p, w, committable(w.Files().Tree, p.Files)
 }
 
 // at renders what the clusters want at a commit.
@@ -78,7 +72,7 @@ func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.So
 // plan makes a change concrete on the files of a world. Nothing is written.
 func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *looked) (deploy.Plan, *flux.World, error) {
 	p := deploy.Plan{Change: c}
-	s, err := e.stage(w, c)
+	s, err := e.stage(ctx, w, c)
 	if err != nil {
 		return p, nil, err
 	}
@@ -95,9 +89,21 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 	if f.from != nil {
 		p.Site.Inner = f.from.inner
 	}
+	if c.Unpin {
+		return e.unpin(ctx, s, p, own)
+	}
 	goal := aims(own, string(c.Version), l)
-	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted }) {
+	if c.TagOnly {
+		goal = aims(own, string(c.Version), nil)
+	}
+	if s.fellows, err = e.fellows(ctx, w, c, f.kind); err != nil {
+		return p, nil, err
+	}
+	if !slices.ContainsFunc(goal, func(a aim) bool { return a.version != a.wanted || c.TagOnly && a.pairedDigest != "" }) {
 		p.Already = true
+		if p.Parts, err = e.arrive(ctx, s, w, goal[0].wanted); err != nil {
+			return p, nil, err
+		}
 		p.Hash = hash(p)
 		return p, w, nil
 	}
@@ -112,7 +118,7 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		p.Warnings = append(p.Warnings, warning)
 	}
 	p.Change.Version = deploy.Version(goal[0].wanted)
-	sites, err := e.move(ctx, s, goal)
+	sites, err := e.moveAll(ctx, s, goal, &p)
 	if err != nil {
 		return p, nil, err
 	}
@@ -132,11 +138,21 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		}
 	}
 	all, err := e.prove(ctx, s, f, after, filesOf(sites))
+	if err == nil && c.TagOnly {
+		err = digestsGone(s, after, goal)
+	}
 	if err != nil {
 		return p, nil, err
 	}
+	if p.Parts, err = e.arrive(ctx, s, after, goal[0].wanted); err != nil {
+		return p, nil, err
+	}
 	if len(all.others) > 0 {
+		p.Sharing = e.sharing(ctx, s, f, goal[0].wanted, all)
 		return p, nil, e.refuseShared(ctx, s, goal, sites, all.others)
+	}
+	if err := e.heed(ctx, s, &p, sites); err != nil {
+		return p, nil, err
 	}
 	return e.finish(ctx, s, p, sites, all)
 }
@@ -165,8 +181,8 @@ func (e *engine) move(ctx context.Context, s *scene, goal []aim) ([]site, error)
 		if value := show(now.world, s.change.Target.Cluster, a.field); versionOf(a.field, value) == a.wanted {
 			continue // an earlier edit moved it too
 		}
-		if err := checkSwap(a.field, a.wanted, s.change.Pin); err != nil {
-			return nil, err
+		if err := checkSwap(a.field, a.wanted, s.change); err != nil {
+			return nil, offerPin(s.change, a.field, err)
 		}
 		found, err := e.locate(ctx, &now, a.field, a.wanted)
 		if err != nil {
@@ -214,7 +230,11 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 		if err != nil {
 			return p, nil, err
 		}
-		diff.WriteString(unified(from, "b/"+file, string(before), string(p.Files[file])))
+		to := "b/" + file
+		if p.Files[file] == nil {
+			to = "/dev/null"
+		}
+		diff.WriteString(unified(from, to, string(before), string(p.Files[file])))
 	}
 	p.Diff = diff.String()
 	for _, m := range all.all {
@@ -223,15 +243,16 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 		rendered.WriteString(unified(name, name, pretty(m.before), pretty(m.after)))
 	}
 	p.RenderedDiff = rendered.String()
+	p.Warnings = append(p.Warnings, gapsTouched(s, all.after, sites)...)
 	p.Hash = hash(p)
 	return p, all.after, nil
 }
 
 // stage finds the target of a change in a world.
-func (e *engine) stage(w *flux.World, c deploy.Change) (*scene, error) {
+func (e *engine) stage(ctx context.Context, w *flux.World, c deploy.Change) (*scene, error) {
 	if c.Owner.Kustomization == (deploy.Ref{}) {
-		return nil, fault.Newf(fault.Refused, "%s on %s is not managed by Flux", c.Target.App, c.Target.Cluster).
-			WithHelp("ferry changes what a Kustomization or HelmRelease of Flux applies").WithCode(NotInGit)
+		return nil, fault.Newf(fault.Refused, "%s on %s is not managed by Flux", c.Target.App.Name, c.Target.Cluster).
+			WithHelp("somebody put it there past Git, and ferry changes nothing but Git\ndeclare it in the repository, so that Flux applies it; then ask again").WithCode(NotInGit)
 	}
 	root := w.Find(c.Target.Cluster, c.Owner.Kustomization)
 	switch {
@@ -241,10 +262,13 @@ func (e *engine) stage(w *flux.World, c deploy.Change) (*scene, error) {
 		return nil, fault.Newf(fault.Refused, "%s on %s is applied from %s", c.Target.App.Name, c.Target.Cluster, root.Elsewhere).
 			WithHelp("ferry is configured to change another repository or branch").WithCode(Elsewhere)
 	case root.Rendering.Err != nil:
-		return nil, fault.Newf(fault.Refused, "%s of %s cannot be rendered from Git", root.Ref, c.Target.Cluster).
-			WithHelp("Flux must have the same trouble; mend it first: %s", firstLine(root.Rendering.Err)).Because(root.Rendering.Err).WithCode(Unreadable)
+		return nil, unbuildable(ctx, w, c.Target, root)
 	}
 	o, err := find(root, c)
+	if err == nil && o.Gap != "" {
+		return nil, fault.Newf(fault.Refused, "what %s is on %s is not all in this repository", c.Target.App.Name, c.Target.Cluster).
+			WithHelp("%s. Change it by hand, or bring what is missing into the repository", o.Gap).WithCode(Elsewhere)
+	}
 	return &scene{change: c, world: w, object: o}, err
 }
 
@@ -260,6 +284,10 @@ func find(root *flux.Root, c deploy.Change) (flux.Placed, error) {
 				return flux.Placed{Object: o, Root: root}, nil
 			}
 		}
+	}
+	if gaps := root.Rendering.Gaps(); len(gaps) > 0 {
+		return flux.Placed{}, fault.Newf(fault.Refused, "%s is not in this repository: %s of %s also takes in what stands elsewhere", want[0], root.Ref, c.Target.Cluster).
+			WithHelp("it may come from %s: change the version in that address by hand", strings.Join(gaps[:min(3, len(gaps))], ", or ")).WithCode(Elsewhere)
 	}
 	return flux.Placed{}, fault.Newf(fault.Refused, "Git does not declare %s: %s of %s renders nothing of that name", want[0], root.Ref, c.Target.Cluster).
 		WithHelp("it may have been removed or renamed in Git").WithCode(NotInGit)
@@ -281,8 +309,9 @@ func (e *engine) ambiguous(ctx context.Context, s *scene, fields []field) error 
 		}
 		places = append(places, place)
 		if count[f.kind]++; count[f.kind] == 1 {
-			t := s.change.Target
-			choices = append(choices, fmt.Sprintf("promote %s@%s %s to %s", t.App.Name, s.change.Version, f.kind, t.Cluster))
+			c := s.change
+			c.Field = f.kind
+			choices = append(choices, promoteText(c, string(c.Version)))
 		}
 	}
 	err := fault.Newf(fault.Ambiguous, "%s has more than one version in Git: %s", s.change.Target.App.Name, strings.Join(places, ", ")).WithCode(Ambiguous)
@@ -319,7 +348,11 @@ func hash(p deploy.Plan) string {
 	for _, e := range p.Edits {
 		edits = append(edits, edit{e.File, e.Before, e.After})
 	}
-	data, err := json.Marshal([]any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected})
+	all := []any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected}
+	if len(p.Parts) > 0 {
+		all = append(all, p.Parts)
+	}
+	data, err := json.Marshal(all)
 	if err != nil {
 		return "" // strings only: it can be written
 	}

@@ -77,8 +77,9 @@ func (e *engine) comparable(ctx context.Context, s *scene, after *flux.World, c 
 			if may == "" {
 				continue
 			}
-			return fault.Newf(fault.Refused, "%s may read `%s` too, but cannot be rendered", name, may).
-				WithHelp("ferry changes nothing whose reach it cannot see; Flux reports the same error there: %s", firstLine(before.Rendering.Err)).
+			why, mend, _ := trouble(ctx, s.world.Files(), before)
+			return fault.Newf(fault.Refused, "%s may read `%s` too, but cannot be built from Git as it is", name, may).
+				WithHelp("%s\nferry changes nothing whose reach it cannot see: %s, then ask again", why, mend).
 				Because(before.Rendering.Err).WithCode(Unreadable)
 		}
 		if now := after.Find(c, before.Ref); now != nil && now.Rendering != nil && now.Rendering.Err != nil {
@@ -147,8 +148,7 @@ func objects(r *flux.Root) map[flux.ID]*flux.Object {
 // others lists what moves beyond the target: objects of their own, and apps
 // that take something from an object which moves.
 func (s *scene) others(f field, p proof) []deploy.Affected {
-	target := s.change.Target.Cluster
-	chain := s.chain(f, p.after)
+	mine := s.reachOf(f, p.after)
 	var out []deploy.Affected
 	add := func(c deploy.Cluster, ref deploy.Ref) {
 		if a := (deploy.Affected{Cluster: c, Object: ref}); !slices.Contains(out, a) {
@@ -157,8 +157,9 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 	}
 	for _, m := range p.all {
 		id := m.object().ID()
+		own, named := mine[m.cluster]
 		switch {
-		case m.cluster != target:
+		case !named:
 			// A source of charts or values is told by who takes from it.
 			takers := takers(s.world, m.cluster, m.object())
 			for _, ref := range takers {
@@ -167,14 +168,14 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 			if len(takers) == 0 {
 				add(m.cluster, m.ref())
 			}
-		case id == s.object.ID():
-		case chain[id]:
+		case own.objects[id]:
+		case own.chain[id]:
 			// What a Kustomization or its variables change is rendered and compared
 			// like everything else; what a source of charts or values changes shows
 			// in nothing but those who take from it.
-			for _, ref := range takers(s.world, target, m.object()) {
-				if ref != s.object.Ref {
-					add(target, ref)
+			for _, ref := range takers(s.world, m.cluster, m.object()) {
+				if !own.refs[ref] {
+					add(m.cluster, ref)
 				}
 			}
 		default:
@@ -188,8 +189,32 @@ func (s *scene) others(f field, p proof) []deploy.Affected {
 // value: the source of its chart or values, and what declares Kustomizations
 // and their variables.
 func (s *scene) chain(f field, after *flux.World) map[flux.ID]bool {
-	out := map[flux.ID]bool{}
+	out := s.declaring(f)
 	target := s.change.Target.Cluster
+	made := func(o *flux.Object) {
+		if o != nil && o.Maker != nil {
+			out[o.Maker.ID()] = true
+		}
+	}
+	made(s.object.Object)
+	made(s.world.Lookup(target, f.group, f.object).Object)
+	if f.object != s.object.Ref {
+		out[flux.ID{Group: f.group, Ref: f.object}] = true
+	}
+	if f.from != nil { // a generated ConfigMap has another name after the edit
+		for _, w := range []*flux.World{s.world, after} {
+			if ref, ok := sourceOf(w, target, f); ok {
+				out[flux.ID{Ref: ref}] = true
+			}
+		}
+	}
+	return out
+}
+
+// declaring are the objects of the target's cluster that declare the
+// Kustomizations of a field and their variables.
+func (s *scene) declaring(f field) map[flux.ID]bool {
+	out := map[flux.ID]bool{}
 	var follow func(root *flux.Root)
 	follow = func(root *flux.Root) {
 		if root == nil {
@@ -202,24 +227,9 @@ func (s *scene) chain(f field, after *flux.World) map[flux.ID]bool {
 			}
 		}
 	}
-	made := func(o *flux.Object) {
-		if o != nil && o.Maker != nil {
-			out[o.Maker.ID()] = true
-		}
-	}
 	follow(s.object.Root)
-	made(s.object.Object)
-	made(s.world.Lookup(target, f.group, f.object).Object)
 	if f.object != s.object.Ref {
-		out[flux.ID{Group: f.group, Ref: f.object}] = true
-		follow(s.world.Find(target, f.root))
-	}
-	if f.from != nil { // a generated ConfigMap has another name after the edit
-		for _, w := range []*flux.World{s.world, after} {
-			if ref, ok := sourceOf(w, target, f); ok {
-				out[flux.ID{Ref: ref}] = true
-			}
-		}
+		follow(s.world.Find(s.change.Target.Cluster, f.root))
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ferry/delivery/flux"
 	"ferry/delivery/forge"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
@@ -83,14 +84,14 @@ func (d *Delivery) Way(ctx context.Context, c deploy.Cluster) (pull bool, why st
 func (d *Delivery) Propose(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
 	onPlan func(deploy.Plan) error,
 ) (deploy.Plan, deploy.Proposal, error) {
-	plan, err := d.Plan(ctx, c, declared())
+	plan, w, err := d.planAt(ctx, c, declared())
 	if err != nil {
 		return plan, deploy.Proposal{}, err
 	}
 	if err := onPlan(plan); err != nil || plan.Already {
 		return plan, deploy.Proposal{}, err
 	}
-	p, err := d.repo.Propose(ctx, d.proposal(plan, by))
+	p, err := d.repo.Propose(ctx, d.proposal(w, plan, by))
 	if err != nil {
 		return plan, deploy.Proposal{}, err
 	}
@@ -112,8 +113,11 @@ func (d *Delivery) Renew(ctx context.Context, old deploy.Proposal, first deploy.
 	if head.SHA == first.Base && !stuck {
 		return first, old, nil
 	}
-	plan, err := d.Plan(ctx, first.Change, declared())
+	plan, w, err := d.planAt(ctx, first.Change, declared())
 	switch {
+	case first.Change.Unpin && fault.Is(err, fault.Already): // somebody else took the pin away
+		plan.Already = true
+		return plan, old, nil
 	case err != nil:
 		return first, old, err
 	case plan.Already:
@@ -125,7 +129,7 @@ func (d *Delivery) Renew(ctx context.Context, old deploy.Proposal, first deploy.
 	case !stuck:
 		return plan, old, nil
 	}
-	p, err := d.repo.UpdateProposal(ctx, old.Number, d.proposal(plan, by))
+	p, err := d.repo.UpdateProposal(ctx, old.Number, d.proposal(w, plan, by))
 	if err != nil {
 		return first, old, err
 	}
@@ -165,18 +169,19 @@ func (d *Delivery) Withdraw(ctx context.Context, number int, comment string) err
 	return d.repo.CloseProposal(ctx, number, comment)
 }
 
-// proposal writes down a plan for GitHub.
-func (d *Delivery) proposal(p deploy.Plan, by deploy.Authorship) forge.NewProposal {
+// proposal writes down a plan, made on a world, for GitHub.
+func (d *Delivery) proposal(w *flux.World, p deploy.Plan, by deploy.Authorship) forge.NewProposal {
 	o := d.o.Proposals
 	if o.Prefix == "" {
 		o.Prefix = "ferry/"
 	}
 	t := p.Change.Target
-	headline, body := message([]*intent{{change: p.Change, by: by, plan: p}})
+	in := []*intent{{change: p.Change, by: by, plan: p}}
+	m, shown := d.message(in), d.pullMessage(in)
 	return forge.NewProposal{
 		On: p.Base, Branch: fmt.Sprintf("%s%s/%s-%s", o.Prefix, t.Cluster, t.App.Name, by.Job),
-		Headline: headline, Body: body, Files: p.Files, Job: by.Job,
-		Title: headline, Text: description(p, body),
+		Headline: m.subject, Body: m.body(), Files: p.Files, Modes: modesOf(w.Files().Tree, p.Files), Job: by.Job,
+		Title: shown.subject, Text: description(p, shown),
 		Labels: o.Labels, Reviewers: o.Reviewers, TeamReviewers: o.TeamReviewers, AutoMerge: o.AutoMerge, Draft: o.Draft,
 	}
 }
@@ -186,10 +191,12 @@ const mostRendered = 40
 
 // description is a pull request's text: what becomes what, what that changes in
 // the clusters, the trailers.
-func description(p deploy.Plan, body string) string {
-	edits, trailers, _ := strings.Cut(body, "\n\n")
+func description(p deploy.Plan, m message) string {
 	var b strings.Builder
-	b.WriteString(edits)
+	b.WriteString(m.text)
+	if len(p.Affected) == 0 {
+		return strings.TrimLeft(b.String()+"\n\nRendered for every cluster, this changes nothing.\n\n", "\n") + m.trailers
+	}
 	fmt.Fprintf(&b, "\n\nRendered for every cluster, this changes %s and nothing else:\n\n", touched(p.Affected))
 	lines := strings.Split(strings.TrimSuffix(p.RenderedDiff, "\n"), "\n")
 	if more := len(lines) - mostRendered; more > 0 {
@@ -198,7 +205,7 @@ func description(p deploy.Plan, body string) string {
 	for _, l := range lines { // indented: no content can end the block or begin a trailer
 		b.WriteString(strings.TrimRight("    "+l, " ") + "\n")
 	}
-	return b.String() + "\n" + trailers
+	return strings.TrimLeft(b.String(), "\n") + "\n" + m.trailers
 }
 
 func touched(all []deploy.Affected) string {
@@ -218,7 +225,7 @@ func touched(all []deploy.Affected) string {
 // proposed is a pull request in everybody's words.
 func (d *Delivery) proposed(p forge.Proposal) deploy.Proposal {
 	out := deploy.Proposal{
-		Number: p.Number, URL: p.URL, Branch: p.Branch, State: deploy.ProposalState(p.State), MergedBy: p.MergedBy,
+		Number: p.Number, URL: p.URL, Branch: p.Branch, State: deploy.ProposalState(p.State), MergedBy: p.MergedBy, ClosedBy: p.ClosedBy,
 		Waits: p.Waits, Conflict: p.Conflict, Behind: p.Behind, Warnings: p.Warnings,
 	}
 	if p.State == forge.Merged {

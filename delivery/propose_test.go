@@ -60,7 +60,7 @@ func TestWay(t *testing.T) {
 		t.Errorf("asking again cost %d requests", n)
 	}
 	ruled := newProtected(t, github.Protection{Ruleset: true, Name: "main only"}, github.WriteAccess)
-	if pull, why, err := ruled.Way(t.Context(), "stage"); err != nil || !pull || why != "ruleset main only wants one" {
+	if pull, why, err := ruled.Way(t.Context(), "stage"); err != nil || !pull || why != "the ruleset “main only” wants one" {
 		t.Errorf("with a rule: %v, %q, %v", pull, why, err)
 	}
 	locked := serve(t, github.Repository{Owner: "acme", Name: "fleet", Seed: archive(t, "fleet.txtar")}, github.WriteAccess)

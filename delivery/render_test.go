@@ -48,7 +48,7 @@ func TestReach(t *testing.T) {
 		{"broken here", map[string]string{"clusters/prod/b.yaml": flux("b", "path: b"), "b/kustomization.yaml": "resources: [../apps/web.yaml, missing.yaml]\n"}, fault.Refused},
 		{"broken beyond reading", map[string]string{"clusters/prod/b.yaml": flux("b", "path: b"), "b/kustomization.yaml": "resources: [\n"}, fault.Refused},
 		{"remote base elsewhere", map[string]string{"clusters/prod/b.yaml": flux("b", "path: b"), "b/kustomization.yaml": "resources: [\"https://example.com/x?ref=v1\"]\n"}, ""},
-		{"remote base beside it", map[string]string{"clusters/prod/b.yaml": flux("b", "path: b"), "b/kustomization.yaml": "resources: [\"github.com/a/b\", ../apps/web.yaml]\n"}, fault.Refused},
+		{"remote base beside it", map[string]string{"clusters/prod/b.yaml": flux("b", "path: b"), "b/kustomization.yaml": "resources: [\"github.com/a/b\", ../apps/web.yaml]\nnamePrefix: b-\n"}, fault.Refused},
 		{"another branch", map[string]string{"clusters/prod/b.yaml": "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: old, namespace: flux-system}\nspec: {url: http://127.0.0.1/acme/fleet, ref: {branch: old}}\n---\n" +
 			strings.Replace(flux("b", "path: apps"), "name: flux-system}, path", "name: old}, path", 1)}, ""},
 		{"the same folder again, by a child", map[string]string{"clusters/prod/b.yaml": flux("b", "path: b"), "b/c.yaml": flux("c", "path: ../../apps, namePrefix: c-")}, fault.Refused},

@@ -84,23 +84,35 @@ func checkWanted(kind deploy.FieldKind, v deploy.Version) error {
 // checkSwap refuses what would leave a tag and a digest that do not belong
 // together, and what has no exact version now; where told to, a range is
 // replaced by an exact version.
-func checkSwap(f field, wanted string, pin bool) error {
+func checkSwap(f field, wanted string, c deploy.Change) error {
 	tag, digest := splitVersion(wanted)
 	haveTag, haveDigest := splitVersion(f.version)
 	where := "`" + f.version + "` in " + f.object.String()
 	switch {
-	case f.ranged && !pin:
-		return fault.Newf(fault.Refused, "Git holds a range there: Flux picks the version, not Git").
-			WithHelp("%s. To replace it by exactly `%s`, add `pin` at the end", where, wanted).WithCode(Range)
+	case f.ranged && !c.Pin:
+		return fault.Newf(fault.Refused, "%s %s follows a range: Flux picks its version, not Git", f.object.Kind, f.object.Name).
+			WithHelp("Git holds `%s`; `pin` at the end puts exactly `%s` there", f.version, wanted).WithCode(Range)
 	case f.ranged:
 		return nil
 	case haveTag == "latest" && haveDigest == "":
-		return fault.Newf(fault.Refused, "Git holds %s, which names no version", where).WithHelp("pin it in Git first; then ferry can promote it").WithCode(Range)
-	case f.kind != deploy.FieldImage:
+		return fault.Newf(fault.Refused, "%s %s runs `latest`, which names no version", f.object.Kind, f.object.Name).
+			WithHelp("write a tag or a digest into Git first; then ferry can promote it").WithCode(Range)
+	case f.kind != deploy.FieldImage && f.pairedDigest == "" && haveDigest == "":
+		return nil
+	case haveTag == "" && digest == "":
+		return fault.Newf(fault.Refused, "Git holds a digest there (%s), not a tag", where).
+			WithHelp("give a digest, or write the tag in its place by hand once").WithCode(Digested)
+	case c.TagOnly && haveTag != "" && tag != "" && digest == "":
 		return nil
 	case f.pairedDigest != "" || (haveDigest != "" && digest == ""):
-		return fault.Newf(fault.Refused, "Git pins a digest beside the tag (%s): a new tag alone would change nothing", where).
-			WithHelp("give both, such as `%s@sha256:…`, where they stand in one field", orTag(tag))
+		err := fault.Newf(fault.Refused, "%s %s is at a digest: a new tag alone would change nothing", f.object.Kind, f.object.Name).
+			WithHelp("give both, such as `%s@sha256:…`, where they stand in one field", orTag(tag)).WithCode(Digested)
+		if tag == "" || c.TagOnly {
+			return err
+		}
+		c.TagOnly = true
+		err.Help += "\n`tag-only` takes the digest away"
+		return err.WithChoices(promoteText(c, string(c.Version)))
 	case haveDigest == "" && tag == "":
 		return fault.Newf(fault.Refused, "Git holds a tag there (%s), not a digest", where).WithHelp("give a tag, or tag and digest: 6.5.4@sha256:…")
 	case haveTag != "" && tag == "":

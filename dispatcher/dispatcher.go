@@ -6,9 +6,15 @@
 // which becomes a job: a row in the store, written before Handle returns. From
 // then on the row is the truth. Jobs that share a target run one after the
 // other in the order in which they were asked for; others run side by side, at
-// most Options.Workers of them; those that wait for people do not count. A job that a dying process leaves behind is
-// taken up by the next one, and its handler goes on where the row says. What only
-// writes to ferry's own store is a Deed: done at once, without a job.
+// most Options.Workers of them. One that waits for people is parked: it is a row, no
+// goroutine, until its time comes or another job wants its target. A job that a
+// dying process leaves behind is taken up by the next one, and its handler goes on
+// where the row says. What only writes to ferry's own store is a Deed: done at once,
+// without a job.
+//
+// Anybody's wish that a job end is stored beside its row, and Nudge tells of it:
+// the next save before an effect fails with job.ErrCancelled, and the handler ends
+// the job in its own way.
 //
 // Who may do what, where and when is decided by the pure function in gate; Policy
 // gathers the facts for it, at admission and again at the moment of a commit.
@@ -51,12 +57,14 @@ type Work interface {
 	Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error)
 }
 
-// Route leads a verb to what handles it: exactly one of Query, Work and Deed.
+// Route leads a verb to what handles it: exactly one of Query, Work, Again and Deed.
 type Route struct {
 	Verb  chat.Verb
 	Query Query
 	Work  Work
 	Deed  Deed
+	// Again turns the command into an earlier one, with a key of its own.
+	Again func(ctx context.Context, cmd chat.Command) (chat.Command, error)
 }
 
 // Store keeps the rows of jobs. Create stores a row under the ID that follows
@@ -67,6 +75,7 @@ type Store interface {
 	Save(ctx context.Context, j *job.Job) error
 	ByKey(ctx context.Context, key string) (j *job.Job, ok bool, err error)
 	Unfinished(ctx context.Context) ([]*job.Job, error)
+	Get(ctx context.Context, id job.ID) (*job.Job, error)
 }
 
 // Options are what a dispatcher is made of. Log, Now, Workers, Waiting, Drain
@@ -97,17 +106,25 @@ type Dispatcher struct {
 	Options
 	routes map[chat.Verb]Route
 
+	intake  sync.RWMutex // held from the making of a row until it waits
 	mu      sync.Mutex
 	waiting []*job.Job
 	busy    map[string]bool // queues of running jobs
 	running int
-	resting map[*job.Job]bool // those of the running jobs that wait for people
+	parked  map[job.ID]parked
+	ready   []*job.Job               // were parked, and have their queues
+	loose   map[job.ID]bool          // running jobs that have no queues
+	asked   map[job.ID]chan struct{} // of the running jobs, closed when somebody cancels
+	told    map[job.ID]bool          // running jobs that are to look again before they are parked
 	wake    chan struct{}
 }
 
 // New returns a dispatcher; nothing runs before Run.
 func New(o Options) *Dispatcher {
-	d := &Dispatcher{Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, resting: map[*job.Job]bool{}, wake: make(chan struct{}, 1)}
+	d := &Dispatcher{
+		Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, parked: map[job.ID]parked{},
+		loose: map[job.ID]bool{}, asked: map[job.ID]chan struct{}{}, told: map[job.ID]bool{}, wake: make(chan struct{}, 1),
+	}
 	for _, r := range o.Routes {
 		d.routes[r.Verb] = r
 	}
@@ -147,6 +164,15 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 	case route.Deed != nil:
 		return d.do(ctx, cmd, route.Deed)
 	}
+	if route.Again != nil {
+		again, err := route.Again(ctx, cmd)
+		if err != nil {
+			return err
+		}
+		if cmd, route = again, d.routes[again.Verb]; route.Work == nil {
+			return fmt.Errorf("nothing works on %q", again.Verb)
+		}
+	}
 	// A command that came before is its job, whatever the world looks like now.
 	if _, known, err := d.Store.ByKey(ctx, cmd.Key); err != nil || known {
 		return err
@@ -155,6 +181,9 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 	if err != nil {
 		return err
 	}
+	// A row that is made while Run reads the rows there are is one of them or not.
+	d.intake.RLock()
+	defer d.intake.RUnlock()
 	created, err := d.Store.Create(ctx, j)
 	if err != nil {
 		return fmt.Errorf("create job for %s: %w", cmd.Verb, err)
@@ -204,6 +233,42 @@ func (d *Dispatcher) admit(ctx context.Context, cmd chat.Command, w Work) (*job.
 // Run takes up what an earlier process left and works until ctx ends; then it
 // gives running jobs the drain time and returns when the last one has stopped.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	if err := d.resume(ctx); err != nil {
+		return err
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(d.unpark(ctx))
+		for _, j := range d.next() {
+			jobs.Go(func() {
+				if until, parks := d.run(work, ctx, j); parks {
+					d.park(j, until)
+				} else {
+					d.release(j)
+				}
+			})
+		}
+		select {
+		case <-d.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			drain := time.AfterFunc(d.Drain, stop)
+			jobs.Wait()
+			drain.Stop()
+			return nil
+		}
+	}
+}
+
+// resume takes up the rows that have no outcome.
+func (d *Dispatcher) resume(ctx context.Context) error {
+	d.intake.Lock()
+	defer d.intake.Unlock()
 	left, err := d.Store.Unfinished(ctx)
 	if err != nil {
 		return fmt.Errorf("read unfinished jobs: %w", err)
@@ -212,54 +277,47 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		d.Log.Info("job resumed", "job", j.ID, "title", j.Title, "step", j.Step)
 	}
 	d.adopt(left)
-
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var jobs sync.WaitGroup
-	defer jobs.Wait()
-	for {
-		for _, j := range d.next() {
-			jobs.Go(func() {
-				d.run(work, ctx, j)
-				d.release(j)
-			})
-		}
-		select {
-		case <-d.wake:
-		case <-ctx.Done():
-			timer := time.AfterFunc(d.Drain, stop)
-			jobs.Wait()
-			timer.Stop()
-			return nil
-		}
-	}
+	return nil
 }
 
-// run starts a job's handler until the job has an outcome or ctx ends. No new
-// try is begun once accept has ended.
-func (d *Dispatcher) run(ctx, accept context.Context, j *job.Job) {
+// run starts a job's handler until the job has an outcome, is to be parked or ctx
+// ends. No new try is begun once accept has ended.
+func (d *Dispatcher) run(ctx, accept context.Context, j *job.Job) (until time.Time, parks bool) {
 	log := d.Log.With("job", j.ID)
+	asked, heeded := d.listen(j.ID), false
 	for pause := d.Pause; ; pause = min(2*pause, time.Minute) {
-		err := d.attempt(ctx, j)
+		err := d.attempt(ctx, j, asked)
+		park, parks := errors.AsType[*job.Park](err)
 		switch {
 		case err == nil:
-			return
+			return until, false
 		case ctx.Err() != nil:
 			log.Info("job left for the next start", "step", j.Step)
-			return
+			return until, false
+		case parks:
+			return park.Until, true
+		case errors.Is(err, job.ErrCancelled) && !heeded:
+			heeded = true
+			log.Info("job is to end", "step", j.Step)
+			continue
 		}
 		log.Warn("job will be tried again", "step", j.Step, "pause", pause, "error", err)
+		hurry := asked
+		if j.Cancel != nil {
+			hurry = nil // it knows
+		}
 		select {
 		case <-time.After(pause):
+		case <-hurry:
 		case <-accept.Done():
-			return
+			return until, false
 		}
 	}
 }
 
 // attempt runs the handler once and ends the job, unless something failed that
 // may pass.
-func (d *Dispatcher) attempt(ctx context.Context, j *job.Job) error {
+func (d *Dispatcher) attempt(ctx context.Context, j *job.Job, asked <-chan struct{}) error {
 	var cmd chat.Command
 	if err := json.Unmarshal(j.Request, &cmd); err != nil {
 		return d.end(ctx, j, cmd, chat.Message{}, fmt.Errorf("decode command of job %s: %w", j.ID, err))
@@ -268,15 +326,27 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job.Job) error {
 	if !ok || route.Work == nil {
 		return d.end(ctx, j, cmd, chat.Message{}, fmt.Errorf("nothing works on %q", j.Verb))
 	}
-	j.Attempts++
+	if err := d.heed(ctx, j); err != nil {
+		return err
+	}
+	if j.Wake.IsZero() {
+		j.Attempts++
+	}
+	j.Wake = time.Time{}
 	save := func(ctx context.Context) error {
+		if j.Cancel == nil && closed(asked) {
+			return errors.Join(job.ErrCancelled, d.heed(ctx, j))
+		}
 		j.Updated = d.Now()
-		d.rest(j)
 		return d.Store.Save(ctx, j)
 	}
-	closing, err := guarded(func() (chat.Message, error) { return route.Work.Run(ctx, cmd, j, save) })
-	if ctx.Err() != nil || fault.Is(err, fault.Unavailable) {
+	closing, err := guarded(func() (chat.Message, error) { return route.Work.Run(job.WithAsked(ctx, asked), cmd, j, save) })
+	if ctx.Err() != nil || fault.Is(err, fault.Unavailable) || errors.Is(err, job.ErrCancelled) {
 		return errors.Join(err, ctx.Err())
+	}
+	if park, ok := errors.AsType[*job.Park](err); ok {
+		j.Wake = park.Until
+		return errors.Join(d.Store.Save(ctx, j), err)
 	}
 	return d.end(ctx, j, cmd, closing, err)
 }
@@ -328,6 +398,8 @@ func outcome(err error) job.Outcome {
 		return job.Superseded
 	case fault.Expired:
 		return job.Expired
+	case fault.Cancelled:
+		return job.Cancelled
 	default:
 		return job.Refused
 	}

@@ -75,17 +75,28 @@ func (p *Policy) Allow(ctx context.Context, cmd chat.Command, targets []deploy.T
 	return err
 }
 
+// May returns nil if somebody's roles let them use a verb on targets, whatever
+// freezes, holds and approvals say.
+func (p *Policy) May(ctx context.Context, user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
+	rules := *p.rules.Load()
+	rules.Gated = nil
+	_, err := p.decide(ctx, &rules, &gate.Facts{Who: chat.Person{ID: user}, Verb: verb, Targets: targets})
+	return err
+}
+
 // Pass decides again, at the moment of a commit, with the plan that would be
-// committed for a job. passed says what closed gates the command's reason opened.
-// The error is as Allow's; with the code deploy.NeedsApproval nothing is missing
-// but approvals of this plan.
-func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, job string) (passed []string, err error) {
-	f := factsOf(cmd, []deploy.Target{plan.Change.Target})
-	f.Version, f.Plan = plan.Change.Version, planOf(plan)
+// committed for a job, for all targets of it. The error is as Allow's; with the code
+// deploy.NeedsApproval nothing is missing but approvals of this plan.
+func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, job string) (deploy.Leave, error) {
+	f := factsOf(cmd, targetsOf(plan))
+	f.Plan = planOf(plan)
+	if !plan.Change.Unpin { // no version comes by that: the one that is there stays
+		f.Version = plan.Change.Version
+	}
 	if p.Approvals != nil && job != "" {
 		given, err := p.Approvals.Of(ctx, job)
 		if err != nil {
-			return nil, fmt.Errorf("read the approvals of job %s: %w", job, err)
+			return deploy.Leave{}, fmt.Errorf("read the approvals of job %s: %w", job, err)
 		}
 		for _, a := range given {
 			f.Approvals = append(f.Approvals, gate.Voice{Approval: a})
@@ -98,7 +109,7 @@ func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, j
 // for would count, else a fault.
 func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy.Plan, user chat.UserID) error {
 	rules := p.rules.Load()
-	f := factsOf(asked, []deploy.Target{plan.Change.Target})
+	f := factsOf(asked, targetsOf(plan))
 	f.Plan, f.At = planOf(plan), p.Now()
 	who, unknown, err := p.person(ctx, rules, user)
 	switch {
@@ -123,13 +134,19 @@ func factsOf(cmd chat.Command, targets []deploy.Target) gate.Facts {
 	return f
 }
 
+// targetsOf are all that a plan says it changes.
+func targetsOf(p deploy.Plan) []deploy.Target {
+	return slices.Concat([]deploy.Target{p.Change.Target}, p.Change.With)
+}
+
 // planOf is what the gates see of a plan: where it changes something on another
 // cluster than it says, the rules of that one count, too.
 func planOf(p deploy.Plan) gate.Plan {
-	out := gate.Plan{Hash: p.Hash}
+	out, said := gate.Plan{Hash: p.Hash}, targetsOf(p)
 	for _, a := range p.Affected {
 		t := deploy.Target{Cluster: a.Cluster, App: p.Change.Target.App}
-		if t.Cluster != p.Change.Target.Cluster && !slices.Contains(out.Touched, t) {
+		there := slices.ContainsFunc(said, func(s deploy.Target) bool { return s.Cluster == t.Cluster })
+		if !there && !slices.Contains(out.Touched, t) {
 			out.Touched = append(out.Touched, t)
 		}
 	}
@@ -137,30 +154,31 @@ func planOf(p deploy.Plan) gate.Plan {
 }
 
 // decide learns what is missing of the facts.
-func (p *Policy) decide(ctx context.Context, rules *gate.Rules, f *gate.Facts) (passed []string, err error) {
+func (p *Policy) decide(ctx context.Context, rules *gate.Rules, f *gate.Facts) (deploy.Leave, error) {
+	var none deploy.Leave
 	who, unknown, err := p.person(ctx, rules, f.Who.ID)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	f.Who = who
 	for i := range f.Approvals {
 		a := &f.Approvals[i]
 		var lost error
 		if a.Who, lost, err = p.person(ctx, rules, chat.UserID(a.By)); err != nil {
-			return nil, err
+			return none, err
 		}
 		unknown = errors.Join(unknown, lost)
 	}
 	for _, t := range slices.Concat(f.Targets, f.Plan.Touched) {
 		held, err := p.Holds.Of(ctx, t)
 		if err != nil {
-			return nil, fmt.Errorf("read the holds on %s: %w", t, err)
+			return none, fmt.Errorf("read the holds on %s: %w", t, err)
 		}
 		f.Holds = append(f.Holds, held...)
 	}
 	f.At = p.Now()
 	v := gate.Decide(rules, f)
-	return v.Despite(f), blamed(v.Err(f), unknown)
+	return deploy.Leave{Passed: v.Despite(f), Approvers: rules.Approvers(f)}, blamed(v.Err(f), unknown)
 }
 
 // person tells who somebody is and in which of the groups of the rules. A group of

@@ -145,7 +145,7 @@ func TestWhatChangesBetweenTheClickAndTheCommitCounts(t *testing.T) {
 			}
 			opened, err := p.Pass(t.Context(), cmd, plan, "j1")
 			e, _ := errors.AsType[*fault.Error](err)
-			if fault.KindOf(err) != c.kind || e != nil && e.Code != c.code || len(opened) > 0 {
+			if fault.KindOf(err) != c.kind || e != nil && e.Code != c.code || len(opened.Passed) > 0 {
 				t.Errorf("%+v, opened %v; want %q with the code %q", err, opened, c.kind, c.code)
 			}
 		})
@@ -171,8 +171,8 @@ func TestAdmissionAsksForNoApproval(t *testing.T) {
 	cmd := promotion("U-admin")
 	cmd.Args.Gate, cmd.Args.Reason = "approval", "the leads are asleep"
 	opened, err := p.Pass(t.Context(), cmd, plan, "j1")
-	if err != nil || len(opened) != 1 || opened[0] != "it needs 1 approval of `leads` and has 0" {
-		t.Errorf("opened %q, %v", opened, err)
+	if err != nil || len(opened.Passed) != 1 || opened.Passed[0] != "it needs 1 approval of `leads` and has 0" {
+		t.Errorf("opened %q, %v", opened.Passed, err)
 	}
 }
 

@@ -10,6 +10,11 @@ import (
 func (d *Dispatcher) enqueue(j *job.Job) {
 	d.mu.Lock()
 	d.waiting = append(d.waiting, j)
+	for id, p := range d.parked { // who waits for people gives way, if it likes
+		if overlap(j.Queues, p.queues) {
+			d.parked[id] = parked{queues: p.queues}
+		}
+	}
 	d.mu.Unlock()
 	d.nudge()
 }
@@ -29,33 +34,37 @@ func (d *Dispatcher) adopt(left []*job.Job) {
 	d.waiting = append(d.waiting, arrived...)
 }
 
-// next takes the jobs that may start now: in order, as many as there are
-// workers for and all that wait for people, none whose target is busy or asked for by an earlier one.
+// next takes the jobs that may start now, as many as there are workers for: those
+// that were parked, then the others in order, none whose target is busy or asked
+// for by an earlier one. A job that never began and is cancelled waits for no
+// target, because it will not touch any.
 func (d *Dispatcher) next() []*job.Job {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var start, wait []*job.Job
+	for len(d.ready) > 0 && d.running < d.Workers {
+		start, d.ready = append(start, d.ready[0]), d.ready[1:]
+		d.running++
+	}
 	claimed := map[string]bool{}
 	for _, j := range d.waiting {
-		free := d.running < d.Workers || j.Waits
+		loose := j.Cancel != nil && j.Attempts == 0
+		free := d.running < d.Workers
 		for _, q := range j.Queues {
-			free = free && !d.busy[q] && !claimed[q]
+			free = free && (loose || !d.busy[q] && !claimed[q])
 		}
 		for _, q := range j.Queues {
-			claimed[q] = true
+			claimed[q] = claimed[q] || !loose
 		}
 		if !free {
 			wait = append(wait, j)
 			continue
 		}
+		d.loose[j.ID] = loose
 		for _, q := range j.Queues {
-			d.busy[q] = true
+			d.busy[q] = d.busy[q] || !loose
 		}
-		if j.Waits {
-			d.resting[j] = true
-		} else {
-			d.running++
-		}
+		d.running++
 		start = append(start, j)
 	}
 	d.waiting = wait
@@ -65,31 +74,15 @@ func (d *Dispatcher) next() []*job.Job {
 // release gives a stopped job's targets to whoever waits for them.
 func (d *Dispatcher) release(j *job.Job) {
 	d.mu.Lock()
-	for _, q := range j.Queues {
-		delete(d.busy, q)
+	if !d.loose[j.ID] {
+		for _, q := range j.Queues {
+			delete(d.busy, q)
+		}
 	}
-	if d.resting[j] {
-		delete(d.resting, j)
-	} else {
-		d.running--
-	}
-	d.mu.Unlock()
-	d.nudge()
-}
-
-// rest gives a job's place among the workers to others while it waits for people.
-// One that goes on takes a place at once, even if there is none.
-func (d *Dispatcher) rest(j *job.Job) {
-	d.mu.Lock()
-	was := d.resting[j]
-	switch {
-	case j.Waits && !was:
-		d.resting[j] = true
-		d.running--
-	case !j.Waits && was:
-		delete(d.resting, j)
-		d.running++
-	}
+	delete(d.loose, j.ID)
+	delete(d.asked, j.ID)
+	delete(d.told, j.ID)
+	d.running--
 	d.mu.Unlock()
 	d.nudge()
 }
@@ -105,4 +98,8 @@ func (d *Dispatcher) nudge() {
 	case d.wake <- struct{}{}:
 	default:
 	}
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(q string) bool { return slices.Contains(b, q) })
 }

@@ -186,6 +186,9 @@ func TestManifestParses(t *testing.T) {
 			t.Errorf("the scope %s is not there, which ferry needs %s", scope, why)
 		}
 	}
+	if !slices.Contains(m.OAuth.Scopes.Bot, slack.EmailScope) {
+		t.Errorf("the scope %s is not there, by which co-authors are known", slack.EmailScope)
+	}
 	for event, scope := range map[string]string{"app_mention": "app_mentions:read", "message.im": "im:history"} {
 		if !slices.Contains(m.Settings.Events.Bot, event) || !slices.Contains(m.OAuth.Scopes.Bot, scope) {
 			t.Errorf("%s and its scope %s are not both there", event, scope)

@@ -129,7 +129,9 @@ func released(ctx context.Context, cluster *testbed.Cluster, app, version string
 		return errors.Join(err, errors.New("the HelmRelease has no history"))
 	}
 	newest, _ := history[0].(map[string]any)
-	if newest["chartVersion"] != version || newest["status"] != "deployed" {
+	have, _ := newest["chartVersion"].(string)
+	have, _, _ = strings.Cut(have, "+") // the digest of an OCI artifact
+	if have != version || newest["status"] != "deployed" {
 		return fmt.Errorf("newest release is %v, %v", newest["chartVersion"], newest["status"])
 	}
 	return nil

@@ -1,6 +1,6 @@
 // Package e2e proves ferry on the real thing: real clusters with a real Flux (see testbed), which follow a repository
-// that the local GitHub serves (testdata/repo is what it holds) and charts from a Helm repository (charts). The people
-// are in the local Slack. In the middle stands ferry, the binary that its users get, configured as they would.
+// that the local GitHub serves (testdata/repo is what it holds) and charts from a Helm repository and an OCI registry
+// (charts). The people are in the local Slack. In the middle stands ferry, the binary that its users get, configured as they would.
 //
 //   - TestTestbed proves the ground without ferry, and says what a change costs by hand.
 //   - TestScenarios runs the conversations in testdata/scenarios, one after the other on one pair of clusters. Each has a

@@ -222,6 +222,7 @@ func (o *outsider) end() error {
 // outsiderCmd is the script's command "outsider":
 //
 //	outsider push FILE FROM TO   somebody else replaces a text in a file
+//	outsider brings FOLDER       somebody else pushes the files of the script's folder, and the clusters apply them
 //	outsider start EVERY         somebody else pushes to another file, again and again
 //	outsider stop
 func (s *scene) outsiderCmd(args []string) error {
@@ -229,6 +230,8 @@ func (s *scene) outsiderCmd(args []string) error {
 	case len(args) == 4 && args[0] == "push":
 		_, err := s.repo.edit(args[1], args[2], args[3])
 		return err
+	case len(args) == 2 && args[0] == "brings":
+		return s.bring(args[1])
 	case len(args) == 2 && args[0] == "start":
 		every, err := time.ParseDuration(args[1])
 		if err != nil {

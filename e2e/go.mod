@@ -7,6 +7,7 @@ replace ferry => ../
 require (
 	github.com/fluxcd/pkg/kustomize v1.40.0
 	github.com/fluxcd/pkg/sourceignore v0.18.0
+	github.com/google/go-containerregistry v0.22.1
 	golang.org/x/tools v0.49.0
 	gopkg.in/yaml.v3 v3.0.1
 	k8s.io/api v0.36.4

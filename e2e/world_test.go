@@ -28,7 +28,7 @@ const (
 	ferryLogin  = "ferry-bot"
 )
 
-// world is what stands around ferry: a local GitHub, a Helm repository, and clusters that follow the fleet in it.
+// world is what stands around ferry: a local GitHub, a Helm repository, an OCI registry, and clusters that follow the fleet in it.
 type world struct {
 	repo *repo
 	// github is the API in front of the repository; meddle stands before it.
@@ -61,7 +61,10 @@ func newWorld(t *testing.T, names ...string) *world {
 		repo: &repo{Repo: served.Repo(owner + "/" + repoName)}, github: served, meddle: &meddler{next: served},
 		clusters: map[string]*testbed.Cluster{},
 	}
+	oci, err := charts.Registry(charts.Podinfo())
+	must(t, err)
 	mux := http.NewServeMux()
+	mux.Handle("/v2/", oci)
 	mux.Handle("/", w.meddle)
 	mux.Handle("/charts/", http.StripPrefix("/charts", helm))
 	server := httptest.NewServer(mux)
@@ -98,7 +101,7 @@ func (w *world) start(t *testing.T, name string) (*testbed.Cluster, error) {
 			t.Error(err)
 		}
 	})
-	if err := cluster.Bootstrap(ctx, testbed.Sync{GitURL: w.repo.CloneURL(w.url), Charts: w.url + "/charts"}); err != nil {
+	if err := cluster.Bootstrap(ctx, testbed.Sync{GitURL: w.repo.CloneURL(w.url), Charts: w.url + "/charts", Registry: strings.TrimPrefix(w.url, "http://")}); err != nil {
 		return nil, err
 	}
 	if err := settled(ctx, cluster); err != nil {

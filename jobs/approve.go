@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -36,109 +35,117 @@ var rejectSyntax = chat.Syntax{
 	Examples: []string{"reject k3f9q because the migration is not done"},
 }
 
-// stepApproval is where a change waits for people to agree to its plan.
+// stepApproval is where a change waits for people to agree to its plan. In between
+// the job is parked: somebody's word wakes it.
 const stepApproval job.Step = "waiting for approval"
-
-// approvalPause is how often the gate is asked again. It reads the store and what is
-// cached of people.
-const approvalPause = 2 * time.Second
 
 // granted delivers the change, and waits for approvals wherever nothing else is
 // missing. What was approved is planned again: if it became another plan, it asks
 // again.
 func (r *change) granted(ctx context.Context) error {
-	if r.job.Step == stepApproval {
-		if err := r.agreed(ctx); err != nil {
-			return err
-		}
-	}
 	for {
+		if r.job.Step == stepApproval {
+			if err := r.agreed(ctx); err != nil {
+				return err
+			}
+		}
 		err := r.deliver(ctx)
 		e, ok := errors.AsType[*fault.Error](err)
 		if !ok || e.Code != deploy.NeedsApproval || r.Approvals == nil {
 			return err
 		}
-		r.job.Waits, r.row.Asked = true, r.Now()
+		r.row.Asked = r.Now()
 		if err := r.step(ctx, stepApproval); err != nil {
 			return err
 		}
-		if err := r.agreed(ctx); err != nil {
-			return err
-		}
 	}
 }
 
-// agreed waits until the plan of the row is approved. It ends early if somebody
-// rejects it, if another gate closes, if another job wants the target, or at the
-// deadline. A plan that is asked for again has a message of its own, with buttons
-// that are about nothing else.
+// agreed returns nil if the plan of the row is approved, and parks the job while it
+// is not. It ends if somebody rejects it, if another gate closed, if another job
+// wants the target, or at the deadline.
 func (r *change) agreed(ctx context.Context) error {
-	key, deadline := "", r.row.Asked.Add(r.Approve)
-	for {
-		_, err := r.Gate.Pass(ctx, r.cmd, r.row.Plan, string(r.job.ID))
-		e, ok := errors.AsType[*fault.Error](err)
-		waits := ok && e.Code == deploy.NeedsApproval
-		if waits && !r.Now().Before(deadline) {
-			err, waits = fault.Newf(fault.Expired, "nobody approved it within %s", span(r.Approve)).WithHelp("nothing was changed\nask again if it is still wanted"), false
-		}
-		if waits {
-			by, berr := r.behind(ctx)
-			if berr != nil {
-				return berr
-			}
-			if by != nil {
-				err, waits = fault.Newf(fault.Superseded, "this gave way to job %s", by.ID).
-					WithHelp("nothing was changed by this one\nwhile it waited for approval, somebody asked to: %s", by.Title), false
-			}
-		}
-		if !waits {
-			if fault.Is(err, fault.Unavailable) {
-				return err
-			}
-			return r.over(ctx, key, err)
-		}
-		if key, err = r.ask(ctx, e); err != nil {
-			return err
-		}
-		if err := sleep(ctx, approvalPause); err != nil {
-			return err
-		}
+	leave, err := r.Gate.Pass(ctx, r.cmd, r.row.Plan, string(r.job.ID))
+	e, _ := errors.AsType[*fault.Error](err)
+	if fault.Is(err, fault.Unavailable) {
+		return err
 	}
+	if e == nil || e.Code != deploy.NeedsApproval {
+		r.judged(leave, err)
+		r.row.Approvers = leave.Approvers
+		return r.over(ctx, err)
+	}
+	deadline := r.row.Asked.Add(r.Approve)
+	if !r.Now().Before(deadline) {
+		return r.over(ctx, fault.Newf(fault.Expired, "nobody approved it within %s", span(r.Approve)).
+			WithHelp("nothing was changed\nask again if it is still wanted"))
+	}
+	by, err := r.behind(ctx)
+	if err != nil {
+		return err
+	}
+	if by != nil {
+		return r.over(ctx, fault.Newf(fault.Superseded, "this gave way to job %s", by.ID).
+			WithHelp("nothing was changed by this one\nwhile it waited for approval, somebody asked to: %s", by.Title))
+	}
+	if err := r.ask(ctx, e); err != nil {
+		return err
+	}
+	return &job.Park{Until: deadline}
 }
 
 // ask shows the plan and what is missing; equal messages cost nothing. A button is
-// heard once, so that each who is missing gets a message with one of their own.
-func (r *change) ask(ctx context.Context, missing *fault.Error) (key string, err error) {
+// heard once, so that each who is missing gets a message with one of their own, and
+// so does a plan that is asked for again.
+func (r *change) ask(ctx context.Context, missing *fault.Error) error {
 	if err := r.show(ctx, func(p *progress) {
 		p.planned(r.row.Plan)
 		p.state = "Waits for approval"
 		p.set(atCommit, chat.StepRunning, p.state)
 	}); err != nil {
-		return "", err
+		return err
 	}
 	id, c := string(r.job.ID), r.row.Change
 	_, why, _ := strings.Cut(missing.Says, ": ")
-	m := chat.Message{
-		Tone: chat.Progress, Title: fmt.Sprintf("%s from `%s` to `%s` on %s waits for approval", c.Target.App.Name, r.row.Plan.From, c.Version, c.Target.Cluster),
+	r.job.Note = why
+	r.row.Question = fmt.Sprintf("job/%s/approval/%x", id, sha256.Sum256([]byte(r.row.Plan.Hash+"\n"+why)))[:len("job//approval/")+len(id)+12]
+	r.judged(deploy.Leave{}, missing)
+	if err := r.step(ctx, stepApproval); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s from `%s` to `%s` on %s", c.Target.App.Name, r.row.Plan.From, c.Version, places(c))
+	if c.Unpin {
+		what = fmt.Sprintf("Unpinning %s on %s", c.Target.App.Name, c.Target.Cluster)
+	}
+	return r.Replier.Put(ctx, r.cmd.Thread, r.row.Question, chat.Message{
+		Tone: chat.Progress, Title: what + " waits for approval",
 		Lines: []string{sentence(why), fmt.Sprintf("`reject %s because …` ends it.", id)},
 		Code:  &chat.Code{Lang: "diff", Text: trimmed(r.row.Plan.Diff)}, Footer: "job " + id, By: r.cmd.User,
-		Buttons: []chat.Button{{Label: "Approve", Command: "approve " + id, Confirm: fmt.Sprintf("This approves %s for %s on %s.", c.Version, c.Target.App.Name, c.Target.Cluster)}},
+		Buttons: []chat.Button{{Label: "Approve", Command: "approve " + id, Confirm: fmt.Sprintf("This approves %s.", r.subject())}},
+	})
+}
+
+// subject names what is to be approved.
+func (r *change) subject() string {
+	c := r.row.Change
+	if c.Unpin {
+		return fmt.Sprintf("that %s on %s is unpinned", c.Target.App.Name, c.Target.Cluster)
 	}
-	key = fmt.Sprintf("job/%s/approval/%x", id, sha256.Sum256([]byte(r.row.Plan.Hash+"\n"+why)))[:len("job//approval/")+len(id)+12]
-	return key, r.Replier.Put(ctx, r.cmd.Thread, key, m)
+	return fmt.Sprintf("%s `%s` on %s", c.Target.App.Name, c.Version, places(c))
 }
 
 // over takes the buttons off the question and goes on, or ends with the error.
-func (r *change) over(ctx context.Context, key string, err error) error {
-	r.job.Waits, r.view.state = false, ""
+func (r *change) over(ctx context.Context, err error) error {
+	key := r.row.Question
+	r.row.Question, r.job.Note, r.view.state = "", "", ""
+	r.view.planned(r.row.Plan)
 	r.view.set(atCommit, "", "")
 	if key == "" {
-		return err // a job that came back: nobody was asked by this process
+		return err
 	}
-	c := r.row.Change
-	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("%s `%s` on %s is approved", c.Target.App.Name, c.Version, c.Target.Cluster), Footer: "job " + string(r.job.ID), By: r.cmd.User, Final: true}
+	m := chat.Message{Tone: chat.Done, Title: "Approved: " + r.subject(), Footer: "job " + string(r.job.ID), By: r.cmd.User, Final: true}
 	if err != nil {
-		m.Tone, m.Title = toneOf(err), fmt.Sprintf("%s `%s` on %s was not approved", c.Target.App.Name, c.Version, c.Target.Cluster)
+		m.Tone, m.Title = toneOf(err), "Not approved: "+r.subject()
 	}
 	return errors.Join(err, r.Replier.Put(ctx, r.cmd.Thread, key, m))
 }
@@ -202,6 +209,9 @@ func (c changer) speak(ctx context.Context, cmd chat.Command, a deploy.Approval,
 	a.Job, a.Plan, a.By, a.At = string(j.ID), row.Plan.Hash, string(cmd.User), c.Now()
 	added, err := c.Approvals.Add(ctx, a)
 	if err != nil {
+		return chat.Message{}, err
+	}
+	if err := c.Nudge(ctx, j.ID); err != nil {
 		return chat.Message{}, err
 	}
 	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Job %s is %s by you", j.ID, did), Lines: []string{sentence(j.Title)}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,26 +34,26 @@ func (g given) Add(_ context.Context, a deploy.Approval) (bool, error) {
 type quorum struct {
 	keeper
 	given given
-	pause func(asked int) // before each answer
 }
 
-func (q *quorum) Pass(ctx context.Context, cmd chat.Command, p deploy.Plan, job string) ([]string, error) {
-	if q.pause != nil {
-		q.pause(len(q.asked))
-	}
+func (q *quorum) Pass(ctx context.Context, cmd chat.Command, p deploy.Plan, job string) (leave deploy.Leave, err error) {
 	if _, err := q.keeper.Pass(ctx, cmd, p, job); err != nil {
-		return nil, err
+		return leave, err
 	}
 	for _, a := range q.given {
 		switch {
 		case a.Job != job || a.Plan != p.Hash:
 		case a.Rejected:
-			return nil, fault.New(fault.Refused, "it was rejected by "+a.By+": "+a.Reason, "")
+			return leave, fault.New(fault.Refused, "it was rejected by "+a.By+": "+a.Reason, "")
 		default:
-			return nil, nil
+			leave.Approvers = append(leave.Approvers, a.By)
 		}
 	}
-	return nil, unapproved
+	if len(leave.Approvers) == 0 {
+		return leave, unapproved
+	}
+	slices.Sort(leave.Approvers)
+	return leave, nil
 }
 
 // newApproving is a bench that needs an approval. Its rows are real.
@@ -62,6 +63,7 @@ func newApproving(t *testing.T) (*bench, *quorum) {
 	w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
 	b, q := newBench(t, w), &quorum{given: given{}}
 	b.options.Gate, b.options.Approvals = q, q.given
+	b.options.Nudge = func(context.Context, job.ID) error { b.nudged++; return nil }
 	request, err := json.Marshal(b.cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -80,17 +82,32 @@ func (b *bench) create(j *job.Job) {
 	}
 }
 
-// carry runs the job with a save that is durable.
-func (b *bench) carry() (chat.Message, error) {
+// carry runs the job with a save that is durable, as the dispatcher does: each time
+// it is parked something happens, and after the last of that its time comes.
+func (b *bench) carry(meanwhile ...func()) (chat.Message, error) {
 	rows := b.options.Rows.(interface {
 		Save(ctx context.Context, j *job.Job) error
 	})
-	return b.command("promote").Work.Run(b.t.Context(), b.cmd, b.job, func(ctx context.Context) error {
-		if b.job.Waits != (b.job.Step == stepApproval) {
-			b.t.Errorf("at %q the job waits for people: %v", b.job.Step, b.job.Waits)
+	for {
+		m, err := b.command("promote").Work.Run(b.t.Context(), b.cmd, b.job, func(ctx context.Context) error {
+			b.told = append(b.told, b.job.Told...)
+			return rows.Save(ctx, b.job)
+		})
+		park, parks := errors.AsType[*job.Park](err)
+		if !parks {
+			b.told = append(b.told, b.job.Told...)
+			return m, err
 		}
-		return rows.Save(ctx, b.job)
-	})
+		if b.job.Step != stepApproval || b.job.Note != "it needs 1 approval of `leads` and has 0" {
+			b.t.Errorf("parked at %q, %q", b.job.Step, b.job.Note)
+		}
+		if len(meanwhile) == 0 {
+			time.Sleep(time.Until(park.Until))
+			continue
+		}
+		meanwhile[0]()
+		meanwhile = meanwhile[1:]
+	}
 }
 
 // say says something to the job in the name of somebody.
@@ -114,45 +131,51 @@ func (b *bench) questions() (open, over int) {
 
 func TestAChangeWaitsUntilItsPlanIsApproved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, q := newApproving(t)
-		began := time.Now()
-		q.pause = func(asked int) {
-			switch asked {
-			case 5:
-				if open, over := b.questions(); open != 1 || over != 0 || !b.job.Waits || b.job.Step != stepApproval || len(b.commits) != 0 {
-					t.Errorf("while it waits: %d open questions, %d over, row %+v, %d commits", open, over, b.job, len(b.commits))
-				}
-				if s := b.put["job/"+string(b.job.ID)+"/status"]; s.Steps[1].Text != "Waits for approval" || s.Steps[1].State != chat.StepRunning {
-					t.Errorf("status %+v", s)
-				}
-				if m, err := b.say("approve", "U2"); err != nil || !strings.HasSuffix(m.Title, "is approved by you") {
-					t.Errorf("approve: %+v, %v", m, err)
-				}
-				if m, err := b.say("reject", "U2"); err != nil || !strings.HasPrefix(m.Title, "You have spoken to this plan") {
-					t.Errorf("a second word: %+v, %v", m, err)
-				}
-				b.plan.Hash = "h2" // a push changes the plan between approval and commit
-			case 12:
-				if open, over := b.questions(); open != 1 || over != 1 {
-					t.Errorf("asked again: %d open questions, %d over", open, over)
-				}
-				if _, err := b.say("approve", "U2"); err != nil {
+		b, _ := newApproving(t)
+		m, err := b.carry(func() {
+			if open, over := b.questions(); open != 1 || over != 0 || len(b.commits) != 0 {
+				t.Errorf("while it waits: %d open questions, %d over, %d commits", open, over, len(b.commits))
+			}
+			if s := b.put["job/"+string(b.job.ID)+"/status"]; s.Steps[1].Text != "Waits for approval" || s.Steps[1].State != chat.StepRunning {
+				t.Errorf("status %+v", s)
+			}
+			if m, err := b.say("approve", "U2"); err != nil || !strings.HasSuffix(m.Title, "is approved by you") || b.nudged != 1 {
+				t.Errorf("approve: %+v, %v, woken %d times", m, err, b.nudged)
+			}
+			if m, err := b.say("reject", "U2"); err != nil || !strings.HasPrefix(m.Title, "You have spoken to this plan") {
+				t.Errorf("a second word: %+v, %v", m, err)
+			}
+			b.plan.Hash = "h2" // a push changes the plan between approval and commit
+		}, func() {
+			if open, over := b.questions(); open != 1 || over != 1 {
+				t.Errorf("asked again: %d open questions, %d over", open, over)
+			}
+			for _, who := range []chat.UserID{"U2", "U3"} {
+				if _, err := b.say("approve", who); err != nil {
 					t.Errorf("approve the new plan: %v", err)
 				}
 			}
-		}
-		m, err := b.carry()
-		if err != nil || m.Tone != chat.Done || len(b.commits) != 1 || b.job.Waits {
-			t.Fatalf("closing %+v, %v; %d commits, waits %v", m, err, len(b.commits), b.job.Waits)
+		})
+		if err != nil || m.Tone != chat.Done || len(b.commits) != 1 || b.job.Note != "" {
+			t.Fatalf("closing %+v, %v; %d commits, note %q", m, err, len(b.commits), b.job.Note)
 		}
 		if open, over := b.questions(); open != 0 || over != 2 {
 			t.Errorf("in the end: %d open questions, %d over", open, over)
 		}
-		if d := time.Since(began); d > time.Minute {
-			t.Errorf("it took %s", d)
+		if r := b.records()[0]; !slices.Equal(r.Approvers, []string{"U2", "U3"}) || len(b.by.Approvers) != 2 || b.by.Approvers[1] != "U3 Ada" {
+			t.Errorf("approved by %q, the commit says %q", r.Approvers, b.by.Approvers)
 		}
 		if _, err := b.say("approve", "U3"); !fault.Is(err, fault.Refused) {
 			t.Errorf("approve what waits for nothing: %v", err)
+		}
+		var judged []string
+		for _, e := range b.told {
+			if e.Deed == job.Judged {
+				judged = append(judged, e.Plan+": "+e.Says)
+			}
+		}
+		if want := []string{"h: " + unapproved.Says, "h: nothing stands in the way", "h2: " + unapproved.Says, "h2: nothing stands in the way"}; !slices.Equal(slices.Compact(judged), want) {
+			t.Errorf("the trail says %q", judged)
 		}
 	})
 }
@@ -164,30 +187,60 @@ func TestWhatEndsTheWaitForApproval(t *testing.T) {
 		says   string
 		after  time.Duration // 0: at once
 	}{
-		"a rejection":       {func(b *bench, _ *quorum) { _, _ = b.say("reject", "U2") }, fault.Refused, "it was rejected by U2: not ·now·", 0},
-		"a freeze":          {func(_ *bench, q *quorum) { q.refuse = frozen }, fault.Refused, frozen.Says, 0},
-		"its deadline":      {func(*bench, *quorum) {}, fault.Expired, "nobody approved it within 60 min", time.Hour},
-		"Slack is silent":   {func(_ *bench, q *quorum) { q.refuse = fault.Newf(fault.Unavailable, "no answer") }, fault.Unavailable, "no answer", 0},
-		"another job there": {func(b *bench, _ *quorum) { b.create(&job.Job{Key: "k2", Queues: b.job.Queues, Created: time.Now()}) }, fault.Superseded, "this gave way to job ", 0},
+		"a rejection":     {func(b *bench, _ *quorum) { _, _ = b.say("reject", "U2") }, fault.Refused, "it was rejected by U2: not ·now·", 0},
+		"a freeze":        {func(_ *bench, q *quorum) { q.refuse = frozen }, fault.Refused, frozen.Says, 0},
+		"its deadline":    {nil, fault.Expired, "nobody approved it within 60 min", time.Hour},
+		"Slack is silent": {func(_ *bench, q *quorum) { q.refuse = fault.Newf(fault.Unavailable, "no answer") }, fault.Unavailable, "no answer", 0},
+		"another job there": {func(b *bench, _ *quorum) {
+			b.create(&job.Job{Key: "k2", Queues: b.job.Queues, Created: time.Now().Add(time.Second)})
+		}, fault.Superseded, "this gave way to job ", 0},
+		"somebody cancels it": {
+			func(b *bench, _ *quorum) { b.job.Cancel = &job.Cancel{By: "U2", At: time.Now()} }, fault.Cancelled,
+			"this was cancelled before anything happened", 0,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, q := newApproving(t)
 				b.options.Approve = time.Hour
-				q.pause = func(asked int) {
-					if asked == 4 {
-						c.change(b, q)
-					}
-				}
 				began := time.Now()
-				_, err := b.carry()
+				var meanwhile []func()
+				if c.change != nil {
+					meanwhile = append(meanwhile, func() { c.change(b, q) })
+				}
+				_, err := b.carry(meanwhile...)
 				e, _ := errors.AsType[*fault.Error](err)
-				if e == nil || e.Kind != c.kind || !strings.HasPrefix(e.Says, c.says) || len(b.commits) != 0 || time.Since(began) < c.after {
+				if e == nil || e.Kind != c.kind || !strings.HasPrefix(e.Says, c.says) || len(b.commits) != 0 || time.Since(began) != c.after {
 					t.Errorf("ended with %+v after %s, %d commits", err, time.Since(began), len(b.commits))
+				}
+				if open, over := b.questions(); c.kind != fault.Unavailable && (open != 0 || over != 1) {
+					t.Errorf("%d open questions, %d over", open, over)
 				}
 			})
 		})
 	}
+}
+
+// TestAJobThatComesBackAsksNoSecondTime: another process finds the question.
+func TestAJobThatComesBackAsksNoSecondTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newApproving(t)
+		m, err := b.carry(func() {
+			stored, err := b.options.Rows.Get(t.Context(), b.job.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.job = stored
+		}, func() {
+			if open, over := b.questions(); open != 1 || over != 0 {
+				t.Errorf("%d open questions, %d over", open, over)
+			}
+			_, _ = b.say("approve", "U2")
+		})
+		if open, over := b.questions(); err != nil || m.Tone != chat.Done || open != 0 || over != 1 {
+			t.Errorf("closing %+v, %v; %d open questions, %d over", m, err, open, over)
+		}
+	})
 }
 
 // TestAnApprovalThatDoesNotCountIsRefused before it is stored.

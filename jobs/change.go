@@ -1,11 +1,14 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ferry/internal/chat"
@@ -30,19 +33,27 @@ const seen = "seen"
 // changeRow is a change's part of its job's row.
 type changeRow struct {
 	Change deploy.Change `json:"change"`
-	Began  time.Time     `json:"began"`
-	Plan   deploy.Plan   `json:"plan,omitzero"`
-	Commit deploy.Commit `json:"commit,omitzero"`
+	// Owners are those of the targets in Change.With, in their order.
+	Owners []deploy.Owner `json:"owners,omitempty"`
+	Began  time.Time      `json:"began"`
+	Plan   deploy.Plan    `json:"plan,omitzero"`
+	Commit deploy.Commit  `json:"commit,omitzero"`
 	// Proposal is the pull request, if there is one, opened at Proposed; Why says
 	// which rule wants it.
 	Proposal deploy.Proposal `json:"proposal,omitzero"`
 	Proposed time.Time       `json:"proposed,omitzero"`
 	Why      string          `json:"why,omitempty"`
+	// Held is what a look found in Git already, before the pull request is closed
+	// for that.
+	Held *deploy.Plan `json:"held,omitempty"`
 	// Followed is when the change began to be followed: the deadline counts
 	// from here.
 	Followed time.Time `json:"followed,omitzero"`
-	// Asked is when people were asked for approval.
-	Asked time.Time `json:"asked,omitzero"`
+	// Asked is when people were asked for approval, Question the key of the message
+	// that asks, and Approvers are those who approved the plan.
+	Asked     time.Time `json:"asked,omitzero"`
+	Question  string    `json:"question,omitempty"`
+	Approvers []string  `json:"approvers,omitempty"`
 	// Glass is what had to be passed for it, and why.
 	Glass glass `json:"glass,omitzero"`
 }
@@ -57,7 +68,9 @@ type change struct {
 	job  *job.Job
 	save func(context.Context) error
 	row  changeRow
-	view progress
+	// showing guards view where several targets are followed.
+	showing sync.Mutex
+	view    progress
 }
 
 // run does the change of a job, or goes on with it. choose is asked at the
@@ -66,15 +79,19 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	choose func(context.Context) (deploy.Change, error),
 ) (chat.Message, error) {
 	r := &change{changer: c, cmd: cmd, job: j, save: save, view: progress{verb: "Promote", title: j.Title, by: cmd.User, job: j.ID}}
-	if cmd.Verb == rollbackSyntax.Verb {
+	switch cmd.Verb {
+	case rollbackSyntax.Verb:
 		r.view.verb = "Roll back"
+	case unpinSyntax.Verb:
+		r.view.verb = unpinning
 	}
 	if len(j.Data) > 0 {
 		if err := json.Unmarshal(j.Data, &r.row); err != nil {
 			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
 		}
 	}
-	if j.Step == "" {
+	r.view.again = j.Attempts > 1
+	if j.Step == "" && j.Cancel == nil {
 		if err := r.begin(ctx, choose); err != nil {
 			return chat.Message{}, err
 		}
@@ -82,9 +99,9 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	r.view.glass = r.row.Glass.lines()
 	m, err := r.carry(ctx)
 	m = r.row.Glass.announced(m)
-	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
+	if err != nil && ctx.Err() == nil && !r.goesOn(&err) {
 		if m.Title == "" {
-			err = r.unchanged(err)
+			err = errors.Join(r.unchanged(err), r.remembered(ctx, err))
 		}
 		err = errors.Join(err, r.show(ctx, func(p *progress) { p.fail(err) }))
 	}
@@ -107,25 +124,45 @@ func (r *change) begin(ctx context.Context, choose func(context.Context) (deploy
 		return err
 	}
 	r.row = changeRow{Change: want, Began: r.Now()}
-	return nil
+	r.row.Owners, err = r.owners(want.With)
+	return err
 }
 
 // remember records that what Git holds is what runs, and healthy, before it is
 // changed: it is the version to go back to.
 func (r *change) remember(ctx context.Context, p deploy.Plan) error {
-	t := p.Change.Target
-	now, err := find(r.Fleet, t.Cluster, t.App.String())
-	if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, p.Site.Field, p.From) {
-		return nil //nolint:nilerr // nothing was proven healthy: there is nothing to remember
+	for _, part := range parts(p) {
+		t := part.Target
+		now, err := find(r.Fleet, t.Cluster, t.App.String())
+		if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, part.Site.Field, part.From) {
+			continue // nothing was proven healthy: there is nothing to remember
+		}
+		if err := r.History.Append(ctx, &deploy.Record{
+			Target: t, Version: part.From, Field: part.Site.Field, Site: before(part, p.Change.Version), Commit: p.Base, Job: string(r.job.ID),
+			Command: seen, By: string(r.cmd.User), At: r.row.Began, Healthy: true, Outcome: string(job.Done),
+		}); err != nil {
+			return err
+		}
 	}
-	return r.History.Append(ctx, &deploy.Record{
-		Target: t, Version: p.From, Field: p.Site.Field, Job: string(r.job.ID),
-		Command: seen, By: string(r.cmd.User), At: r.row.Began, Healthy: true, Outcome: string(job.Done),
-	})
+	return nil
+}
+
+// before is a site as it was: with the old version, as far as the value tells where
+// in it the version stands.
+func before(p deploy.Part, now deploy.Version) deploy.Site {
+	s := p.Site
+	rest, ok := strings.CutSuffix(s.Value, string(now))
+	if s.Value = ""; ok {
+		s.Value = rest + string(p.From)
+	}
+	return s
 }
 
 // carry takes the change from wherever its row says to its end.
 func (r *change) carry(ctx context.Context) (chat.Message, error) {
+	if m, over, err := r.cancelled(ctx); over || err != nil {
+		return m, err
+	}
 	if r.job.Step != stepFollow {
 		if err := r.granted(ctx); err != nil {
 			return chat.Message{}, err
@@ -133,10 +170,13 @@ func (r *change) carry(ctx context.Context) (chat.Message, error) {
 		if r.row.Plan.Already && r.isThere() {
 			return chat.Message{}, errors.Join(r.already(), r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.untouched() }))
 		}
-		r.row.Followed, r.job.Waits = r.Now(), false
+		r.row.Followed, r.job.Note = r.Now(), ""
 		if err := r.step(ctx, stepFollow); err != nil {
 			return chat.Message{}, err
 		}
+	}
+	if r.job.Cancel != nil {
+		return r.abandon(ctx) // it came too late for anything else
 	}
 	return r.follow(ctx)
 }
@@ -165,7 +205,10 @@ func (r *change) commit(ctx context.Context) error {
 		return r.step(ctx, stepCommit)
 	})
 	if err != nil {
-		return err
+		if r.job.Step == stepCommit { // it was found and proven: what failed is the commit
+			r.view.planned(r.row.Plan)
+		}
+		return r.offerAll(ctx, plan, err)
 	}
 	if plan.Already {
 		commit = deploy.Commit{SHA: plan.Base}
@@ -179,22 +222,28 @@ func (r *change) commit(ctx context.Context) error {
 
 // isThere reports whether the cluster already shows what Git holds.
 func (r *change) isThere() bool {
-	now, err := find(r.Fleet, r.row.Change.Target.Cluster, r.row.Change.Target.App.String())
-	return err == nil && runs(now, r.row.Plan.Site.Field, r.row.Change.Version) && now.Health == deploy.Healthy
+	return !slices.ContainsFunc(parts(r.row.Plan), func(p deploy.Part) bool {
+		now, err := find(r.Fleet, p.Target.Cluster, p.Target.App.String())
+		return err != nil || !runs(now, p.Site.Field, r.row.Change.Version) || now.Health != deploy.Healthy
+	})
 }
 
 func (r *change) already() error {
-	t := r.row.Change.Target
-	return fault.Newf(fault.Already, "%s is already at `%s` on %s", t.App.Name, r.row.Change.Version, t.Cluster).
+	return fault.Newf(fault.Already, "%s is already at `%s` on %s", r.row.Change.Target.App.Name, r.row.Change.Version, places(r.row.Change)).
 		WithHelp("nothing was changed: Git holds it, and it is healthy there")
 }
 
 func (r *change) authorship(ctx context.Context) deploy.Authorship {
 	name, email := r.People.Author(ctx, r.cmd.User)
-	return deploy.Authorship{
+	by := deploy.Authorship{
 		Job: string(r.job.ID), Command: string(r.cmd.Verb), Requester: string(r.cmd.User), Name: name, Email: email,
 		Glass: despite(r.cmd.Args),
 	}
+	for _, id := range r.row.Approvers {
+		name, _ := r.People.Author(ctx, chat.UserID(id))
+		by.Approvers = append(by.Approvers, strings.TrimSpace(id+" "+name))
+	}
+	return by
 }
 
 // step saves the row at a step.
@@ -203,23 +252,32 @@ func (r *change) step(ctx context.Context, s job.Step) error {
 	if err != nil {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
 	}
-	r.job.Step, r.job.Data = s, data
+	r.job.Step, r.job.Data, r.job.Stuck, r.job.Told = s, data, time.Time{}, append(r.job.Told, r.told(s)...)
 	return r.save(ctx)
 }
 
 // show edits the status message; equal states cost nothing.
 func (r *change) show(ctx context.Context, edit func(*progress)) error {
+	r.showing.Lock()
+	defer r.showing.Unlock()
 	edit(&r.view)
 	return r.Replier.Put(ctx, r.cmd.Thread, "job/"+string(r.job.ID)+"/status", r.view.message())
 }
 
 // record remembers the outcome. Evidence is what proved it, if anything did.
 func (r *change) record(ctx context.Context, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
+	own := parts(r.row.Plan)[0]
+	own.Target = r.row.Change.Target
+	return r.recordOf(ctx, own, outcome, reason, evidence)
+}
+
+// recordOf is record for one of several targets.
+func (r *change) recordOf(ctx context.Context, p deploy.Part, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
 	c := r.row.Change
 	return r.History.Append(ctx, &deploy.Record{
-		Target: c.Target, Version: c.Version, From: r.row.Plan.From, Field: r.row.Plan.Site.Field, Site: r.row.Plan.Site,
-		Commit: r.row.Commit.SHA, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
-		At: r.Now(), Healthy: outcome == job.Done, Outcome: string(outcome), Reason: reason, Evidence: evidence,
-		Glass: r.row.Glass.Reason,
+		Target: p.Target, Version: cmp.Or(c.Version, r.row.Plan.Change.Version), From: p.From, Field: p.Site.Field, Site: p.Site,
+		Commit: r.row.Commit.SHA, URL: r.row.Commit.URL, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
+		At: r.Now(), Healthy: outcome == job.Done && (!c.Unpin || proves(evidence, p.Site)), Outcome: string(outcome), Reason: reason, Evidence: evidence,
+		Approvers: r.row.Approvers, Why: r.row.Glass.Reason,
 	})
 }

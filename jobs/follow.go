@@ -21,25 +21,48 @@ func (r *change) follow(ctx context.Context) (chat.Message, error) {
 	if err := r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.delivered(r.row) }); err != nil {
 		return chat.Message{}, err
 	}
-	c := r.row.Change
-	if err := r.Cluster.Reconcile(ctx, c.Target.Cluster, c.Owner, r.row.Followed); err != nil {
-		// Flux looks by itself at its next interval: slower, not wrong.
-		r.Log.Warn("Flux was not asked to reconcile", "job", r.job.ID, "cluster", c.Target.Cluster, "error", err)
+	goals := r.goals()
+	for _, goal := range goals {
+		c := goal.Change
+		if err := r.Cluster.Reconcile(ctx, c.Target.Cluster, c.Owner, r.row.Followed); err != nil {
+			// Flux looks by itself at its next interval: slower, not wrong.
+			r.Log.Warn("Flux was not asked to reconcile", "job", r.job.ID, "cluster", c.Target.Cluster, "error", err)
+		}
 	}
-	w := watcher{change: r, deadline: r.row.Followed.Add(r.Rollout)}
+	watching, asked, stop := listening(ctx)
+	defer stop()
+	deadline := r.row.Followed.Add(r.Rollout)
 	// A job resumed after its deadline still looks before it speaks.
-	if look := r.Now().Add(lastLook); w.deadline.Before(look) {
-		w.deadline = look
+	if look := r.Now().Add(lastLook); deadline.Before(look) {
+		deadline = look
 	}
-	if err := w.watch(ctx); err != nil {
+	if len(goals) > 1 {
+		m, err := r.followAll(watching, goals, deadline)
+		if err != nil && ctx.Err() == nil && asked() {
+			return chat.Message{}, job.ErrCancelled
+		}
+		return m, err
+	}
+	w := watcher{change: r, goal: goals[0], deadline: deadline}
+	w.tell = func(ctx context.Context, o deploy.Observation) error {
+		return r.show(ctx, func(p *progress) { p.seen(w.last, o) })
+	}
+	if err := w.watch(watching); err != nil {
+		if ctx.Err() == nil && asked() {
+			err = job.ErrCancelled
+		}
 		return chat.Message{}, err
 	}
-	return r.finish(ctx, w)
+	return r.finish(ctx, &w)
 }
 
 // watcher turns observations into a lasting judgement.
 type watcher struct {
 	*change
+	// goal is the plan of the target that is watched, and tell shows what is seen
+	// there.
+	goal     deploy.Plan
+	tell     func(context.Context, deploy.Observation) error
 	deadline time.Time
 	// last is the latest judgement and seen what it rests on; late is true if
 	// the deadline passed first.
@@ -58,7 +81,7 @@ func (w *watcher) watch(ctx context.Context) error {
 	for {
 		timed, cancel := context.WithCancel(ctx)
 		timer := time.AfterFunc(w.until().Sub(w.Now()), cancel)
-		err := w.Cluster.Observe(timed, w.row.Change.Target, w.row.Change.Owner, w.row.Plan.Site, func(o deploy.Observation) bool {
+		err := w.Cluster.Observe(timed, w.goal.Change.Target, w.goal.Change.Owner, w.goal.Site, func(o deploy.Observation) bool {
 			w.err = w.take(ctx, o)
 			timer.Reset(w.until().Sub(w.Now()))
 			return w.err == nil && !w.final()
@@ -80,7 +103,7 @@ func (w *watcher) watch(ctx context.Context) error {
 			w.last.verdict = failed
 			return nil
 		case err != nil && !over:
-			return fmt.Errorf("observe %s: %w", w.row.Change.Target, err)
+			return fmt.Errorf("observe %s: %w", w.goal.Change.Target, err)
 		}
 	}
 }
@@ -106,7 +129,10 @@ func (w *watcher) take(ctx context.Context, o deploy.Observation) error {
 			return err
 		}
 	}
-	w.seen, w.last = o, judge(o, w.row.Plan.Site, applied, attempted)
+	w.seen, w.last = o, judge(o, w.goal.Site, applied, attempted)
+	if w.row.Change.Unpin {
+		w.last = judgeUnpinned(o, w.goal.Site, applied, attempted)
+	}
 	lasts := w.last.verdict == failing || w.last.verdict == waiting && w.last.troubled && !w.since.IsZero()
 	switch {
 	case !lasts:
@@ -119,14 +145,14 @@ func (w *watcher) take(ctx context.Context, o deploy.Observation) error {
 	if w.final() {
 		return nil
 	}
-	return w.show(ctx, func(p *progress) { p.seen(w.last, o) })
+	return w.tell(ctx, o)
 }
 
 func (w *watcher) holding(ctx context.Context, revision string) (deploy.Holding, error) {
 	if revision == "" {
 		return deploy.NotYet, nil
 	}
-	return w.Delivery.Holding(ctx, w.row.Plan, w.row.Commit, revision, w.Fleet.Declared())
+	return w.Delivery.Holding(ctx, w.goal, w.row.Commit, revision, w.Fleet.Declared())
 }
 
 func (w *watcher) final() bool {
@@ -134,9 +160,12 @@ func (w *watcher) final() bool {
 }
 
 // finish records the outcome and words the closing message.
-func (r *change) finish(ctx context.Context, w watcher) (chat.Message, error) {
+func (r *change) finish(ctx context.Context, w *watcher) (chat.Message, error) {
 	c := r.row.Change
 	app, cluster := c.Target.App.Name, c.Target.Cluster
+	if c.Unpin {
+		return r.finishUnpin(ctx, w)
+	}
 	switch {
 	case w.last.verdict == arrived:
 		if err := r.record(ctx, job.Done, "", &w.seen); err != nil {
@@ -180,6 +209,10 @@ func (r *change) success() chat.Message {
 		}
 		m.Lines = []string{fmt.Sprintf("It was `%s`; %s from %s to healthy.", r.row.Plan.From, took, from)}
 	}
+	if pinned(r.row.Plan) {
+		m.Lines = append(m.Lines, fmt.Sprintf("It has a version of its own there now; `unpin %s on %s` takes that away once the base holds the same.",
+			shortest(r.Fleet, c.Target), c.Target.Cluster))
+	}
 	return m
 }
 
@@ -193,11 +226,10 @@ func (r *change) links() []chat.Link {
 }
 
 // failure tells why, what is in Git now, and offers the way back.
-func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outcome, w watcher) (chat.Message, error) {
+func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outcome, w *watcher) (chat.Message, error) {
 	if rec := r.record(ctx, outcome, w.last.why(), &w.seen); rec != nil {
 		return chat.Message{}, rec
 	}
-	c := r.row.Change
 	m := chat.Message{Tone: chat.Failure, Title: err.Says, Links: r.links()}
 	if why := w.last.why(); why != "" {
 		m.Lines = append(m.Lines, why)
@@ -205,24 +237,47 @@ func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outc
 	if w.last.raw != "" {
 		m.Code = &chat.Code{Text: w.last.raw}
 	}
-	good, ok, herr := lastGood(ctx, r.History, c.Target, c.Version)
-	if herr != nil {
+	if herr := r.wayBack(ctx, &m); herr != nil {
 		return chat.Message{}, herr
-	}
-	name := shortest(r.Fleet, c.Target)
-	back := fmt.Sprintf("rollback %s on %s", name, c.Target.Cluster)
-	if ok {
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. The last version seen healthy there is `%s`; `%s` brings it back.", c.Version, good.Version, back))
-		m.Buttons = []chat.Button{{
-			Label: "Roll back to " + string(good.Version), Command: back + " to " + string(good.Version), Danger: true,
-			Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, c.Target.Cluster),
-		}}
-	} else {
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No version has been seen healthy there yet; `promote %s@… to %s` brings another one.",
-			c.Version, name, c.Target.Cluster))
 	}
 	if serr := r.show(ctx, func(p *progress) { p.seen(w.last, w.seen); p.fail(err) }); serr != nil {
 		return chat.Message{}, serr
 	}
 	return m, err
+}
+
+// wayBack tells what is in Git now, and offers the last version that was good.
+func (r *change) wayBack(ctx context.Context, m *chat.Message) error {
+	c := r.row.Change
+	good, ok, err := lastGood(ctx, r.History, c.Target, c.Version)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		where := "there"
+		if len(c.With) > 0 {
+			where = "on " + string(c.Target.Cluster)
+		}
+		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No other version has been seen healthy %s yet; `promote %s@… to %s%s` brings another one.",
+			c.Version, where, shortest(r.Fleet, c.Target), c.Target.Cluster, r.withText()))
+		return nil
+	}
+	line, button := r.back(good)
+	m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. %s", c.Version, line))
+	m.Buttons = []chat.Button{button}
+	return nil
+}
+
+// back offers a version that was good, to all that the change is about.
+func (r *change) back(good deploy.Record) (line string, b chat.Button) {
+	c := r.row.Change
+	where, with := "there", r.withText()
+	if with != "" {
+		where = "on " + string(c.Target.Cluster)
+	}
+	command := fmt.Sprintf("rollback %s on %s", shortest(r.Fleet, c.Target), c.Target.Cluster)
+	return fmt.Sprintf("The last version seen healthy %s is `%s`; `%s%s` brings it back.", where, good.Version, command, with), chat.Button{
+		Label: "Roll back to " + string(good.Version), Command: command + " to " + string(good.Version) + with, Danger: true,
+		Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, places(c)),
+	}
 }

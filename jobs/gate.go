@@ -2,19 +2,24 @@ package jobs
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
 )
 
 // Gate decides whether a plan may be committed now.
 type Gate interface {
 	// Pass returns nil if it may, else a fault with every reason why not; the code
-	// deploy.NeedsApproval says that only approvals are missing. passed are the
-	// closed gates that the command's reason opened, a sentence each. It has no
-	// effect. job may be empty: then nobody has approved it.
-	Pass(ctx context.Context, cmd chat.Command, p deploy.Plan, job string) (passed []string, err error)
+	// deploy.NeedsApproval says that only approvals are missing. It has no effect.
+	// job may be empty: then nobody has approved it.
+	Pass(ctx context.Context, cmd chat.Command, p deploy.Plan, job string) (deploy.Leave, error)
 	// MayApprove returns nil if what somebody says to a plan that another command
 	// asked for would count, else a fault.
 	MayApprove(ctx context.Context, asked chat.Command, p deploy.Plan, user chat.UserID) error
@@ -32,17 +37,38 @@ func (r *change) pass(ctx context.Context, p deploy.Plan) error {
 	if r.Gate == nil || p.Already {
 		return nil
 	}
-	passed, err := r.Gate.Pass(ctx, r.cmd, p, string(r.job.ID))
+	leave, err := r.Gate.Pass(ctx, r.cmd, p, string(r.job.ID))
+	if e, ok := errors.AsType[*fault.Error](err); err == nil || ok && e.Kind != fault.Unavailable && e.Code != deploy.NeedsApproval {
+		r.judged(leave, err)
+	}
 	if err != nil {
 		r.view.planned(p) // it is not the plan that was wrong
 		return err
 	}
+	named := r.row.Approvers // by the commit that is about to be made
+	if r.row.Approvers = leave.Approvers; slices.ContainsFunc(named, func(id string) bool { return !slices.Contains(leave.Approvers, id) }) {
+		return fault.New(fault.Unavailable, "who approved this has changed just now", "")
+	}
 	r.row.Glass = glass{}
-	if len(passed) > 0 {
-		r.row.Glass = glass{Reason: string(r.cmd.Args.Reason), Passed: passed}
+	if len(leave.Passed) > 0 {
+		r.row.Glass = glass{Reason: string(r.cmd.Args.Reason), Passed: leave.Passed}
 	}
 	r.view.glass = r.row.Glass.lines()
 	return nil
+}
+
+// judged tells the audit trail, with the next save, what the gates said.
+func (r *change) judged(leave deploy.Leave, err error) {
+	says := "nothing stands in the way"
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		says = e.Says
+	}
+	if len(leave.Passed) > 0 {
+		says = fmt.Sprintf("break-glass, because %s: %s", r.cmd.Args.Reason, strings.Join(leave.Passed, "; "))
+	}
+	e := r.entry(job.Judged)
+	e.Says, e.Key = says, fmt.Sprintf("%s/judged/%s/%x", r.job.ID, r.row.Plan.Hash, sha256.Sum256([]byte(says)))
+	r.job.Told = append(r.job.Told, e)
 }
 
 // lines announce what was passed and why.

@@ -25,9 +25,9 @@ type keeper struct {
 	asked  []string
 }
 
-func (k *keeper) Pass(_ context.Context, cmd chat.Command, p deploy.Plan, job string) ([]string, error) {
+func (k *keeper) Pass(_ context.Context, cmd chat.Command, p deploy.Plan, job string) (deploy.Leave, error) {
 	k.asked = append(k.asked, strings.Join([]string{string(cmd.User), p.Hash, job}, " "))
-	return k.passed, k.refuse
+	return deploy.Leave{Passed: k.passed}, k.refuse
 }
 
 func (k *keeper) MayApprove(_ context.Context, asked chat.Command, p deploy.Plan, user chat.UserID) error {
@@ -102,11 +102,11 @@ func TestBrokenGlassIsAnnouncedAndRecorded(t *testing.T) {
 		if got := strings.Join(w.put["job/j1/status"].Lines, "\n"); got != want {
 			t.Errorf("status:\n%s", got)
 		}
-		if r := b.records()[0]; r.Glass != "the *shop* is `down`" {
+		if r := b.records()[0]; r.Why != "the *shop* is `down`" {
 			t.Errorf("record = %+v", r)
 		}
-		if w.glass != "freeze,hold: the *shop* is `down`" {
-			t.Errorf("the commit says %q", w.glass)
+		if w.by.Glass != "freeze,hold: the *shop* is `down`" {
+			t.Errorf("the commit says %q", w.by.Glass)
 		}
 	})
 }
@@ -120,8 +120,8 @@ func TestNothingPassedIsNothingAnnounced(t *testing.T) {
 		b.options.Gate = &keeper{}
 		b.cmd.Args.Gate, b.cmd.Args.Reason = "freeze", "just in case"
 		m, err := b.run()
-		if err != nil || strings.Contains(strings.Join(m.Lines, " "), "glass") || b.records()[0].Glass != "" || w.glass != "freeze: just in case" {
-			t.Errorf("closing %+v, %v; record %+v; commit %q", m, err, b.records()[0], w.glass)
+		if err != nil || strings.Contains(strings.Join(m.Lines, " "), "glass") || b.records()[0].Why != "" || w.by.Glass != "freeze: just in case" {
+			t.Errorf("closing %+v, %v; record %+v; commit %q", m, err, b.records()[0], w.by.Glass)
 		}
 	})
 }

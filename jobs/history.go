@@ -26,16 +26,17 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 	const most = 20
 	t := &chat.Table{Columns: []string{"UTC", "What", "Version", "Outcome", "By"}}
 	called := naming(h.Fleet)
-	more := false
-	err := h.History.All(ctx, func(r deploy.Record) bool {
-		if r.Command == seen || !h.wanted(r, cmd.Args) {
+	more, replaced := false, map[deploy.Target]time.Time{}
+	err := h.History.Among(ctx, asked(cmd.Args), func(r deploy.Record) bool {
+		if r.Command == seen {
 			return true
 		}
 		if len(t.Rows) == most {
 			more = true
 			return false
 		}
-		t.Rows = append(t.Rows, h.row(ctx, r, called))
+		t.Rows = append(t.Rows, h.row(ctx, r, called, replaced[r.Target]))
+		replaced[r.Target] = r.At
 		return true
 	})
 	if err != nil {
@@ -54,28 +55,48 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 	return m, nil
 }
 
-func (h history) wanted(r deploy.Record, a chat.Args) bool {
-	byApp := a.App == "" || string(a.App) == r.Target.App.Name || string(a.App) == r.Target.App.String()
-	return byApp && (a.Cluster == "" || string(a.Cluster) == string(r.Target.Cluster))
+// asked is what a history is asked of; what is left out means all.
+func asked(a chat.Args) func(deploy.Target) bool {
+	return func(t deploy.Target) bool {
+		byApp := a.App == "" || string(a.App) == t.App.Name || string(a.App) == t.App.String()
+		return byApp && (a.Cluster == "" || string(a.Cluster) == string(t.Cluster))
+	}
 }
 
-func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string) []string {
+// author is what somebody is called.
+func (o Options) author(ctx context.Context, id string) string {
+	if name, _ := o.People.Author(ctx, chat.UserID(id)); name != "" {
+		return name
+	}
+	return id
+}
+
+// row tells of a record. One that was seen healthy was there until another change
+// replaced it; that ended at replaced.
+func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.App) string, replaced time.Time) []string {
 	version := shortVersion(r.Version)
-	if r.From != "" {
+	if r.From != "" && r.From != r.Version {
 		version = shortVersion(r.From) + " → " + version
 	}
-	by, _ := h.People.Author(ctx, chat.UserID(r.By))
-	if by == "" {
-		by = r.By
-	}
 	outcome := ending(job.Outcome(r.Outcome))
-	if r.Command == "rollback" {
-		outcome = "rollback, " + outcome
+	if r.Healthy && !replaced.IsZero() {
+		outcome += " for " + span(replaced.Sub(r.At))
 	}
-	if r.Glass != "" {
+	switch chat.Verb(r.Command) {
+	case rollbackSyntax.Verb:
+		outcome = "rollback, " + outcome
+	case unpinSyntax.Verb:
+		if outcome = "unpin, " + outcome; r.Outcome == string(job.Done) {
+			outcome = "unpinned"
+		}
+	}
+	if r.Why != "" && !r.FromGit { // Git tells of what was asked for
 		outcome += ", break-glass"
 	}
-	return []string{h.day(r.At), called(r.Target.App) + " on " + string(r.Target.Cluster), version, outcome, by}
+	if r.FromGit {
+		outcome += ", from Git"
+	}
+	return []string{h.day(r.At), called(r.Target.App) + " on " + string(r.Target.Cluster), version, outcome, h.author(ctx, r.By)}
 }
 
 // day is a time as short as it is clear.

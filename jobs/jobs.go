@@ -4,9 +4,10 @@
 // all, in one place.
 //
 // Queries (list, diff, status, history, help) read the fleet's cache and the
-// store. Hold and release write to the store and nothing else. Promote and rollback
-// are work: both make a change (change.go) and
-// differ only in where the version comes from. A change is planned and committed
+// store. Hold, release, approve and reject are deeds: they write to the store and
+// nothing else. Promote, rollback and unpin are work: all make a change (change.go)
+// and differ in where the version comes from, and in that unpin has none of its own.
+// A change waits for approval where the rules want that (approve.go). It is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its
 // cluster until judge, a pure function of what the cluster shows, says that it has
 // arrived, failed or been replaced. Whatever has to survive a crash stands in the
@@ -84,12 +85,18 @@ type Proposals interface {
 	Withdraw(ctx context.Context, number int, comment string) error
 }
 
+// Wanted tells what Git wants of the apps that clusters declare.
+type Wanted interface {
+	Wanted(ctx context.Context, declared []deploy.Declared) ([]deploy.Wanted, error)
+}
+
 // History remembers what became of versions; both readers start with the newest
 // record and go on until fn returns false.
 type History interface {
 	Append(ctx context.Context, r *deploy.Record) error
 	Of(ctx context.Context, t deploy.Target, fn func(deploy.Record) (more bool)) error
-	All(ctx context.Context, fn func(deploy.Record) (more bool)) error
+	// Among reads the records of the targets that it is asked for; of tells which.
+	Among(ctx context.Context, of func(deploy.Target) bool, fn func(deploy.Record) (more bool)) error
 }
 
 // Rows reads the jobs there are.
@@ -98,6 +105,8 @@ type Rows interface {
 	Recent(ctx context.Context, n int) ([]*job.Job, error)
 	// Unfinished returns those without an outcome, the oldest first.
 	Unfinished(ctx context.Context) ([]*job.Job, error)
+	// ByKey finds the job that a command's key made.
+	ByKey(ctx context.Context, key string) (j *job.Job, ok bool, err error)
 }
 
 // Executor runs a command line of a plugin and writes what it prints to out.
@@ -121,6 +130,7 @@ type Options struct {
 	// Proposer may be nil: then every change is committed. Proposals goes with it.
 	Proposer  Proposer
 	Proposals Proposals
+	Git       Wanted
 	History   History
 	// Planner makes the plans of dry runs.
 	Planner Planner
@@ -132,6 +142,11 @@ type Options struct {
 	Rows      Rows
 	Executor  Executor
 	People    People
+	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
+	// are for cancel and retry.
+	Canceller Canceller
+	Rights    Rights
+	Nudge     func(context.Context, job.ID) error
 	Replier   chat.Replier
 	Streamer  chat.Streamer
 	Log       *slog.Logger
@@ -142,10 +157,16 @@ type Options struct {
 	// Grace is how long a reported failure must last to be believed (default
 	// 15 s): a registry may stumble, a controller may try again.
 	Grace time.Duration
+	// May says whether somebody may use a command on targets; nil lets everybody.
+	// It decides on what is offered alone: whoever takes an offer is asked again.
+	May func(context.Context, chat.UserID, chat.Verb, []deploy.Target) error
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
 	// Approve is how long a change may wait for approval (default 24 h).
 	Approve time.Duration
+	// Answer is how long a job waits for something that does not answer before it is
+	// given up (default 1 h).
+	Answer time.Duration
 }
 
 // Query and Work are what the dispatcher calls; see there.
@@ -165,12 +186,14 @@ type Deed interface {
 	Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 }
 
-// Command is a syntax and what answers it: exactly one of Query, Work and Deed.
+// Command is a syntax and what answers it: exactly one of Query, Work, Deed and
+// Again, which turns the command into an earlier one.
 type Command struct {
 	Syntax chat.Syntax
 	Query  Query
 	Work   Work
 	Deed   Deed
+	Again  func(ctx context.Context, cmd chat.Command) (chat.Command, error)
 }
 
 // List returns every command there is, in the order in which help shows them.
@@ -190,6 +213,9 @@ func List(o Options) []Command {
 	if o.Approve <= 0 {
 		o.Approve = 24 * time.Hour
 	}
+	if o.Answer <= 0 {
+		o.Answer = time.Hour
+	}
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Second
 	}
@@ -200,13 +226,18 @@ func List(o Options) []Command {
 		{Syntax: diffSyntax, Query: diff{o}},
 		{Syntax: promoteSyntax, Work: promote{changer{o}}},
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
+		{Syntax: unpinSyntax, Work: unpin{changer{o}}},
 		{Syntax: approveSyntax, Deed: approve{changer{o}}},
 		{Syntax: rejectSyntax, Deed: reject{changer{o}}},
 		{Syntax: holdSyntax, Deed: hold{changer{o}}},
 		{Syntax: releaseSyntax, Deed: release{changer{o}}},
 		{Syntax: holdsSyntax, Query: holds{o}},
 		{Syntax: statusSyntax, Query: status{o}},
+		{Syntax: cancelSyntax, Query: cancel{o}},
+		{Syntax: retrySyntax, Again: retry{o}.again},
 		{Syntax: historySyntax, Query: history{o}},
+		{Syntax: whoSyntax, Query: who{o}},
+		{Syntax: driftSyntax, Query: drift{o}},
 		{Syntax: line, Query: kubectl{o}},
 		{Syntax: helpSyntax, Query: h},
 	}

@@ -96,7 +96,10 @@ func judge(o deploy.Observation, site deploy.Site, applied, attempted deploy.Hol
 		return told(waiting, fmt.Sprintf("%s still shows `%s`", site.Object, o.SiteValue), applying)
 	}
 	if o.Release != nil {
-		if j := judgeRelease(*o.Release, site); j.verdict != arrived {
+		switch j := judgeRelease(*o.Release, site); {
+		case j.verdict == waiting && !begun(*o.Release, site):
+			return j // the pods are those of what Helm did before
+		case j.verdict != arrived:
 			return withProblems(j, o)
 		}
 	}
@@ -146,16 +149,26 @@ func judgeAttempted(o deploy.Observation, site deploy.Site) judgement {
 	return withProblems(told(failing, "the Kustomization fails", applying).quoting(words(ready)), o)
 }
 
+// begun reports whether Helm's last attempt was of the change. The chart of an
+// OCIRepository changes without the release's generation: there the version that
+// was attempted tells.
+func begun(r deploy.ReleaseState, site deploy.Site) bool {
+	if site.Field == deploy.FieldChart && r.AttemptedVersion != "" && chartVersion(r.AttemptedVersion) != chartVersion(site.Value) {
+		return false
+	}
+	return r.Attempted
+}
+
 // judgeRelease says arrived once Helm deployed the present spec.
 func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
 	switch {
 	case r.Suspended:
 		return told(waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing)
-	case r.Remediated != "":
+	case r.Remediated != "" && begun(r, site):
 		return told(failed, "Helm went back to the old release by itself", releasing).quoting(r.Remediated)
 	case r.Ready.Status == "False" && r.Ready.Observed:
 		return told(failing, fmt.Sprintf("%s fails", r.Ref), releasing).quoting(words(r.Ready))
-	case !r.Attempted || len(r.History) == 0:
+	case !begun(r, site) || len(r.History) == 0:
 		return told(waiting, fmt.Sprintf("%s has not begun the upgrade", r.Ref), releasing)
 	}
 	newest := r.History[0]

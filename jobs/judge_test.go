@@ -1,10 +1,12 @@
 package jobs
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"ferry/internal/deploy"
+	"ferry/internal/fault"
 )
 
 var (
@@ -109,8 +111,20 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		}, want: failing},
 		"healthy, but the attempt was never applied": {applied: deploy.NotYet, want: waiting},
 
-		"chart: Helm went back":      {chart: true, edit: func(o *deploy.Observation) { o.Release.Remediated = "rollback to v1" }, want: failed, reason: "rollback to v1"},
-		"chart: not attempted":       {chart: true, edit: func(o *deploy.Observation) { o.Release.Attempted = false }, want: waiting, reason: "not begun"},
+		"chart: Helm went back": {chart: true, edit: func(o *deploy.Observation) { o.Release.Remediated = "rollback to v1" }, want: failed, reason: "rollback to v1"},
+		"chart: not attempted":  {chart: true, edit: func(o *deploy.Observation) { o.Release.Attempted = false }, want: waiting, reason: "not begun"},
+		"chart: not attempted, and what ran before is lost": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.Attempted, o.Problems = false, []deploy.Problem{pull}
+		}, want: waiting, reason: "not begun"},
+		"chart: another version of an OCI chart was attempted, and is lost": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion, o.Problems = "6.5.5+0a1b2c", []deploy.Problem{pull}
+		}, want: waiting, reason: "not begun"},
+		"chart: Helm went back from another version": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion, o.Release.Remediated = "6.5.5+0a1b2c", "rollback to v1"
+		}, want: waiting, reason: "not begun"},
+		"chart: an OCI chart was attempted, and is lost": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion, o.Release.History[0].ChartVersion, o.Problems = "6.5.4+0a1b2c", "6.5.3", []deploy.Problem{pull}
+		}, want: failing, reason: "ImagePullBackOff"},
 		"chart: no history":          {chart: true, edit: func(o *deploy.Observation) { o.Release.History = nil }, want: waiting},
 		"chart: upgrade pending":     {chart: true, edit: func(o *deploy.Observation) { o.Release.History[0].Status = "pending-upgrade" }, want: waiting},
 		"chart: old chart deployed":  {chart: true, edit: func(o *deploy.Observation) { o.Release.History[0].ChartVersion = "6.5.3" }, want: waiting, reason: "chart 6.5.3"},
@@ -169,7 +183,12 @@ func TestWhatOnlyTakesItsTimeIsNoTrouble(t *testing.T) {
 
 func TestPick(t *testing.T) {
 	rec := func(command string, v deploy.Version, healthy bool) deploy.Record {
-		return deploy.Record{Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
+		return deploy.Record{Commit: "abc", Command: command, Version: v, Healthy: healthy, Field: deploy.FieldImage}
+	}
+	git := func(v deploy.Version) deploy.Record {
+		r := rec("promote", v, true) // healthy as nothing from Git may be: it does not count
+		r.FromGit = true
+		return r
 	}
 	for name, c := range map[string]struct {
 		runs    string
@@ -178,17 +197,21 @@ func TestPick(t *testing.T) {
 		good    deploy.Version
 		err     string
 	}{
-		"after a healthy promotion":     {"2", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
-		"after a failed promotion":      {"3", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"failed, and Helm went back":    {"2", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"somebody else changed it":      {"9", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"after a rollback":              {"1", []deploy.Record{rec("rollback", "1", true), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
-		"named":                         {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", true), rec(seen, "1", true)}, "1", "1", ""},
-		"named, never healthy":          {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", false), rec(seen, "1", true)}, "2", "", "never seen healthy"},
-		"named 7.0.0, knows 17.0.0":     {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
-		"no history":                    {"1", nil, "", "", "nothing to roll"},
-		"only the present one":          {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
-		"failed first, nothing healthy": {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
+		"after a healthy promotion":         {"2", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
+		"after a failed promotion":          {"3", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"failed, and Helm went back":        {"2", []deploy.Record{rec("promote", "3", false), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"somebody else changed it":          {"9", []deploy.Record{rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"after a rollback":                  {"1", []deploy.Record{rec("rollback", "1", true), rec("promote", "2", true), rec(seen, "1", true)}, "", "2", ""},
+		"named":                             {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", true), rec(seen, "1", true)}, "1", "1", ""},
+		"named, never healthy":              {"3", []deploy.Record{rec("promote", "3", true), rec("promote", "2", false), rec(seen, "1", true)}, "2", "", "never seen healthy"},
+		"named 7.0.0, knows 17.0.0":         {"3", []deploy.Record{rec("promote", "17.0.0", true)}, "7.0.0", "", "never seen healthy"},
+		"no history":                        {"1", nil, "", "", "nothing to roll"},
+		"only the present one":              {"1", []deploy.Record{rec("promote", "1", true)}, "", "", "nothing to roll"},
+		"read from Git":                     {"3", []deploy.Record{git("3"), git("2")}, "", "", "nothing to roll"},
+		"read from Git, named":              {"3", []deploy.Record{git("3"), git("2")}, "2", "", "never seen healthy"},
+		"read from Git since":               {"3", []deploy.Record{git("3"), rec("promote", "2", true)}, "", "2", ""},
+		"a pull request that nobody merged": {"2", []deploy.Record{{Command: "promote", Version: "3"}, rec("promote", "2", true), rec(seen, "1", true)}, "", "1", ""},
+		"failed first, nothing healthy":     {"1", []deploy.Record{rec("promote", "1", false)}, "", "", "nothing to roll"},
 	} {
 		app := deploy.AppState{Version: deploy.Version(c.runs), Images: []deploy.Image{{Tag: c.runs}}}
 		got, err := pick(app, c.records, c.want)
@@ -197,6 +220,10 @@ func TestPick(t *testing.T) {
 		}
 		if got.Version != c.good {
 			t.Errorf("%s: goes back to %q, want %q", name, got.Version, c.good)
+		}
+		f, _ := errors.AsType[*fault.Error](err)
+		if told := f != nil && strings.Contains(f.Help, "Git tells of 2, but not what became of them there"); told != (name == "read from Git" || name == "read from Git, named") {
+			t.Errorf("%s: what Git tells: %v", name, err)
 		}
 	}
 }

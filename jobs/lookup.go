@@ -134,7 +134,7 @@ func imageHas(i deploy.Image, v deploy.Version) bool {
 // and is another than the one that is there now.
 func lastGood(ctx context.Context, h History, t deploy.Target, now deploy.Version) (good deploy.Record, ok bool, err error) {
 	err = h.Of(ctx, t, func(r deploy.Record) bool {
-		if r.Healthy && r.Version != now {
+		if r.Healthy && !r.FromGit && r.Version != now {
 			good, ok = r, true
 		}
 		return !ok

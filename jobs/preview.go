@@ -70,13 +70,13 @@ func (c changer) gates(ctx context.Context, cmd chat.Command, plan deploy.Plan, 
 	if c.Gate == nil {
 		return nil
 	}
-	passed, err := c.Gate.Pass(ctx, cmd, plan, "")
+	leave, err := c.Gate.Pass(ctx, cmd, plan, "")
 	e, ok := errors.AsType[*fault.Error](err)
 	switch {
-	case err == nil && len(passed) == 0:
+	case err == nil && len(leave.Passed) == 0:
 		m.Lines = append(m.Lines, "No gate would stop you now.")
 	case err == nil:
-		m.Lines = append(m.Lines, glass{Reason: string(cmd.Args.Reason), Passed: passed}.lines()...)
+		m.Lines = append(m.Lines, glass{Reason: string(cmd.Args.Reason), Passed: leave.Passed}.lines()...)
 	case ok && (e.Kind == fault.Denied || e.Kind == fault.Refused):
 		m.Title += ", but not now"
 		if e.Kind == fault.Denied {

@@ -26,8 +26,13 @@ type progress struct {
 	title string
 	by    chat.UserID
 	job   job.ID
+	again bool // another process began it
 	steps [5]chat.Step
 	at    int
+	// parts are a step for each of several targets, called by names, in the place of
+	// the last two.
+	parts []chat.Step
+	names []string
 	// pull: it goes through a pull request; notes are what was wanted of that and
 	// could not be done.
 	pull  bool
@@ -55,12 +60,15 @@ func (p *progress) name(i int) string {
 
 func (p *progress) message() chat.Message {
 	m := chat.Message{Tone: chat.Progress, Title: p.title, By: p.by, Footer: "job " + string(p.job), Final: p.done}
+	if p.again && !p.done {
+		m.Footer += " · resumed"
+	}
 	if p.tone != "" {
 		m.Tone = p.tone
 	}
 	m.Lines = slices.Concat(p.glass, p.warnings, p.notes)
 	for i, s := range p.steps {
-		if i == atMerge && !p.pull {
+		if i == atMerge && !p.pull || i == atRollout && p.verb == unpinning || i >= atFlux && len(p.parts) > 0 {
 			continue
 		}
 		if s.Text == "" {
@@ -76,6 +84,7 @@ func (p *progress) message() chat.Message {
 			m.Steps = append(m.Steps, s)
 		}
 	}
+	m.Steps = append(m.Steps, p.parts...)
 	return m
 }
 
@@ -86,8 +95,10 @@ func (p *progress) set(i int, state chat.StepState, text string) {
 func (p *progress) planned(plan deploy.Plan) {
 	if plan.Already {
 		p.set(atFind, chat.StepDone, fmt.Sprintf("Git holds `%s` already", plan.Change.Version))
+	} else if plan.Change.Unpin {
+		p.title = fmt.Sprintf("Unpin %s on %s, which stays at `%s`", plan.Change.Target.App.Name, plan.Change.Target.Cluster, plan.From)
 	} else if plan.Change.Version != "" {
-		p.title = fmt.Sprintf("%s %s from `%s` to `%s` on %s", p.verb, plan.Change.Target.App.Name, plan.From, plan.Change.Version, plan.Change.Target.Cluster)
+		p.title = fmt.Sprintf("%s %s from `%s` to `%s` on %s", p.verb, plan.Change.Target.App.Name, plan.From, plan.Change.Version, places(plan.Change))
 	}
 	if n := len(plan.Edits); n > 0 {
 		place := fmt.Sprintf("`%s` line %d", plan.Edits[0].File, plan.Edits[0].Line)
@@ -164,11 +175,7 @@ func (p *progress) seen(j judgement, o deploy.Observation) {
 
 func (p *progress) arrived(o deploy.Observation) {
 	p.set(atFlux, chat.StepDone, "Flux applied "+applied(o.Applied, p.commit))
-	var ready, desired int32
-	for _, w := range o.Workloads {
-		ready, desired = ready+w.Ready, desired+w.Desired
-	}
-	p.set(atRollout, chat.StepDone, readiness(ready, desired, "pod"))
+	p.set(atRollout, chat.StepDone, ready(o))
 	p.done, p.tone = true, chat.Done
 }
 

@@ -12,12 +12,14 @@ import (
 
 var promoteSyntax = chat.Syntax{
 	Verb:    "promote",
-	Form:    "<app>@<version> [<field>] to <cluster> [<option>] [<mode>] [despite <gate> because <reason>]",
+	Form:    "<app>@<version> [<field>] to <cluster> [with <targets>] [<option>] [<mode>] [despite <gate> because <reason>]",
 	Summary: "commit a version for one cluster and follow it until it is healthy there",
 	Details: []string{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
 		"Where an app has both a chart version and an image tag in Git, say which is meant: `promote podinfo@6.5.4 image to prod`.",
 		"Where clusters share the version, `pin` at the end gives this cluster one of its own, in its own overlay; it also puts an exact version in place of a range.",
+		"Where Git holds a digest beside the tag that ferry cannot look up, `tag-only` at the end takes it away: then whatever the registry has under that tag runs.",
+		"Or name all that share it: `promote podinfo@6.5.4 to prod with stage, dev/backend/worker` may change the same app on stage and worker on dev too, and must; it ends when all are healthy.",
 		"`--dry-run` shows the plan and every rule that would stop it, and changes nothing.",
 		"Who may pass a freeze, a hold or an approval says why: `despite freeze because …`; that is announced and recorded.",
 		"ferry changes that one value, proves by rendering that nothing else on any cluster changes, and refuses what it cannot prove.",
@@ -36,8 +38,13 @@ func (p promote) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Ta
 	if err != nil {
 		return "", nil, err
 	}
-	title := fmt.Sprintf("Promote %s to `%s` on %s", app.App.Name, cmd.Args.Version, app.Cluster)
-	return title, []deploy.Target{app.Target}, nil
+	with, err := p.lookWith(cmd, app)
+	if err != nil {
+		return "", nil, err
+	}
+	c := deploy.Change{Target: app.Target, With: with}
+	title := fmt.Sprintf("Promote %s to `%s` on %s", app.App.Name, cmd.Args.Version, places(c))
+	return title, append([]deploy.Target{app.Target}, with...), nil
 }
 
 // Run implements Work.
@@ -51,9 +58,13 @@ func (p promote) want(cmd chat.Command) (deploy.Change, error) {
 	if err != nil {
 		return deploy.Change{}, err
 	}
+	with, err := p.lookWith(cmd, app)
+	if err != nil {
+		return deploy.Change{}, err
+	}
 	return deploy.Change{
-		Target: app.Target, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
-		Pin: cmd.Args.Option != "",
+		Target: app.Target, With: with, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
+		Pin: hasOption(cmd, "pin"), TagOnly: hasOption(cmd, "tag-only"),
 	}, nil
 }
 

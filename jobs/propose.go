@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,13 +13,11 @@ import (
 	"ferry/internal/job"
 )
 
-// A pull request is looked at after firstPause, then less and less often, down to
-// once in lastPause. Whether another job wants the target is asked of the store
-// alone, each displacedPause.
+// A pull request is looked at each firstPause, then less and less often, down to
+// once in lastPause. In between the job is parked.
 const (
-	firstPause     = 10 * time.Second
-	lastPause      = time.Minute
-	displacedPause = 2 * time.Second
+	firstPause = 10 * time.Second
+	lastPause  = time.Minute
 )
 
 // deliver brings the change into Git, by a commit or through a pull request, from
@@ -63,7 +62,11 @@ func (r *change) way(ctx context.Context) (pull bool, err error) {
 			return false, err
 		}
 	}
-	pull, r.row.Why, err = r.Proposer.Way(ctx, r.row.Change.Target.Cluster)
+	for _, t := range append([]deploy.Target{r.row.Change.Target}, r.row.Change.With...) {
+		if pull, r.row.Why, err = r.Proposer.Way(ctx, t.Cluster); err != nil || pull {
+			return pull, err
+		}
+	}
 	return pull, err
 }
 
@@ -93,7 +96,7 @@ func (r *change) propose(ctx context.Context) (done bool, err error) {
 		return r.step(ctx, stepPropose)
 	})
 	if err != nil {
-		return false, err
+		return false, r.offerAll(ctx, plan, err)
 	}
 	if plan.Already {
 		return true, r.held(ctx, plan)
@@ -112,50 +115,43 @@ func (r *change) held(ctx context.Context, plan deploy.Plan) error {
 
 // proposed notes a pull request that exists.
 func (r *change) proposed(ctx context.Context, plan deploy.Plan, p deploy.Proposal) error {
-	r.row.Plan, r.row.Proposal, r.row.Proposed, r.job.Waits = plan, p, r.Now(), true
+	r.row.Plan, r.row.Proposal, r.row.Proposed = plan, p, r.Now()
 	if err := r.step(ctx, stepMerge); err != nil {
 		return err
 	}
 	return r.show(ctx, func(v *progress) { v.planned(plan); v.proposed(r.row) })
 }
 
-// await waits until the pull request is merged. It ends early if somebody closes
-// it, if another job wants the target, or at the deadline; a job that comes back
-// after that looks before it speaks.
+// await looks whether the pull request is merged, and parks the job until the next
+// look. It ends if somebody closes the pull request, cancels the job, if another job
+// wants the target, or at the deadline; a job that comes back after that looks
+// before it speaks.
 func (r *change) await(ctx context.Context) error {
 	if err := r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.proposed(r.row) }); err != nil {
 		return err
 	}
+	if over, err := r.look(ctx); err != nil || over {
+		return err
+	}
+	if r.job.Cancel != nil {
+		return r.withdrawn(ctx)
+	}
 	deadline := r.row.Proposed.Add(r.Merge)
-	for look, pause := r.Now(), firstPause; ; {
-		if now := r.Now(); !now.Before(look) || !now.Before(deadline) {
-			if over, err := r.look(ctx); err != nil || over {
-				return err
-			}
-			look = now.Add(pause)
-			pause = min(pause*3/2, lastPause)
-		}
-		if !r.Now().Before(deadline) {
-			return r.unmerged()
-		}
-		if over, err := r.displaced(ctx); err != nil || over {
-			return err
-		}
-		if err := sleep(ctx, displacedPause); err != nil {
-			return err
-		}
+	if !r.Now().Before(deadline) {
+		return r.unmerged()
 	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if over, err := r.displaced(ctx); err != nil || over {
+		return err
 	}
+	r.job.Note = fmt.Sprintf("pull request #%d: %s", r.row.Proposal.Number, cmp.Or(r.row.Proposal.Waits, "it waits to be merged"))
+	if err := r.step(ctx, stepMerge); err != nil {
+		return err
+	}
+	next := r.Now().Add(min(max(r.Now().Sub(r.row.Proposed)/2, firstPause), lastPause))
+	if next.After(deadline) {
+		next = deadline
+	}
+	return &job.Park{Until: next}
 }
 
 // look reads the pull request once and shows what it waits for. over means that
@@ -170,8 +166,15 @@ func (r *change) look(ctx context.Context) (over bool, err error) {
 	switch {
 	case p.State == deploy.ProposalMerged && p.Merged.SHA != "":
 		return true, r.merged(ctx, p)
+	case p.State == deploy.ProposalClosed && r.row.Held != nil: // by this job, before a crash
+		return true, r.held(ctx, *r.row.Held)
+	case p.State == deploy.ProposalClosed && r.job.Cancel != nil:
+		return false, r.withdrawn(ctx)
 	case p.State == deploy.ProposalClosed:
-		return false, fault.Newf(fault.Refused, "somebody closed pull request #%d without merging it", number).
+		if over, err := r.displaced(ctx); err != nil || over {
+			return over, err
+		}
+		return false, fault.Newf(fault.Refused, "%s closed pull request #%d without merging it", cmp.Or(p.ClosedBy, "somebody"), number).
 			WithHelp("nothing was changed\nask again if it is still wanted")
 	}
 	if p.State == deploy.ProposalOpen {
@@ -198,8 +201,15 @@ func (r *change) renew(ctx context.Context, p deploy.Proposal) (now deploy.Propo
 	plan, now, err := r.Proposer.Renew(ctx, p, r.row.Plan, r.Fleet.Declared, r.authorship(ctx))
 	switch {
 	case err == nil && plan.Already:
+		r.row.Held = &plan
+		if err := r.step(ctx, stepMerge); err != nil {
+			return p, false, err
+		}
 		err := r.Proposals.Withdraw(ctx, p.Number, fmt.Sprintf("%s holds `%s` already: this is not needed any more.", branchOf(plan), plan.Change.Version))
-		if err != nil && !fault.Is(err, fault.Already) {
+		switch {
+		case fault.Is(err, fault.Already): // the branch holds it because this was merged just now: the next look sees it
+			return p, false, nil
+		case err != nil:
 			return p, false, err
 		}
 		return p, true, r.held(ctx, plan)

@@ -262,7 +262,7 @@ func TestHelpExplainsEveryCommand(t *testing.T) {
 			t.Errorf("help %s says that nothing can do it: %v", s.Verb, says)
 		}
 	}
-	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster [pin] [--dry-run] [despite freeze|hold|approval because reason]" {
+	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster [with clusters] [pin|tag-only] [--dry-run] [despite freeze|hold|approval because reason]" {
 		t.Errorf("usage = %q", got)
 	}
 	_, err = ask(t, fleet(), "help", chat.Args{Topic: "promot"})
@@ -288,19 +288,21 @@ func TestStatusAndHistory(t *testing.T) {
 	target := b.apps["prod"][0].Target
 	for i, r := range []deploy.Record{
 		{Command: seen, Version: "6.5.3", Healthy: true},
-		{Command: "promote", From: "6.5.3", Version: "6.5.4", Outcome: "failed"},
+		{Command: "promote", From: "6.5.2", Version: "6.5.3", Healthy: true, Outcome: "done"},
+		{Command: "promote", From: "6.5.3", Version: "6.5.4", Outcome: "unknown", FromGit: true},
 		{Command: "rollback", From: "6.5.4", Version: "6.5.3", Healthy: true, Outcome: "done"},
 	} {
 		r.Target, r.At, r.Job, r.By = target, noon.Add(time.Duration(i)*time.Minute), fmt.Sprint(i), "U1"
-		if i < 2 {
+		if i < 3 {
 			r.At = r.At.AddDate(-1, 0, 0)
 		}
 		if err := b.history.Append(t.Context(), &r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := `03-01 12:02 | podinfo on prod | 6.5.4 → 6.5.3 | rollback, healthy | Ada
-2025-03-01 12:01 | podinfo on prod | 6.5.3 → 6.5.4 | failed | Ada`
+	want := `03-01 12:03 | podinfo on prod | 6.5.4 → 6.5.3 | rollback, healthy | Ada
+2025-03-01 12:02 | podinfo on prod | 6.5.3 → 6.5.4 | unknown, from Git | Ada
+2025-03-01 12:01 | podinfo on prod | 6.5.2 → 6.5.3 | healthy for 60 s | Ada`
 	if m := answer("history", chat.Args{App: "apps/podinfo", Cluster: "prod"}); rows(m) != want {
 		t.Errorf("history:\n%s", rows(m))
 	}
@@ -322,6 +324,20 @@ func TestStatusAndHistory(t *testing.T) {
 	}
 	if m := answer("status", chat.Args{Job: chat.Word(j.ID)}); m.Title != "Promote `it`: rolling out" || len(m.Fields) != 3 || m.Lines[0] != "podinfo waits." {
 		t.Errorf("status of one: %+v", m)
+	}
+	pull := &job.Job{Key: "p", Title: "Promote p", Queues: []string{"prod/a/p"}, Created: noon, Step: stepMerge, Note: "pull request #7: it waits for checks"}
+	next := &job.Job{Key: "n", Title: "Promote n", Queues: []string{"prod/a/p"}, Created: noon.Add(time.Second)}
+	for _, j := range []*job.Job{pull, next} {
+		if _, err := jobs.Create(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := rows(answer("status", chat.Args{})); !strings.Contains(got, "| Promote n | waiting for job "+string(pull.ID)+" |") ||
+		!strings.Contains(got, "| Promote p | pull request #7: it waits for checks |") {
+		t.Errorf("status with what jobs wait for:\n%s", got)
+	}
+	if m := answer("status", chat.Args{Job: chat.Word(next.ID)}); m.Lines[len(m.Lines)-1] != "It comes after job "+string(pull.ID)+": Promote p." {
+		t.Errorf("status of one that waits: %+v", m)
 	}
 	// One outcome has one word, in history and status.
 	j.Outcome = job.Done

@@ -14,10 +14,11 @@ import (
 
 var rollbackSyntax = chat.Syntax{
 	Verb:    "rollback",
-	Form:    "<app> on <cluster> [to <version>] [<mode>] [despite <gate> because <reason>]",
+	Form:    "<app> on <cluster> [to <version>] [with <targets>] [<mode>] [despite <gate> because <reason>]",
 	Summary: "go back to the last version that was seen healthy there, or to a named one",
 	Details: []string{
 		"Only the version goes back: later changes to other things stay.",
+		"Where others share the version, `with` names them as in `promote`: they go back to the same version.",
 		"ferry remembers a version as healthy when it saw it healthy on that cluster, before or after a promotion.",
 	},
 	Examples: []string{"rollback podinfo on prod", "rollback podinfo on prod to 6.5.3"},
@@ -34,7 +35,12 @@ func (r rollback) Admit(ctx context.Context, cmd chat.Command) (string, []deploy
 	if err != nil {
 		return "", nil, err
 	}
-	return fmt.Sprintf("Roll back %s to `%s` on %s", app.App.Name, good.Version, app.Cluster), []deploy.Target{app.Target}, nil
+	with, err := r.lookWith(cmd, app)
+	if err != nil {
+		return "", nil, err
+	}
+	c := deploy.Change{Target: app.Target, With: with}
+	return fmt.Sprintf("Roll back %s to `%s` on %s", app.App.Name, good.Version, places(c)), append([]deploy.Target{app.Target}, with...), nil
 }
 
 // Run implements Work.
@@ -48,7 +54,11 @@ func (r rollback) want(ctx context.Context, cmd chat.Command) (deploy.Change, er
 	if err != nil {
 		return deploy.Change{}, err
 	}
-	return deploy.Change{Target: app.Target, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
+	with, err := r.lookWith(cmd, app)
+	if err != nil {
+		return deploy.Change{}, err
+	}
+	return deploy.Change{Target: app.Target, With: with, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
 }
 
 func (r rollback) choose(ctx context.Context, cmd chat.Command) (deploy.AppState, deploy.Record, error) {
@@ -82,17 +92,20 @@ func (r rollback) known(ctx context.Context, t deploy.Target) ([]deploy.Record, 
 // change itself is what to go back to.
 func pick(app deploy.AppState, records []deploy.Record, want deploy.Version) (deploy.Record, error) {
 	held := app.Version
-	changed := slices.IndexFunc(records, func(r deploy.Record) bool { return r.Command != seen })
+	changed := slices.IndexFunc(records, func(r deploy.Record) bool { return r.Command != seen && r.Commit != "" }) // without a commit it never was in Git
 	if changed >= 0 {
 		newest := records[changed]
 		if !newest.Healthy || runs(app, newest.Field, newest.Version) {
 			held = newest.Version
 		}
 	}
-	var good []string
+	var good, told []string
 	for _, r := range records {
 		switch {
-		case !r.Healthy:
+		case r.FromGit && r.Version != held && !slices.Contains(told, string(r.Version)):
+			told = append(told, string(r.Version))
+			continue
+		case !r.Healthy || r.FromGit:
 			continue
 		case want != "" && r.Version == want, want == "" && r.Version != held:
 			return r, nil
@@ -101,10 +114,14 @@ func pick(app deploy.AppState, records []deploy.Record, want deploy.Version) (de
 			good = append(good, string(r.Version))
 		}
 	}
-	return deploy.Record{}, nothingGood(app, good, want)
+	err := nothingGood(app, good, want)
+	if len(told) > 0 && len(good) == 0 {
+		err = err.WithHelp("%s\nGit tells of %s, but not what became of them there", err.Help, spoken(told[:min(5, len(told))]))
+	}
+	return deploy.Record{}, err
 }
 
-func nothingGood(app deploy.AppState, good []string, want deploy.Version) error {
+func nothingGood(app deploy.AppState, good []string, want deploy.Version) *fault.Error {
 	name, cluster := app.App.Name, app.Cluster
 	if want != "" {
 		e := fault.Newf(fault.Refused, "%s `%s` was never seen healthy on %s", name, want, cluster)
@@ -117,5 +134,5 @@ func nothingGood(app deploy.AppState, good []string, want deploy.Version) error 
 	if len(good) > 0 {
 		return e.WithHelp("the only version ferry has seen healthy there is the present one, %s\n`promote %s@… to %s` brings another", strings.Join(good, ", "), name, cluster)
 	}
-	return e.WithHelp("ferry has not seen any version of it healthy there yet\n`promote %s@… to %s` brings one by name", name, cluster)
+	return e.WithHelp("ferry remembers a version when it replaces it, and has replaced none of it there yet\n`promote %s@… to %s` brings one by name", name, cluster)
 }

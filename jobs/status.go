@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 		if !j.Ended() {
 			running++
 		}
-		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), stateOf(j), span(now.Sub(j.Created))})
+		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), s.waits(ctx, j), span(now.Sub(j.Created))})
 	}
 	m.Title = "Nothing is under way"
 	if running > 0 {
@@ -65,6 +66,9 @@ func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
 		m.Lines = []string{strings.TrimSuffix(j.Note, ".") + "."} // it may begin with a name
 	}
 	m.Fields = []chat.Field{{Name: "Job", Value: string(j.ID)}, {Name: "Asked", Value: j.Created.UTC().Format(time.DateTime) + " UTC"}}
+	if by := s.ahead(ctx, j); by != nil {
+		m.Lines = append(m.Lines, fmt.Sprintf("It comes after job %s: %s.", by.ID, by.Title))
+	}
 	if j.Ended() {
 		m.Fields = append(m.Fields, chat.Field{Name: "Took", Value: span(j.Updated.Sub(j.Created))})
 	}
@@ -72,6 +76,37 @@ func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {
 		m.Fields = append(m.Fields, chat.Field{Name: "Starts", Value: fmt.Sprint(j.Attempts)})
 	}
 	return m, nil
+}
+
+// waits words how far a job is and, if it waits, for what.
+func (s status) waits(ctx context.Context, j *job.Job) string {
+	if by := s.ahead(ctx, j); by != nil {
+		return "waiting for job " + string(by.ID)
+	}
+	if !j.Ended() && (j.Step == stepMerge || j.Step == stepApproval) && j.Note != "" {
+		return strings.ReplaceAll(j.Note, "`", "")
+	}
+	return stateOf(j)
+}
+
+// ahead returns the job that has a target for which one that did not begin waits.
+func (s status) ahead(ctx context.Context, j *job.Job) *job.Job {
+	if j.Ended() || j.Step != "" {
+		return nil
+	}
+	all, err := s.Rows.Unfinished(ctx)
+	if err != nil {
+		return nil // it waits for something, then
+	}
+	for _, other := range all {
+		if other.ID == j.ID {
+			return nil
+		}
+		if slices.ContainsFunc(other.Queues, func(q string) bool { return slices.Contains(j.Queues, q) }) {
+			return other
+		}
+	}
+	return nil
 }
 
 // stateOf words how far a job is.

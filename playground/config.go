@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"ferry/playground/registry"
-	"ferry/playground/seed"
 )
 
 // writeConfig writes the kubeconfigs and the configuration file, an ordinary
@@ -24,7 +23,7 @@ func (p *Playground) writeConfig() (string, error) {
 		}
 		fmt.Fprintf(&b, "  %s: {file: %q}\n", c.Name(), file)
 	}
-	fmt.Fprintf(&b, "namespaces: [%s]\n", strings.Join(seed.Namespaces(), ", "))
+	fmt.Fprintf(&b, "namespaces: [%s]\n", strings.Join(p.fleet.Namespaces, ", "))
 	fmt.Fprintf(&b, "repo: {owner: %s, name: %s, branch: %s}\n", repoOwner, repoName, branch)
 	fmt.Fprintf(&b, "bot: {admins: [%s]}\n", adminID)
 	fmt.Fprintf(&b, "slack: {base_url: %q}\n", p.slackURL())

@@ -27,6 +27,7 @@ func (p *Playground) handler() http.Handler {
 	mux.HandleFunc("POST /playground/ferry", p.serveFerry)
 	mux.HandleFunc("POST /playground/github/pulls/{number}", p.servePull)
 	mux.HandleFunc("POST /playground/github/protection/{branch...}", p.serveProtection)
+	mux.HandleFunc("POST /playground/github/token", p.serveToken)
 	mux.HandleFunc("GET /"+repoOwner+"/"+repoName+"/pull/{number}", p.servePullPage)
 	return mux
 }

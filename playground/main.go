@@ -11,6 +11,7 @@
 //	POST /playground/ferry {"state": "start|kill|stop"}
 //	POST /playground/github/pulls/NUMBER {"state": "merged|closed|approved|checked", "method": "merge|squash|rebase"}
 //	POST /playground/github/protection/BRANCH {"state": "none|ruleset|reviews|checks|locked"}
+//	POST /playground/github/token {"state": "read|write"}: what ferry's token may do
 //
 // and what package slack adds: say, messages, click and more.
 package main
@@ -39,6 +40,7 @@ func run(ctx context.Context, args []string) error {
 	o := Options{Addr: os.Getenv("PLAYGROUND_ADDR"), Out: os.Stdout, Err: os.Stderr}
 	flags.StringVar(&o.Ferry, "ferry", besides("ferry"), "the ferry `binary` to start; empty starts none")
 	flags.StringVar(&o.Dir, "dir", "", "`directory` for the repository, the configuration and ferry's state; empty makes one and removes it at the end")
+	flags.StringVar(&o.Fleet, "fleet", "demo", "what the clusters follow: `demo`, or refusals: apps that ferry does not change, each for another reason")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

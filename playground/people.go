@@ -11,12 +11,12 @@ const (
 )
 
 // workspace is who sits in the local Slack, and where.
-func workspace(url string) slack.Options {
+func workspace(url, fleet string) slack.Options {
 	return slack.Options{
-		BaseURL: url, TeamName: "Acme", Hints: hints(),
+		BaseURL: url, TeamName: "Acme", Hints: hints(fleet),
 		Users: []slack.User{
-			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Admin: true},
-			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer"},
+			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Email: "ada@acme.example", Admin: true},
+			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer", Email: "bob@acme.example"},
 			{ID: "U0GUEST", Name: "gus", Real: "Gus Guest", Title: "Guest", Guest: true},
 		},
 		Channels: []slack.Channel{
@@ -28,15 +28,22 @@ func workspace(url string) slack.Options {
 			Scopes: []string{
 				"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write",
 				"groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "mpim:read",
-				"reactions:write", "team:read", "usergroups:read", "users:read",
+				"reactions:write", "team:read", "usergroups:read", "users:read", "users:read.email",
 			},
 			Commands: []slack.Command{{Name: "/ferry", Description: "Promote versions across clusters", Usage: "list | diff | promote | help", Escape: true}},
 		}},
 	}
 }
 
-// hints are the things to try, and the one that is planted to fail.
-func hints() []slack.Hint {
+// hints are the things to try with a fleet.
+func hints(fleet string) []slack.Hint {
+	if fleet == "refusals" {
+		return []slack.Hint{
+			{Title: "what runs where", Text: "@ferry list"},
+			{Title: "a version that clusters share", Text: "@ferry promote backend@1.5.0 to prod"},
+			{Title: "a chart and an image", Text: "@ferry promote shop@6.5.4 to prod"},
+		}
+	}
 	return []slack.Hint{
 		{Title: "what runs where", Text: "@ferry list"},
 		{Title: "carry a version to prod", Text: "@ferry promote podinfo@6.5.4 to prod"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type Options struct {
 	Addr  string // host:port; empty is 127.0.0.1:8080 or the next free port
 	Ferry string // binary; empty starts none
 	Dir   string // empty makes one that Run removes
+	Fleet string // of seed.Fleets; empty is the demo
 	Out   io.Writer
 	Err   io.Writer
 }
@@ -41,6 +43,7 @@ type Options struct {
 // Playground is all of it. What New opens, Run closes.
 type Playground struct {
 	options  Options
+	fleet    seed.Fleet
 	listener net.Listener
 	url      string
 	slack    *slack.Server
@@ -72,6 +75,9 @@ func (p *Playground) open() error {
 		return fmt.Errorf("make the directory: %w", err)
 	}
 	var err error
+	if p.fleet, err = seed.Find(cmp.Or(p.options.Fleet, "demo")); err != nil {
+		return err
+	}
 	if p.listener, err = listen(p.options.Addr); err != nil {
 		return err
 	}
@@ -82,7 +88,7 @@ func (p *Playground) open() error {
 		return nil
 	})
 	p.url = "http://" + p.listener.Addr().String()
-	if p.slack, err = slack.New(workspace(p.url)); err != nil {
+	if p.slack, err = slack.New(workspace(p.url, p.fleet.Name)); err != nil {
 		return err
 	}
 	if err := p.openGitHub(); err != nil {
@@ -125,7 +131,7 @@ func listen(addr string) (net.Listener, error) {
 }
 
 func (p *Playground) openGitHub() error {
-	files, err := seed.At(p.cloneURL())
+	files, err := p.fleet.At(p.cloneURL())
 	if err != nil {
 		return err
 	}
@@ -151,7 +157,7 @@ func (p *Playground) repo() *github.Repo { return p.github.Repo(repoOwner + "/" 
 
 func (p *Playground) openClusters() error {
 	git := cluster.NewGit(p.repo().Dir())
-	for _, name := range []string{"prod", "stage", "dev"} {
+	for _, name := range p.fleet.Clusters {
 		c, err := cluster.New(cluster.Options{
 			Name: name, Repository: git, Branch: branch,
 			URL: p.cloneURL(),
@@ -160,6 +166,9 @@ func (p *Playground) openClusters() error {
 			ProgressDeadline: 20 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second,
 		})
 		if err != nil {
+			return err
+		}
+		if err := p.applyByHand(c); err != nil {
 			return err
 		}
 		p.clusters = append(p.clusters, c)
@@ -198,6 +207,9 @@ func (p *Playground) Run(ctx context.Context) (err error) {
 	if p.ferry != nil {
 		group.Go(func() error {
 			p.settle(ctx) // what ferry sees first is what people see first
+			if err := p.pushLater(); err != nil {
+				return err
+			}
 			return p.ferry.Run(ctx)
 		})
 	}
@@ -228,9 +240,9 @@ func (p *Playground) stop() error {
 
 func (p *Playground) welcome() {
 	out := p.options.Out
-	fmt.Fprintf(out, "\n  The playground is open: %s\n\n  Three things to try in #deployments:\n\n", p.url)
-	for _, h := range hints() {
-		fmt.Fprintf(out, "    %-40s %s\n", h.Text, h.Title)
+	fmt.Fprintf(out, "\n  The playground is open: %s\n\n  Things to try in #deployments:\n\n", p.url)
+	for _, h := range hints(p.fleet.Name) {
+		fmt.Fprintf(out, "    %-44s %s\n", h.Text, h.Title)
 	}
 	fmt.Fprintf(out, "\n  The repository: git clone %s\n  (to push: %s)\n", p.repo().CloneURL(p.url),
 		p.repo().CloneURL(strings.Replace(p.url, "://", "://you:you@", 1)))

@@ -76,11 +76,17 @@ type running struct {
 func open(t *testing.T, ferry string) *running {
 	t.Helper()
 	t.Setenv("PLAYGROUND_TEST_FERRY", ferry)
-	r := &running{out: &shared{}, err: &shared{}}
-	o := Options{Addr: "127.0.0.1:0", Out: r.out, Err: r.err}
+	o := Options{}
 	if ferry != "" {
 		o.Ferry = os.Args[0]
 	}
+	return openWith(t, o)
+}
+
+func openWith(t *testing.T, o Options) *running {
+	t.Helper()
+	r := &running{out: &shared{}, err: &shared{}}
+	o.Addr, o.Out, o.Err = "127.0.0.1:0", r.out, r.err
 	p, err := New(o)
 	if err != nil {
 		t.Fatal(err)

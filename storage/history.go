@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"ferry/internal/deploy"
 )
@@ -13,7 +14,7 @@ import (
 const (
 	historyRow  = "history/row/"  // + cluster/namespace/name/time → the record
 	historyAll  = "history/all/"  // + time/cluster/namespace/name → key of the record
-	historyOnce = "history/once/" // + job/command/version → key of the record
+	historyOnce = "history/once/" // + job/command/version/target → key of the record
 )
 
 // History stores what became of versions. Records are only ever added.
@@ -22,11 +23,11 @@ type History struct{ kv KV }
 // NewHistory returns the history in a store.
 func NewHistory(kv KV) *History { return &History{kv: kv} }
 
-// Append adds a record and sets its ID. A record of the same job, command and
-// version is added once, so that a resumed job may append again.
+// Append adds a record and sets its ID. A record of the same job, command, version
+// and target is added once, so that a resumed job may append again.
 func (h *History) Append(ctx context.Context, r *deploy.Record) error {
 	for r.ID = uint64(r.At.UnixNano()); ; r.ID++ {
-		once := fmt.Sprintf("%s%s/%s/%s", historyOnce, r.Job, r.Command, r.Version)
+		once := fmt.Sprintf("%s%s/%s/%s/%s", historyOnce, r.Job, r.Command, r.Version, r.Target)
 		err := h.insert(ctx, r, once)
 		if !errors.Is(err, ErrConflict) {
 			return err
@@ -69,7 +70,15 @@ func (h *History) Of(ctx context.Context, t deploy.Target, fn func(deploy.Record
 // All calls fn with the records of all targets, the newest first, until it
 // returns false.
 func (h *History) All(ctx context.Context, fn func(deploy.Record) (more bool)) error {
+	return h.indexed(ctx, func(deploy.Target) bool { return true }, fn)
+}
+
+// indexed reads the index by time; of what of leaves out, nothing else.
+func (h *History) indexed(ctx context.Context, of func(deploy.Target) bool, fn func(deploy.Record) (more bool)) error {
 	return h.each(ctx, historyAll, func(e Entry) (bool, error) {
+		if !of(targetOf(e.Key)) {
+			return true, nil
+		}
 		row, ok, err := h.kv.Get(ctx, string(e.Value))
 		if err != nil || !ok {
 			return err == nil, err
@@ -78,9 +87,20 @@ func (h *History) All(ctx context.Context, fn func(deploy.Record) (more bool)) e
 	})
 }
 
+// targetOf reads the target in a key of the index by time.
+func targetOf(key string) (t deploy.Target) {
+	_, key, _ = strings.Cut(strings.TrimPrefix(key, historyAll), "/")
+	cluster, key, _ := strings.Cut(key, "/")
+	t.Cluster = deploy.Cluster(cluster)
+	t.App.Namespace, t.App.Name, _ = strings.Cut(key, "/")
+	return t
+}
+
+// each reads pages that grow, since most readers want few and some want all.
 func (h *History) each(ctx context.Context, prefix string, fn func(Entry) (bool, error)) error {
-	const page = 64
-	for after := ""; ; {
+	const most = 1024
+	page := 32
+	for after := ""; ; page = min(2*page, most) {
 		entries, err := h.kv.Scan(ctx, Scan{Prefix: prefix, After: after, Limit: page, Reverse: true})
 		if err != nil {
 			return err

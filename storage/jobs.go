@@ -28,7 +28,10 @@ const shortestID = 5
 
 // Jobs stores the rows of jobs. Rows are written with compare-and-swap on their
 // revision: of two processes that hold the same row only one can go on.
-type Jobs struct{ kv KV }
+type Jobs struct {
+	kv    KV
+	trail *Trail // nil for none
+}
 
 // NewJobs returns the jobs in a store.
 func NewJobs(kv KV) *Jobs { return &Jobs{kv: kv} }
@@ -62,7 +65,7 @@ func (s *Jobs) insert(ctx context.Context, j *job.Job) error {
 		return fmt.Errorf("encode job %s: %w", j.ID, err)
 	}
 	id, at := []byte(j.ID), stamp(j.Created)+"/"+string(j.ID)
-	j.Revision, err = s.kv.Commit(ctx, Txn{
+	j.Revision, err = s.write(ctx, Txn{
 		If: []Compare{{Key: jobKey + j.Key}, {Key: jobRow + string(j.ID)}},
 		Put: []Put{
 			{Key: jobRow + string(j.ID), Value: row},
@@ -70,7 +73,7 @@ func (s *Jobs) insert(ctx context.Context, j *job.Job) error {
 			{Key: jobOpen + at, Value: id},
 			{Key: jobAll + at, Value: id},
 		},
-	})
+	}, accepted(j))
 	return err
 }
 
@@ -87,13 +90,13 @@ func (s *Jobs) Save(ctx context.Context, j *job.Job) error {
 		Put: []Put{{Key: jobRow + string(j.ID), Value: row}},
 	}
 	if j.Ended() {
-		t.Delete = []string{jobOpen + stamp(j.Created) + "/" + string(j.ID)}
+		t.Delete = []string{jobOpen + stamp(j.Created) + "/" + string(j.ID), jobCancel + string(j.ID)}
 	}
-	rev, err := s.kv.Commit(ctx, t)
+	rev, err := s.write(ctx, t, told(j)...)
 	if err != nil {
 		return fmt.Errorf("save job %s: %w", j.ID, err)
 	}
-	j.Revision = rev
+	j.Revision, j.Told = rev, nil
 	return nil
 }
 
@@ -129,7 +132,7 @@ func (s *Jobs) load(ctx context.Context, id job.ID, j *job.Job) error {
 		return fmt.Errorf("decode job %s: %w", id, err)
 	}
 	j.Revision = e.Revision
-	return nil
+	return s.cancelled(ctx, j)
 }
 
 // Unfinished returns all rows without an outcome, the oldest first.

@@ -117,6 +117,7 @@ func TestHistoryIsAppendedOnceAndReadNewestFirst(t *testing.T) {
 		{Target: eu, Version: "2", Job: "b", Command: "promote"},
 		{Target: prod, Version: "3", Job: "c", Command: "promote"},
 		{Target: prod, Version: "3", Job: "c", Command: "promote"}, // a resumed job says it again
+		{Target: eu, Version: "3", Job: "c", Command: "promote"},   // of several targets each has its own
 		{Target: prod, Version: "1", Job: "d", Command: "rollback"},
 	} {
 		r.At = noon.Add(time.Duration(i/3) * time.Second) // some at the very same moment
@@ -130,6 +131,10 @@ func TestHistoryIsAppendedOnceAndReadNewestFirst(t *testing.T) {
 	}
 	if of != "d c a " {
 		t.Errorf("history of prod = %q, want d c a", of)
+	}
+	of = ""
+	if err := h.Of(t.Context(), eu, func(r deploy.Record) bool { of += r.Job + " "; return true }); err != nil || of != "c b " {
+		t.Errorf("history of prod-eu = %q, %v, want c b", of, err)
 	}
 	if err := h.All(t.Context(), func(r deploy.Record) bool { all += r.Job + " "; return r.Job != "c" }); err != nil {
 		t.Fatal(err)

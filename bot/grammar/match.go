@@ -67,11 +67,20 @@ func (m *matcher) match(nodes []node, at int, args *chat.Args) bool {
 		}
 		return m.match(after, at, args)
 	}
+	if n.several() {
+		return m.spread(n, m.words(n, at), after, at, args)
+	}
 	return m.one(n, at, args) && m.match(after, at+1, args)
 }
 
 // enter tries an optional group and what follows it.
 func (m *matcher) enter(group, after []node, at int, args *chat.Args) bool {
+	if group[0].several() {
+		m.optional = true
+		words := m.words(group[0], at)
+		m.optional = false
+		return m.spread(group[0], words, append(append([]node{}, group[1:]...), after...), at, args)
+	}
 	if group[0].group == nil {
 		m.optional = true
 		ok := m.one(group[0], at, args)
@@ -196,6 +205,8 @@ func naming(n node) string {
 		return "the name of an app"
 	case "other", "cluster":
 		return "the name of a cluster"
+	case "targets":
+		return "the name of another cluster"
 	case "line":
 		return "the command itself"
 	case "topic":

@@ -38,7 +38,7 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	case "field":
 		ok, help = word == "chart" || word == "image", "a field is `chart` or `image`"
 	case "option":
-		ok, help = word == "pin", "the only option is `pin`"
+		ok, help = word == "pin" || word == "tag-only", "the options are `pin` and `tag-only`"
 	case "mode":
 		ok, help = word == "--dry-run" || word == "dry-run", "`--dry-run` shows what would happen and changes nothing"
 	case "gate":
@@ -48,6 +48,8 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 		help = "a time is a number and its unit: `90m`, `4h`, `3d`, `2w`; a year is the longest"
 	case "cluster", "other":
 		return g.checkCluster(word)
+	case "targets":
+		return g.checkTarget(word)
 	case "topic":
 		if slices.Contains(g.verbs, word) {
 			return "", ""

@@ -29,15 +29,18 @@ func Error(err error) chat.Message {
 		e = fault.New(fault.Internal, "something went wrong inside ferry", "the details are in its log\nwhoever runs ferry can read them there")
 	}
 	title, rest := headline(e.Says)
-	m := chat.Message{Tone: Tone(e.Kind), Title: capital(strings.TrimSuffix(title, ".")), Buttons: buttons(e.Choices), Final: true}
+	m := chat.Message{Tone: Tone(e.Kind), Title: capital(strings.TrimSuffix(title, ".")), Buttons: buttons(e.Choices, e.Offers), Final: true}
 	help := sentences(rest, e.Help)
 	if e.Kind == fault.Invalid || e.Kind == fault.NotFound {
 		m.Lines = append(meant(e.Choices), help...)
 		return m
 	}
 	m.Lines = help
-	for _, c := range e.Choices {
-		m.Lines = append(m.Lines, "• `"+c+"`")
+	if len(e.Choices) == 1 && len(m.Buttons) == 1 {
+		m.Buttons[0].Label = "Do that" // nothing was asked: it is an offer
+	}
+	for _, b := range m.Buttons {
+		m.Lines = append(m.Lines, "• `"+b.Command+"`")
 	}
 	return m
 }
@@ -84,8 +87,13 @@ func meant(choices []string) []string {
 }
 
 // buttons make choices that can be pressed. They are called by the words in
-// which they differ, and ask before they are sent.
-func buttons(choices []string) []chat.Button {
+// which they differ, unless they have words of their own, and ask before they are
+// sent.
+func buttons(choices []string, offers []fault.Offer) []chat.Button {
+	choices = slices.Clone(choices)
+	for _, o := range offers {
+		choices = append(choices, o.Command)
+	}
 	words := make([][]string, len(choices))
 	for i, c := range choices {
 		words[i] = strings.Fields(c)
@@ -97,6 +105,10 @@ func buttons(choices []string) []chat.Button {
 			label = strings.Join(differing(words, i), " ")
 		}
 		out[i] = chat.Button{Label: label, Command: c, Confirm: "This sends “" + c + "” to ferry."}
+	}
+	for i, o := range offers {
+		b := &out[len(out)-len(offers)+i]
+		b.Label, b.Confirm = o.Label, o.Confirm
 	}
 	return out
 }

@@ -94,7 +94,7 @@ func TestWhatWasMeantComesFirst(t *testing.T) {
 func TestButtonsAreCalledByWhatDiffers(t *testing.T) {
 	t.Parallel()
 	for want, choices := range map[string][]string{
-		"Yes, that":                           {"promote a@1 to prod"},
+		"Do that":                             {"promote a@1 to prod"},
 		"chart|image":                         {"promote a@1 chart to prod", "promote a@1 image to prod"},
 		"list on prod|list on prod in x":      {"list on prod", "list on prod in x"},
 		"list|status":                         {"list", "status"},
@@ -110,6 +110,9 @@ func TestButtonsAreCalledByWhatDiffers(t *testing.T) {
 		if strings.Join(got, "|") != want {
 			t.Errorf("%q are called %q, want %q", choices, got, want)
 		}
+	}
+	if b := Error(fault.New(fault.NotFound, "x", "").WithChoices("list")).Buttons; len(b) != 1 || b[0].Label != "Yes, that" {
+		t.Errorf("the answer to what may have been meant is %+v", b)
 	}
 }
 
@@ -140,5 +143,21 @@ func TestNamesKeepTheirCase(t *testing.T) {
 		if got := Error(fault.New(fault.Invalid, says, "")).Title; got != want {
 			t.Errorf("%q reads %q, want %q", says, got, want)
 		}
+	}
+}
+
+// TestOffersHaveTheirOwnWords shows them behind the choices, which are then called
+// by what tells them apart.
+func TestOffersHaveTheirOwnWords(t *testing.T) {
+	t.Parallel()
+	err := fault.New(fault.Refused, "shared", "").WithChoices("promote a@1 to prod pin")
+	err.Offers = []fault.Offer{{Command: "promote a@1 to prod with stage", Label: "Promote all 2", Confirm: "On prod and stage."}}
+	m := Error(err)
+	want := []chat.Button{
+		{Label: "pin", Command: "promote a@1 to prod pin", Confirm: "This sends “promote a@1 to prod pin” to ferry."},
+		{Label: "Promote all 2", Command: "promote a@1 to prod with stage", Confirm: "On prod and stage."},
+	}
+	if !reflect.DeepEqual(m.Buttons, want) || !reflect.DeepEqual(m.Lines, []string{"• `promote a@1 to prod pin`", "• `promote a@1 to prod with stage`"}) {
+		t.Errorf("reads %q with %+v", m.Lines, m.Buttons)
 	}
 }

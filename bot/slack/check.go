@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,7 +19,12 @@ type Finding struct {
 	OK     bool
 	Detail string
 	Help   string // what would help, if it is not OK
+	Spare  bool   // ferry can do without
 }
+
+// EmailScope is the scope with which Slack tells people's addresses. ferry runs
+// without it: then commits name no co-authors.
+const EmailScope = "users:read.email"
 
 // Scopes are those of the bot token that ferry uses, with what for.
 func Scopes() map[string]string {
@@ -46,7 +52,7 @@ func (c *Client) Check(ctx context.Context) []Finding {
 	}
 	out := []Finding{{What: "Slack bot token", OK: true, Detail: fmt.Sprintf("%s in %s (%s)", me.User, me.Team, me.URL)}}
 	scopes := Finding{What: "Slack scopes", OK: true, Detail: "all that are needed"}
-	has := strings.FieldsFunc(header.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
+	has := scopesIn(header)
 	var missing []string
 	for scope, why := range Scopes() {
 		if !slices.Contains(has, scope) {
@@ -61,7 +67,25 @@ func (c *Client) Check(ctx context.Context) []Finding {
 		scopes.OK, scopes.Detail = false, "missing: "+strings.Join(missing, ", ")
 		scopes.Help = "add them to the app's manifest and install it to the workspace again"
 	}
-	return append(out, scopes, c.checkApp(ctx))
+	out = append(out, scopes)
+	if c.o.Emails && len(has) > 0 {
+		out = append(out, checkEmails(has))
+	}
+	return append(out, c.checkApp(ctx))
+}
+
+// scopesIn returns the scopes of a token, of which every answer tells.
+func scopesIn(h http.Header) []string {
+	return strings.FieldsFunc(h.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func checkEmails(has []string) Finding {
+	f := Finding{What: "Slack addresses", OK: slices.Contains(has, EmailScope), Spare: true, Detail: "known, for co-authors of commits"}
+	if !f.OK {
+		f.Detail = "missing: " + EmailScope + " (to name who asked as co-author of a commit)"
+		f.Help = "add it to the app's manifest and install it to the workspace again, or set repo.co_author: false"
+	}
+	return f
 }
 
 func (c *Client) checkApp(ctx context.Context) Finding {

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,7 +62,9 @@ type Options struct {
 	Timeout time.Duration
 	// PostsPerSecond bounds new messages per channel (default 1, in bursts of 5).
 	PostsPerSecond float64
-	Log            *slog.Logger
+	// Emails says that people's addresses are wanted: then Check looks for the scope.
+	Emails bool
+	Log    *slog.Logger
 }
 
 // Client talks to one workspace.
@@ -84,6 +87,8 @@ type Identity struct {
 	TeamName string
 	User     chat.UserID // the bot's user, as it is mentioned
 	Bot      string      // its bot ID, as it signs messages
+	// NoEmails: Slack does not tell ferry people's addresses, for want of a scope.
+	NoEmails bool
 }
 
 // New returns a client; nothing is called before its methods are.
@@ -217,10 +222,13 @@ func (c *Client) Identify(ctx context.Context) (Identity, error) {
 		UserID chat.UserID `json:"user_id"`
 		BotID  string      `json:"bot_id"`
 	}
-	if err := c.call(ctx, "auth.test", url.Values{}, &a); err != nil {
+	header, err := c.callAs(ctx, c.o.BotToken, "auth.test", url.Values{}, &a)
+	if err != nil {
 		return Identity{}, err
 	}
 	me = Identity{Team: a.TeamID, TeamName: a.Team, User: a.UserID, Bot: a.BotID}
+	scopes := scopesIn(header)
+	me.NoEmails = len(scopes) > 0 && !slices.Contains(scopes, EmailScope)
 	c.mu.Lock()
 	c.me = me
 	c.mu.Unlock()

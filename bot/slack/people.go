@@ -18,6 +18,7 @@ type Person struct {
 	Team    chat.TeamID
 	Handle  string // unique within the workspace
 	Name    string // as it is shown; anybody may choose any
+	Email   string // only where Slack tells it: with the scope EmailScope, of people
 	Guest   bool
 	Deleted bool
 	Bot     bool
@@ -36,6 +37,7 @@ type member struct {
 	Profile    struct {
 		Display string `json:"display_name"`
 		Real    string `json:"real_name"`
+		Email   string `json:"email"`
 	} `json:"profile"`
 }
 
@@ -46,6 +48,9 @@ func (m *member) person() Person {
 	}
 	if p.Name == "" {
 		p.Name = m.Profile.Real
+	}
+	if !p.Bot && !p.Deleted {
+		p.Email = m.Profile.Email
 	}
 	return p
 }

@@ -126,9 +126,13 @@ func (b *builder) compose(v *snapshot.View, dir string, l *aList, out *Rendering
 	seen := map[ID]bool{}
 	parts := make([]*Rendering, 0, len(l.entries))
 	for _, entry := range l.entries {
+		if remote(entry) {
+			out.gaps = append(out.gaps, gap{kustomizationFile(v, dir), entry})
+			continue
+		}
 		p := strings.TrimPrefix(path.Join("/", dir, entry), "/")
 		kind := v.Kind(p)
-		if remote(entry) || path.IsAbs(entry) || kind == "" || inside(dir, p) {
+		if path.IsAbs(entry) || kind == "" || inside(dir, p) {
 			return true, nil
 		}
 		part, err := b.entry(p, kind, dir, entry, l)
@@ -151,6 +155,7 @@ func (b *builder) compose(v *snapshot.View, dir string, l *aList, out *Rendering
 	}
 	for _, part := range parts {
 		out.Objects = append(out.Objects, part.Objects...)
+		out.gaps = append(out.gaps, part.gaps...)
 		out.moved = out.moved || part.moved
 		out.renamed = append(out.renamed, part.renamed...)
 	}
@@ -353,6 +358,10 @@ func mentions(o *Object, test func(string) bool) bool {
 // whole builds a folder at once.
 func (b *builder) whole(fs *guarded, dir string, out *Rendering) {
 	res, err := b.run(fs, path.Join(snapshot.Root, dir))
+	if err != nil {
+		fs, res, err = b.again(fs, path.Join(snapshot.Root, dir), err)
+	}
+	out.gaps = fs.gaps
 	out.whole, out.moved = fs.whole, fs.moved
 	switch {
 	case fs.refused != nil:
@@ -375,6 +384,13 @@ func (b *builder) whole(fs *guarded, dir string, out *Rendering) {
 			}
 		}
 	}
+	missed, err := fs.missed(out.Objects, b.k)
+	if err != nil {
+		out.Objects, out.Err = nil, err
+		return
+	}
+	out.Objects = append(out.Objects, missed...)
+	fs.mark(out.Objects)
 	out.renamed = oldNames(out.Objects, fs.renames)
 }
 

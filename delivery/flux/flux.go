@@ -8,7 +8,7 @@
 // folder has none, the fields of spec laid over it, kustomize's own build, then
 // substitution on the text of each object. Secrets are never decrypted: SOPS
 // documents are rendered as they stand. Nothing is ever fetched from elsewhere:
-// what needs a remote base cannot be rendered, and says so.
+// what a kustomization takes from an address is left out, and noted (remote.go).
 //
 // A Renderer keeps renderings by what they depend on: the fields of spec that
 // matter, the variables, and the notes of everything that was read. A rendering

@@ -132,8 +132,9 @@ func mergeImage(kus *types.Kustomization, i types.Image) {
 	kus.Images = append(kus.Images, types.Image{Name: i.Name, NewName: i.NewName, NewTag: i.NewTag, Digest: i.Digest})
 }
 
-// guarded is a view on which a kustomization that refers to something outside
-// of the repository cannot be read: kustomize would go and fetch it.
+// guarded is a view on which kustomizations do not refer to anything outside of
+// the repository, which kustomize would go and fetch: resources and components
+// are left out (remote.go), with anything else a kustomization cannot be read.
 // It also shows the generated kustomization file, which the view's notes must
 // not take for one of the repository.
 type guarded struct {
@@ -145,6 +146,12 @@ type guarded struct {
 	// whole and moved are a Rendering's.
 	whole, moved bool
 	renames      []renaming
+	gaps         []gap
+	// component is an address that a component is taken from. loose is true if
+	// patches need not hit anything; then they are collected.
+	component string
+	loose     bool
+	patches   []loosePatch
 }
 
 // ReadFile returns a file's contents.
@@ -159,6 +166,7 @@ func (g *guarded) ReadFile(p string) ([]byte, error) {
 	if !isKustomizationName(path.Base(p)) {
 		return data, nil
 	}
+	data = g.local(p, data)
 	if err := g.check(p, data); err != nil {
 		if g.refused == nil {
 			g.refused = err
@@ -272,7 +280,7 @@ func references(data []byte) *refs {
 // remote reports whether kustomize would take a reference for an address.
 func remote(ref string) bool {
 	l := strings.ToLower(ref)
-	for _, p := range []string{"http://", "https://", "ssh://", "git://", "file://", "git::", "gh:", "git@", "github.com:", "github.com/"} {
+	for _, p := range []string{"http://", "https://", "ssh://", "git://", "oci://", "file://", "git::", "gh:", "git@", "github.com:", "github.com/"} {
 		if strings.HasPrefix(l, p) {
 			return true
 		}

@@ -21,6 +21,9 @@ type Object struct {
 	// Maker is the ResourceSet that makes the object on the cluster; nil for one
 	// that stands in Git itself.
 	Maker *Object
+	// Gap says why the object is not certain: something outside of the repository
+	// has a part in it.
+	Gap string
 }
 
 // ID tells objects of one cluster apart.

@@ -28,6 +28,8 @@ type Rendering struct {
 	renamed []oldName
 	// moved is true if it puts objects into other namespaces.
 	moved bool
+	// gaps are what is left out.
+	gaps []gap
 	// on are the latest files on which all notes, those of the parts too, are known
 	// to hold.
 	on atomic.Pointer[standing]
@@ -114,7 +116,8 @@ func (r *Rendering) size() int {
 	return n
 }
 
-// Files are a tree with some files replaced or added.
+// Files are a tree with some files replaced, added or, where their contents are
+// nil, taken away.
 type Files struct {
 	Tree    *snapshot.Tree
 	Blobs   *snapshot.Blobs

@@ -61,14 +61,14 @@ func (r *Renderer) Next(ctx context.Context, w *World, f Files, changes []snapsh
 	return out, nil
 }
 
-// With renders a world with one more file replaced.
+// With renders a world with one more file replaced; nil takes it away.
 func (r *Renderer) With(ctx context.Context, w *World, file string, data []byte) (*World, error) {
 	f := w.files.With(file, data)
 	_, there := w.files.Tree.Entry(file)
-	if _, replaced := w.files.Overlay[file]; replaced {
-		there = true
+	if before, replaced := w.files.Overlay[file]; replaced {
+		there = before != nil
 	}
-	return r.Next(ctx, w, f, []snapshot.Change{{Path: file, Structural: !there}})
+	return r.Next(ctx, w, f, []snapshot.Change{{Path: file, Structural: there != (data != nil)}})
 }
 
 func newWorld(f Files) *World { return &World{files: f, by: map[deploy.Cluster]*graph{}} }

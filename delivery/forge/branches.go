@@ -87,13 +87,11 @@ const zero = "0000000000000000000000000000000000000000"
 // and deletes the branch that led there: both or neither, and only if the branches
 // are where they are said to be. The error is Moved if not.
 func (r *Repository) replace(ctx context.Context, branch, was, by, is string) error {
-	var repo struct {
-		NodeID string `json:"node_id"`
+	repository, err := r.nodeID(ctx)
+	if err != nil {
+		return err
 	}
-	if _, err := r.read(ctx, "repos/"+r.Full(), &repo); err != nil {
-		return r.explain(err, "read repository")
-	}
-	input := map[string]any{"repositoryId": repo.NodeID, "refUpdates": []map[string]any{
+	input := map[string]any{"repositoryId": repository, "refUpdates": []map[string]any{
 		{"name": "refs/heads/" + branch, "beforeOid": was, "afterOid": is, "force": true},
 		{"name": "refs/heads/" + by, "beforeOid": is, "afterOid": zero},
 	}}
@@ -102,6 +100,7 @@ func (r *Repository) replace(ctx context.Context, branch, was, by, is string) er
 		return r.explain(err, "move branch "+branch)
 	}
 	if len(failed) > 0 {
+		r.node.Store(nil) // in case it is another repository of that name
 		return r.refusal(branch, failed[0])
 	}
 	return nil

@@ -23,6 +23,18 @@ func (c *headCache) get(ref string) (Head, string) {
 	return h.head, h.etag
 }
 
+// treeOf returns the tree of a commit that some reference was at.
+func (c *headCache) treeOf(sha string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, known := range c.byID {
+		if known.head.SHA == sha {
+			return known.head.Tree, true
+		}
+	}
+	return "", false
+}
+
 func (c *headCache) put(ref string, h Head, etag string) {
 	if etag == "" {
 		return

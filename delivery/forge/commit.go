@@ -17,8 +17,11 @@ type NewCommit struct {
 	On       string // the head it is made on
 	Headline string
 	Body     string
-	Files    map[string][]byte // new contents by path
-	Job      string
+	Files    map[string][]byte // new contents by path; nil takes the file away
+	// Modes are those of files that are no plain ones, as git writes them. Without
+	// any, the commit is one request.
+	Modes map[string]string
+	Job   string
 }
 
 // Made is a commit that exists.
@@ -47,20 +50,33 @@ func (r *Repository) Commit(ctx context.Context, c NewCommit) (Made, error) {
 }
 
 func (r *Repository) commitOn(ctx context.Context, branch string, c NewCommit) (Made, error) {
+	if len(c.Modes) > 0 {
+		return r.commitModes(ctx, branch, c)
+	}
 	type addition struct {
 		Path     string `json:"path"`
 		Contents string `json:"contents"`
 	}
-	var add []addition
+	add := []addition{}
+	remove := []map[string]string{}
 	for p, data := range c.Files {
+		if data == nil {
+			remove = append(remove, map[string]string{"path": p})
+			continue
+		}
 		add = append(add, addition{p, base64.StdEncoding.EncodeToString(data)})
 	}
 	slices.SortFunc(add, func(a, b addition) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(remove, func(a, b map[string]string) int { return strings.Compare(a["path"], b["path"]) })
+	changes := map[string]any{"additions": add}
+	if len(remove) > 0 {
+		changes["deletions"] = remove
+	}
 	input := map[string]any{
 		"branch":           map[string]string{"repositoryNameWithOwner": r.Full(), "branchName": branch},
 		"expectedHeadOid":  c.On,
 		"message":          map[string]string{"headline": c.Headline, "body": c.Body},
-		"fileChanges":      map[string]any{"additions": add},
+		"fileChanges":      changes,
 		"clientMutationId": c.Job,
 	}
 	var got struct {

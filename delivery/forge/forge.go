@@ -11,7 +11,8 @@
 //
 // Contents change by one request alone, GraphQL's createCommitOnBranch with
 // expectedHeadOid: it happens on exactly the head that was planned on, or not at
-// all. It may happen although its answer is lost; then the answer is
+// all. Executable files, which would lose their mode by it, are committed as
+// objects, and updateRefs moves the branch as exactly (modes.go). It may happen although its answer is lost; then the answer is
 // Unavailable, and whoever repeats it must look for the commit first (Find).
 //
 // Where rules of the repository want it (Rules), or people do, the commit is made
@@ -32,6 +33,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-github/v50/github"
@@ -82,6 +84,7 @@ type Repository struct {
 	heads   headCache
 	answers answers
 	rules   rulesCache
+	node    atomic.Pointer[string]
 }
 
 // New checks the options. It sends nothing.
@@ -181,39 +184,31 @@ func (r *Repository) Entries(ctx context.Context, tree string) ([]snapshot.Entry
 }
 
 func (r *Repository) entries(ctx context.Context, tree, at string, recursive bool) ([]snapshot.Entry, error) {
-	got, err := r.tree(ctx, tree, recursive)
+	got, err := r.list(ctx, tree, recursive)
 	if err != nil {
 		return nil, err
 	}
-	if got.GetTruncated() {
+	if got.truncated {
 		if !recursive {
 			return nil, fmt.Errorf("list %q: one folder is more than GitHub lists", at)
 		}
 		return r.entries(ctx, tree, at, false)
 	}
-	var out []snapshot.Entry
-	for _, e := range got.Entries {
-		if e.GetType() == "tree" {
-			if !recursive {
-				below, err := r.entries(ctx, e.GetSHA(), at+e.GetPath()+"/", true)
-				if err != nil {
-					return nil, err
-				}
-				out = append(out, below...)
-			}
-			continue
+	out := got.files
+	for i := range out {
+		out[i].Path = at + out[i].Path
+	}
+	if recursive {
+		return out, nil
+	}
+	for _, folder := range got.folders {
+		below, err := r.entries(ctx, folder.SHA, at+folder.Path+"/", true)
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, snapshot.Entry{Path: at + e.GetPath(), Mode: e.GetMode(), SHA: e.GetSHA(), Size: e.GetSize()})
+		out = append(out, below...)
 	}
 	return out, nil
-}
-
-func (r *Repository) tree(ctx context.Context, sha string, recursive bool) (*github.Tree, error) {
-	got, _, err := r.client.Git.GetTree(ctx, r.o.Owner, r.o.Name, sha, recursive)
-	if err != nil {
-		return nil, r.explain(err, "list tree "+sha)
-	}
-	return got, nil
 }
 
 // Relation says how one commit stands to another.
@@ -265,6 +260,8 @@ func (r *Repository) explain(err error, what string) error {
 			"it needs read and write access to the repository's contents, and to its pull requests where ferry opens them").Because(wrapped)
 	case status == http.StatusNotFound:
 		return fault.Newf(fault.NotFound, "%s has nothing of that name", r.Full()).Because(wrapped)
+	case status == http.StatusConflict && !strings.Contains(err.Error(), "empty"):
+		return fault.New(fault.Unavailable, "GitHub is busy with another change", "it is tried again").Because(wrapped)
 	case status == http.StatusConflict:
 		return fault.Newf(fault.NotFound, "%s is empty", r.Full()).Because(wrapped)
 	case status >= 500:

@@ -33,6 +33,7 @@ type Proposal struct {
 	MergeCommit string
 	MergedAt    time.Time
 	MergedBy    string // login
+	ClosedBy    string // login, of one that was closed without being merged
 	// Waits says for people what an open one waits for; empty if GitHub has not
 	// found out yet.
 	Waits string
@@ -145,7 +146,24 @@ func (r *Repository) ours(p pull) bool {
 // nothing that GitHub counts.
 func (r *Repository) Proposal(ctx context.Context, number int) (Proposal, error) {
 	p, err := r.pull(ctx, number)
-	return p.proposal(), err
+	out := p.proposal()
+	if err == nil && out.State == Closed {
+		out.ClosedBy = r.closer(ctx, number)
+	}
+	return out, err
+}
+
+// closer is the login of who closed a pull request, "" if GitHub does not tell. A
+// pull request has no such field; as an issue, which every one of them is too, it has
+// (https://docs.github.com/rest/issues/issues#get-an-issue: closed_by).
+func (r *Repository) closer(ctx context.Context, number int) string {
+	var issue struct {
+		ClosedBy account `json:"closed_by"`
+	}
+	if _, err := r.read(ctx, fmt.Sprintf("repos/%s/issues/%d", r.Full(), number), &issue); err != nil {
+		return "" // worth a word, not a failure: the token may not be let read issues
+	}
+	return issue.ClosedBy.Login
 }
 
 func (r *Repository) pull(ctx context.Context, number int) (pull, error) {

@@ -18,6 +18,7 @@ type NewProposal struct {
 	Headline string // of the commit
 	Body     string // as Headline; trailers last
 	Files    map[string][]byte
+	Modes    map[string]string // as in NewCommit
 	Job      string
 	// Title and Text of the pull request; trailers last. The job's trailer is added
 	// to Body and Text where it is missing.
@@ -52,7 +53,7 @@ func (n NewProposal) complete() (NewProposal, error) {
 }
 
 func (n NewProposal) commit() NewCommit {
-	return NewCommit{On: n.On, Headline: n.Headline, Body: n.Body, Files: n.Files, Job: n.Job}
+	return NewCommit{On: n.On, Headline: n.Headline, Body: n.Body, Files: n.Files, Modes: n.Modes, Job: n.Job}
 }
 
 // message is the commit's, as GitHub gives it back.

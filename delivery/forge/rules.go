@@ -19,7 +19,7 @@ type Rules struct {
 	// Blocked is why even a merged pull request is out of the question, for people;
 	// empty if it is not.
 	Blocked string
-	// Source says where the rules are from: "branch protection", "ruleset main".
+	// Source says where the rules are from: "branch protection", "the ruleset “main”".
 	Source string
 }
 
@@ -155,7 +155,7 @@ func (r *Repository) ruleset(ctx context.Context, id int64) (name string, bypass
 	} else if err != nil {
 		return "", false, r.explain(err, "read ruleset")
 	}
-	return "ruleset " + set.Name, set.Bypass == "always" || set.Bypass == "exempt", nil
+	return "the ruleset “" + set.Name + "”", set.Bypass == "always" || set.Bypass == "exempt", nil
 }
 
 // protection of a branch, as GitHub's API has it. Absent is not demanded.

@@ -20,10 +20,10 @@ func TestRules(t *testing.T) {
 		want    forge.Rules
 	}{
 		{"free", nil, forge.Rules{}},
-		{"ruleset", &github.Protection{Ruleset: true, Name: "main is reviewed", Reviews: 2}, forge.Rules{PullRequest: true, Source: "ruleset main is reviewed"}},
-		{"ruleset with checks", &github.Protection{Ruleset: true, Checks: []string{"lint", "ci"}}, forge.Rules{PullRequest: true, Checks: []string{"ci", "lint"}, Source: "ruleset protect main"}},
+		{"ruleset", &github.Protection{Ruleset: true, Name: "main is reviewed", Reviews: 2}, forge.Rules{PullRequest: true, Source: "the ruleset “main is reviewed”"}},
+		{"ruleset with checks", &github.Protection{Ruleset: true, Checks: []string{"lint", "ci"}}, forge.Rules{PullRequest: true, Checks: []string{"ci", "lint"}, Source: "the ruleset “protect main”"}},
 		{"ruleset that ferry may bypass", &github.Protection{Ruleset: true, Checks: []string{"ci"}, Bypass: []string{"ferry-bot"}}, forge.Rules{}},
-		{"ruleset that others may bypass", &github.Protection{Ruleset: true, Bypass: []string{"ana"}}, forge.Rules{PullRequest: true, Source: "ruleset protect main"}},
+		{"ruleset that others may bypass", &github.Protection{Ruleset: true, Bypass: []string{"ana"}}, forge.Rules{PullRequest: true, Source: "the ruleset “protect main”"}},
 		{"reviews", &github.Protection{Reviews: 1}, forge.Rules{PullRequest: true, Source: "branch protection"}},
 		{"reviews that ferry may bypass", &github.Protection{Reviews: 1, Bypass: []string{"Ferry-Bot"}}, forge.Rules{}},
 		{"checks", &github.Protection{Checks: []string{"ci"}}, forge.Rules{PullRequest: true, Checks: []string{"ci"}, Source: "branch protection"}},
@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 		}
 		said[r.What] = r.Detail
 	}
-	if said["identity"] != "the token of ferry-bot" || said["changes of main"] != "ruleset reviewed wants pull requests and checks: ci" {
+	if said["identity"] != "the token of ferry-bot" || said["changes of main"] != "the ruleset “reviewed” wants pull requests and checks: ci" {
 		t.Errorf("%q", said)
 	}
 	rows = w.forge().Check(t.Context())

@@ -77,6 +77,15 @@ func (n Notes) Reads(f func(file string)) {
 	}
 }
 
+// Missed calls f for each path at which nothing was found.
+func (n Notes) Missed(f func(path string)) {
+	for q, kind := range n {
+		if q.Op == Looked && kind == "" {
+			f(q.Path)
+		}
+	}
+}
+
 // Hidden says which paths an artifact leaves out. The zero value hides nothing.
 // Its copies share what was matched.
 type Hidden struct {

@@ -131,17 +131,21 @@ func (t *Tree) Files(folder string, f func(Entry)) {
 	}
 }
 
-// With returns the tree of a commit that replaces or adds files.
+// With returns the tree of a commit that replaces or adds files, and takes away
+// those whose contents are nil.
 func (t *Tree) With(commit string, files map[string][]byte) *Tree {
 	entries := make([]Entry, 0, len(t.entries)+len(files))
 	for p, e := range t.entries {
 		if data, replaced := files[p]; replaced {
+			if data == nil {
+				continue
+			}
 			e.SHA, e.Size = HashBlob(data), len(data)
 		}
 		entries = append(entries, e)
 	}
 	for p, data := range files {
-		if _, there := t.entries[p]; !there {
+		if _, there := t.entries[p]; !there && data != nil {
 			entries = append(entries, Entry{Path: p, Mode: ModeFile, SHA: HashBlob(data), Size: len(data)})
 		}
 	}

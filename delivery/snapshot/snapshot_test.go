@@ -21,6 +21,9 @@ func TestWith(t *testing.T) {
 	if e, _ := old.Entry("x/a.yaml"); e.SHA != HashBlob([]byte("1")) || old.HasFolder("y") {
 		t.Error("the old tree changed")
 	}
+	if less := now.With("c", map[string][]byte{"x/a.yaml": nil, "y/c.yaml": nil, "z": nil}); less.Len() != 1 || less.HasFolder("y") {
+		t.Errorf("a tree without two of its files has %d", less.Len())
+	}
 	changes := old.Changes(now)
 	slices.SortFunc(changes, func(a, b Change) int { return len(b.Path) - len(a.Path) })
 	if len(changes) != 2 || !slices.Contains(changes, Change{"x/a.yaml", false}) || !slices.Contains(changes, Change{"y/c.yaml", true}) {

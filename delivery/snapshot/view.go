@@ -38,7 +38,8 @@ type View struct {
 
 var _ filesys.FileSystem = (*View)(nil)
 
-// NewView returns a view of a tree with some files replaced or added.
+// NewView returns a view of a tree with some files replaced, added or, where
+// their contents are nil, taken away.
 func NewView(ctx context.Context, tree *Tree, blobs *Blobs, hidden Hidden, overlay map[string][]byte) *View {
 	return &View{ctx: ctx, tree: tree, blobs: blobs, hidden: hidden, overlay: overlay, notes: Notes{}}
 }
@@ -62,11 +63,13 @@ func Inner(p string) (inner string, ok bool) {
 
 // File returns a file's contents.
 func (v *View) File(p string) ([]byte, error) {
-	if data, ok := v.overlay[p]; ok {
+	data, replaced := v.overlay[p]
+	if data != nil {
 		v.notes.read(p, HashBlob(data))
 		return data, nil
 	}
 	e, ok := v.visible(p)
+	ok = ok && !replaced
 	if !ok {
 		v.notes.look(p, v.kind(p))
 		if e, there := v.tree.Entry(p); there && e.Mode == ModeLink {
@@ -97,7 +100,10 @@ func (v *View) visible(p string) (Entry, bool) {
 
 // kind says what stands at a path: "file", "folder" or "".
 func (v *View) kind(p string) string {
-	if _, ok := v.overlay[p]; ok {
+	if data, replaced := v.overlay[p]; replaced {
+		if data == nil {
+			return ""
+		}
 		return "file"
 	}
 	if _, ok := v.visible(p); ok {
@@ -117,8 +123,8 @@ func (v *View) list(p string) []string {
 			names = append(names, name)
 		}
 	}
-	for f := range v.overlay {
-		if parent(f) == p && !slices.Contains(names, path.Base(f)) {
+	for f, data := range v.overlay {
+		if data != nil && parent(f) == p && !slices.Contains(names, path.Base(f)) {
 			names = append(names, path.Base(f))
 		}
 	}
@@ -170,16 +176,19 @@ func (v *View) Since(overlay map[string][]byte) []Change {
 	var out []Change
 	for p, data := range v.overlay {
 		before, was := overlay[p]
-		if was && bytes.Equal(before, data) {
+		if was && bytes.Equal(before, data) && (before == nil) == (data == nil) {
 			continue
 		}
 		_, there := v.visible(p)
-		out = append(out, Change{p, !was && !there})
+		if was {
+			there = before != nil
+		}
+		out = append(out, Change{p, there != (data != nil)})
 	}
-	for p := range overlay {
+	for p, before := range overlay {
 		if _, is := v.overlay[p]; !is {
 			_, there := v.visible(p)
-			out = append(out, Change{p, !there})
+			out = append(out, Change{p, there != (before != nil)})
 		}
 	}
 	return out
@@ -189,6 +198,9 @@ func (v *View) answer(q Question) string {
 	switch q.Op {
 	case Read:
 		if data, ok := v.overlay[q.Path]; ok {
+			if data == nil {
+				return ""
+			}
 			return HashBlob(data)
 		}
 		e, _ := v.visible(q.Path)

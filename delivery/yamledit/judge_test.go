@@ -44,6 +44,9 @@ func leaves(t fataler, src []byte) map[string]string {
 	}
 }
 
+// emptied ends the word of a list or a map without entries.
+const emptied = " (empty)"
+
 func gather(out map[string]string, path string, n *yaml.Node) {
 	mark := ""
 	if n.Anchor != "" {
@@ -60,17 +63,27 @@ func gather(out map[string]string, path string, n *yaml.Node) {
 		for i, c := range n.Content {
 			gather(out, path+"/"+strconv.Itoa(i), c)
 		}
+	case n.Kind != yaml.ScalarNode:
+		out[path] = n.ShortTag() + mark + emptied
 	default:
 		out[path] = n.ShortTag() + mark + " " + n.Value
 	}
 }
 
-// keyText is the text of a key, which may be an alias.
+// keyText is the text of a key, which may be an alias. One that is a list or a map
+// has a text that no scalar has: it must not be taken for the empty key.
 func keyText(k *yaml.Node) string {
 	if k.Alias != nil {
 		k = k.Alias
 	}
-	return k.Value
+	if k.Kind == yaml.ScalarNode {
+		return k.Value
+	}
+	text, err := yaml.Marshal(k)
+	if err != nil {
+		return "\x00" + err.Error()
+	}
+	return "\x00" + string(text)
 }
 
 // plain reads every document as Kubernetes does, into maps, lists and scalars.

@@ -123,7 +123,7 @@ func (f *File) removeBlock(parent *yaml.Node, i int) ([]splice, error) {
 	}
 	// The first entry of an item stands behind its dash; the second moves there.
 	second, ok := f.entry(parent, i+stride(parent))
-	if !ok {
+	if !ok || second < x.tail { // an empty block of text ends where the next entry begins, or within its indentation
 		return nil, fmt.Errorf("%w: the entry behind it is not found", ErrShape)
 	}
 	if between := f.text[x.tail:second]; len(bytes.TrimSpace(between)) > 0 {

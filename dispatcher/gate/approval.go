@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"ferry/internal/chat"
@@ -34,16 +35,23 @@ func (v *Verdict) approvals(r *Rules, f *Facts) {
 	}
 	for i := range r.Approvals {
 		q := &r.Approvals[i]
-		if !q.about(f.Verb) {
-			continue
-		}
-		for j := range len(f.Targets) + len(f.Plan.Touched) {
-			if t, fresh := f.target(j); fresh && q.covers(t) {
-				v.quorum(r, f, q, t)
-				break
-			}
+		if t := q.over(f); t != nil {
+			v.quorum(r, f, q, t)
 		}
 	}
+}
+
+// over is the first target for which a rule wants approval, nil if there is none.
+func (q *Quorum) over(f *Facts) *deploy.Target {
+	if !q.about(f.Verb) {
+		return nil
+	}
+	for i := range len(f.Targets) + len(f.Plan.Touched) {
+		if t, fresh := f.target(i); fresh && q.covers(t) {
+			return t
+		}
+	}
+	return nil
 }
 
 // quorum counts. Whoever asked has no voice, and nobody has two.
@@ -97,20 +105,25 @@ func spokeBefore(f *Facts, q *Quorum, i int) bool {
 	return false
 }
 
+// Approvers are those whose approval of the plan counts for a rule that is about it,
+// by their IDs, each once, the oldest approval first.
+func (r *Rules) Approvers(f *Facts) []string {
+	var out []string
+	for i := range f.Approvals {
+		a := &f.Approvals[i]
+		if a.Rejected || slices.Contains(out, a.By) {
+			continue
+		}
+		if slices.ContainsFunc(r.Approvals, func(q Quorum) bool { return q.over(f) != nil && f.counts(&q, a) && !spokeBefore(f, &q, i) }) {
+			out = append(out, a.By)
+		}
+	}
+	return out
+}
+
 // MayApprove reports whether somebody's approval of the plan would count, for any of
 // the rules that are about it.
 func (r *Rules) MayApprove(f *Facts, who *chat.Person) bool {
 	v := Voice{Approval: deploy.Approval{Plan: f.Plan.Hash, By: string(who.ID), At: f.At}, Who: *who}
-	for i := range r.Approvals {
-		q := &r.Approvals[i]
-		if !q.about(f.Verb) || !f.counts(q, &v) {
-			continue
-		}
-		for j := range len(f.Targets) + len(f.Plan.Touched) {
-			if t, _ := f.target(j); q.covers(t) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Approvals, func(q Quorum) bool { return q.over(f) != nil && f.counts(&q, &v) })
 }

@@ -1,4 +1,4 @@
-// Package charts is a Helm repository in memory: an index.yaml and packaged charts over HTTP, as source-controller
+// Package charts is a Helm repository and an OCI registry in memory: packaged charts over HTTP, as source-controller
 // fetches them. A chart deploys one workload, whose image its values name.
 package charts
 

@@ -37,6 +37,7 @@ type Claim struct {
 	Path       string `json:"path"`
 	Status     string `json:"status"`
 	SharedWith []Pair `json:"shared_with"`
+	Automated  string `json:"automated"` // the image automation that writes there, in ferry's words
 	Why        string `json:"why"`
 	Pin        *Pin   `json:"pin"`
 }

@@ -34,6 +34,16 @@ func (repo *Repo) Judge(inv Inventory) []Verdict {
 	claimed := map[string]bool{}
 	for _, claim := range inv.Apps {
 		app, why := repo.app(claim)
+		if repo.elsewhere(claim, app) {
+			v := Verdict{Pair: claim.Pair, Mechanism: claim.Mechanism, Status: claim.Status, Place: claim.place(), Word: Right}
+			if claim.Status != None {
+				v.Word, v.Reason = Wrong, "what stands elsewhere has a part in it"
+			}
+			if out = append(out, v); app != nil {
+				claimed[app.Cluster+" "+app.key] = true
+			}
+			continue
+		}
 		if app == nil && claim.Status == None && repo.cluster(claim.Cluster) != nil {
 			out = append(out, Verdict{Pair: claim.Pair, Mechanism: claim.Mechanism, Status: None, Word: Unresolved, Reason: "not rendered, and refused: " + claim.Why})
 			continue
@@ -90,6 +100,9 @@ func (repo *Repo) verdict(app App, claim Claim) Verdict {
 	case Isolated, Shared:
 		var moved *Moved
 		moved, v.Word, v.Reason = repo.judgeSite(app, claim)
+		if found := repo.automated(claim); v.Word == Right && found != variable.ReplaceAllString(claim.Automated, "") {
+			v.Word, v.Reason = Wrong, fmt.Sprintf("automated: said %q, found %q", claim.Automated, found)
+		}
 		v.Shared = moved != nil && len(moved.others(app.Pair)) > 0
 		if claim.Pin != nil && v.Shared {
 			v.Pinned, v.Pin = true, repo.judgePin(app, claim)

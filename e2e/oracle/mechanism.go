@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +17,10 @@ func (repo *Repo) mechanism(app App, f Field, o Occurrence) string {
 	kind, api := text(doc["kind"]), text(doc["apiVersion"])
 	section := strings.Join(keys, "/")
 	switch {
+	case isLines(content) && strings.Contains(f.Object, " ConfigMap "):
+		return "values-from"
+	case isLines(content):
+		return "substitute-from"
 	case kind == "ResourceSet":
 		return "resourceset"
 	case kind == "Kustomization" && strings.HasPrefix(api, kustomizeGroup), isKustomization(path.Base(o.File)):
@@ -36,6 +41,22 @@ func (repo *Repo) mechanism(app App, f Field, o Occurrence) string {
 		return "values-from"
 	}
 	return repo.named(app, f, kind == "" || repo.isPatch(o.File))
+}
+
+var keyValue = regexp.MustCompile(`^[\w.-]+=`)
+
+// isLines says whether a file is what a generator takes KEY=value lines from.
+func isLines(content []byte) bool {
+	some := false
+	for line := range strings.Lines(strings.TrimPrefix(string(content), "\ufeff")) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		if some = true; !keyValue.MatchString(line) {
+			return false
+		}
+	}
+	return some
 }
 
 // named is the mechanism of a field that stands in a document of its own object, or in a patch of it.

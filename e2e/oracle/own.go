@@ -28,7 +28,7 @@ func (t Truth) best() *Site {
 func (repo *Repo) Truth(app App) Truth {
 	t := Truth{App: app, Mechanism: "none", Status: None}
 	f, ok := repo.choose(app)
-	if !ok {
+	if !ok || repo.elsewhere(Claim{Pair: app.Pair}, &app) {
 		return t
 	}
 	t.Field = f

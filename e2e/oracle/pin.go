@@ -9,11 +9,14 @@ import (
 	"unicode/utf8"
 )
 
+// noPin begins what is said of a pin that ferry does not offer.
+const noPin = "none offered: "
+
 // judgePin says why a pin is none, "" if it is: it moves this pair and nothing else. A pin of the version that is there
 // already moves nothing; then the shared place, edited, must no longer move this pair, but all that it moved besides.
 func (repo *Repo) judgePin(app App, claim Claim) string {
 	if !claim.Pin.OK {
-		return "none offered: " + claim.Pin.Why
+		return noPin + claim.Pin.Why
 	}
 	f, why := repo.field(app, claim)
 	if why != "" {

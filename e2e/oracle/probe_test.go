@@ -115,8 +115,14 @@ func TestWithoutCRDs(t *testing.T) {
 }
 
 func TestLocalOnly(t *testing.T) {
-	got, err := localOnly([]byte("resources:\n- a.yaml\n- https://example.org/b.yaml\n- github.com/c/d?ref=v1\nnamespace: x\n"))
-	if err != nil || string(got) != "namespace: x\nresources:\n- a.yaml\n" {
+	tree := Tree{"a.yaml": []byte("metadata: {name: here}"), "p.yaml": []byte("kind: X\nmetadata: {name: gone}"), "q.yaml": []byte("kind: X\nmetadata: {name: here}")}
+	names := map[string]string{"a.yaml": "a.yaml", "p.yaml": "p.yaml", "q.yaml": "q.yaml"}
+	v := newView(tree, newArtifact("", names), nil)
+	got, err := v.localOnly("kustomization.yaml", []byte("resources:\n- a.yaml\n- https://example.org/b.yaml\n- github.com/c/d?ref=v1\npatches:\n- path: p.yaml\n- path: q.yaml\n"))
+	if err != nil || string(got) != "buildMetadata:\n- originAnnotations\npatches:\n- path: q.yaml\nresources:\n- a.yaml\n" {
 		t.Errorf("%q, %v", got, err)
+	}
+	if o := v.gone.orphans; len(o) != 1 || o[0].name() != "gone" || len(v.gone.beneath) != 0 {
+		t.Errorf("%+v", v.gone)
 	}
 }

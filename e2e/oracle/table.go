@@ -88,6 +88,20 @@ func (t *Tables) Add(repo, name string, verdicts []Verdict) {
 	}
 }
 
+// enough is the share of pins offered for shared pairs that must be proven.
+const enough = 0.9
+
+// Verdict is nil if ferry is good enough: no claim is wrong, and a pin is proven for nine in ten of the shared pairs.
+func (t *Tables) Verdict() error {
+	if t.total.Wrong > 0 {
+		return fmt.Errorf("%d of %d pairs are wrong", t.total.Wrong, t.total.Pairs)
+	}
+	if float64(t.total.Proven) < enough*float64(t.total.Pins) {
+		return fmt.Errorf("pins are proven for %d of %d shared pairs, fewer than nine in ten", t.total.Proven, t.total.Pins)
+	}
+	return nil
+}
+
 // Write prints the tables, per repository and per mechanism.
 func (t *Tables) Write(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 2, 0, 2, ' ', tabwriter.AlignRight)

@@ -2,14 +2,11 @@ package oracle
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf16"
-
-	"sigs.k8s.io/yaml"
 )
 
 // kustomizationNames are what kustomize takes for one, in its order.
@@ -39,39 +36,8 @@ func withoutCRDs(text []byte) []byte {
 	return bytes.Join(kept, []byte("\n---"))
 }
 
-// localOnly takes remote bases out of a kustomization: the oracle has no network, and they hold no version of ours.
-func localOnly(text []byte) ([]byte, error) {
-	if !bytes.Contains(text, []byte("://")) && !bytes.Contains(text, []byte("github.com")) && !bytes.Contains(text, []byte("git@")) {
-		return text, nil
-	}
-	var k map[string]any
-	if err := yaml.Unmarshal(text, &k); err != nil {
-		return nil, fmt.Errorf("read kustomization: %w", err)
-	}
-	var found bool
-	for _, field := range []string{"resources", "bases", "components", "crds", "transformers", "generators", "configurations"} {
-		list, ok := k[field].([]any)
-		if !ok {
-			continue
-		}
-		kept := slices.DeleteFunc(slices.Clone(list), func(item any) bool {
-			s, ok := item.(string)
-			return ok && remote(s)
-		})
-		if len(kept) == len(list) {
-			continue
-		}
-		found = true
-		k[field] = kept
-	}
-	if !found {
-		return text, nil
-	}
-	return yaml.Marshal(k)
-}
-
 func remote(s string) bool {
-	return strings.Contains(s, "://") || strings.HasPrefix(s, "github.com") || strings.HasPrefix(s, "git@") || strings.HasPrefix(s, "git::")
+	return strings.Contains(s, "://") || strings.HasPrefix(s, "github.com") || strings.HasPrefix(s, "git@") || strings.HasPrefix(s, "git::") || strings.Contains(s, "?ref=")
 }
 
 // utf8Text turns UTF-16 with a byte order mark into what every YAML reader takes.

@@ -52,6 +52,7 @@ type unit struct {
 	read    map[string]bool // files of the tree
 	scan    bool            // the folder has no kustomization: all that is in it counts
 	err     error
+	gone    *remotes
 }
 
 // renderer renders units of a tree and remembers them; it is for one goroutine.
@@ -121,7 +122,7 @@ func touches(u *unit, in input, change Change, tree Tree) bool {
 func (r *renderer) build(in input, change Change) *unit {
 	r.builds++
 	v := newView(r.tree, in.artifact, change)
-	u := &unit{read: v.read, scan: v.kustomizationIn(in.dir) == ""}
+	u := &unit{read: v.read, gone: v.gone, scan: v.kustomizationIn(in.dir) == ""}
 	if !v.isDir(in.dir) {
 		u.err = fmt.Errorf("%s: no such folder", in.dir)
 		return u

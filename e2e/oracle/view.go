@@ -23,6 +23,7 @@ type view struct {
 	change    Change
 	generated map[string][]byte // by path in the artifact
 	read      map[string]bool   // paths in the tree
+	gone      *remotes
 }
 
 // newView shows an artifact of tree with a change over it.
@@ -42,7 +43,7 @@ func newView(tree Tree, a *Artifact, change Change) *view {
 		}
 		a = newArtifact(a.name, added) // not whole: what it holds is what it shows
 	}
-	return &view{Artifact: a, tree: tree, change: change, generated: map[string][]byte{}, read: map[string]bool{}}
+	return &view{Artifact: a, tree: tree, change: change, generated: map[string][]byte{}, read: map[string]bool{}, gone: &remotes{}}
 }
 
 // place is where in the artifact a new file of the tree comes: beside those of its folder.
@@ -96,7 +97,7 @@ func (v *view) ReadFile(p string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: p, Err: fs.ErrNotExist}
 	}
 	if isKustomization(name) {
-		return localOnly(text)
+		return v.localOnly(name, text)
 	}
 	return withoutCRDs(text), nil
 }

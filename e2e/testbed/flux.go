@@ -94,6 +94,8 @@ type Sync struct {
 	Branch string // "" is main
 	Path   string // in the repository; "" is clusters/<name of the cluster>
 	Charts string // URL of a Helm repository, becomes the HelmRepository "charts"; "" makes none
+	// Registry is the host:port of an OCI registry, becomes the variable REGISTRY of the ConfigMap "registry"; "" makes none.
+	Registry string
 }
 
 // Bootstrap makes the cluster follow the repository, with the objects and names that `flux bootstrap` would use, and
@@ -128,6 +130,14 @@ kind: HelmRepository
 metadata: {name: charts, namespace: flux-system}
 spec: {interval: 1h, url: %q}
 `, sync.Charts)
+	}
+	if sync.Registry != "" {
+		manifests += fmt.Sprintf(`---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: registry, namespace: flux-system}
+data: {REGISTRY: %q}
+`, sync.Registry)
 	}
 	if err := c.Apply(ctx, manifests); err != nil {
 		return fmt.Errorf("bootstrap cluster %s: %w", c.Name, err)

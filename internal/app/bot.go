@@ -20,6 +20,7 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/jobs"
 	"ferry/k8s"
 	"ferry/plugins"
@@ -70,26 +71,34 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	slack := slackOptions(c, log)
-	slack.Journal, slack.Outbox = storage.NewJournal(db, time.Now), storage.NewOutbox(db, time.Now)
+	slack, kv := slackOptions(c, log), watched(db)
+	slack.Journal, slack.Outbox = storage.NewJournal(kv, time.Now), storage.NewOutbox(kv, time.Now)
 	slack.Observe = numbers.slack
 	b, err := bot.New(slack)
 	if err != nil {
 		return err
 	}
-	rows, holds, approvals := storage.NewJobs(db), storage.NewHolds(db, time.Now), storage.NewApprovals(db)
+	trail := storage.NewTrail(kv, time.Now)
+	rows, holds, approvals := storage.NewJobs(kv).Audited(trail), storage.NewHolds(kv, time.Now), storage.NewApprovals(kv)
 	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: approvals})
+	past := storage.NewHistory(kv)
+	if err := hint(ctx, past, log); err != nil {
+		return err
+	}
+	var work *dispatcher.Dispatcher
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
-		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, History: storage.NewHistory(db), Rows: rows,
+		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Planner: changes, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
-		Executor: plugins.Host{}, People: b, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
+		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		May: policy.May,
 	})
-	work := dispatcher.New(dispatcher.Options{
+	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
-	b.Serve(work)
+	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing()})
 
 	services := []service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
@@ -97,6 +106,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
 		{name: "slack", run: b.Run},
 	}
+	services = append(keeping(ctx, c, db, log), services...)
 	if c.HTTP.Address != "" {
 		w, err := listen(ctx, c.HTTP.Address, numbers, []probe{{"slack", b.Ready}}, fleet.Clusters, log)
 		if err != nil {
@@ -200,7 +210,11 @@ func newDelivery(c *config.Config, log *slog.Logger, m *metrics) (*delivery.Deli
 	if err != nil {
 		return nil, err
 	}
+	if o.Wording, err = wording(c.Repo); err != nil {
+		return nil, err
+	}
 	o.CommitEach, o.Fields = c.Repo.CommitEach, fieldsOf(c.Repo.Fields)
+	o.WarnAutomated = c.Repo.Automated == config.AutomatedWarn
 	if versions != nil {
 		o.Versions, o.RequireVersions = versions, c.Registries.Lookup == config.LookupRequire
 	}
@@ -222,6 +236,7 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	o := bot.Options{
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
 		Commands: jobs.Syntaxes(plugins.Host{}), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
+		Emails: c.Repo.CoAuthor,
 	}
 	all := rules(c, nil)
 	o.Groups = all.Groups()
@@ -234,7 +249,7 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 func routes(commands []jobs.Command) []dispatcher.Route {
 	out := make([]dispatcher.Route, len(commands))
 	for i, c := range commands {
-		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Deed: c.Deed}
+		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Deed: c.Deed, Again: c.Again}
 	}
 	return out
 }

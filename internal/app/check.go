@@ -66,7 +66,7 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 	var all errgroup.Group
 	all.Go(func() error {
 		for _, f := range bot.Check(ctx, slackOptions(c, log)) {
-			slack = append(slack, finding{where: "slack", what: f.What, ok: f.OK, detail: f.Detail, help: f.Help})
+			slack = append(slack, finding{where: "slack", what: f.What, ok: f.OK, spare: f.Spare, detail: f.Detail, help: f.Help})
 		}
 		return nil
 	})

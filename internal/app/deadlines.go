@@ -38,7 +38,7 @@ func (p prompt) Apply(ctx context.Context, c deploy.Change, declared func() []de
 	timed, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
 	plan, commit, err := p.Delivery.Apply(timed, c, declared, by, onPlan)
-	return plan, commit, p.late(ctx, timed, err, "committing")
+	return plan, commit, p.late(ctx, timed, err, "planning and committing")
 }
 
 // Plan implements jobs.Planner.
@@ -56,7 +56,15 @@ func (p prompt) Propose(ctx context.Context, c deploy.Change, declared func() []
 	timed, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
 	plan, made, err := p.Delivery.Propose(timed, c, declared, by, onPlan)
-	return plan, made, p.late(ctx, timed, err, "proposing")
+	return plan, made, p.late(ctx, timed, err, "planning and proposing")
+}
+
+// Wanted implements jobs.Wanted.
+func (p prompt) Wanted(ctx context.Context, declared []deploy.Declared) ([]deploy.Wanted, error) {
+	timed, cancel := context.WithTimeout(ctx, p.within)
+	defer cancel()
+	out, err := p.Delivery.Wanted(timed, declared)
+	return out, p.late(ctx, timed, err, "reading Git")
 }
 
 // Renew implements jobs.Proposer.
@@ -64,13 +72,13 @@ func (p prompt) Renew(ctx context.Context, old deploy.Proposal, first deploy.Pla
 	timed, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
 	plan, made, err := p.Delivery.Renew(timed, old, first, declared, by)
-	return plan, made, p.late(ctx, timed, err, "proposing")
+	return plan, made, p.late(ctx, timed, err, "planning and proposing")
 }
 
 // late makes an error that came of the deadline one that may pass.
 func (p prompt) late(ctx, timed context.Context, err error, what string) error {
 	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-		return fault.Newf(fault.Unavailable, "planning and %s took longer than %s", what, p.within).Because(err)
+		return fault.Newf(fault.Unavailable, "%s took longer than %s", what, p.within).Because(err)
 	}
 	return err
 }

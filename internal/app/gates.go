@@ -1,9 +1,13 @@
 package app
 
 import (
+	"context"
+
+	"ferry/dispatcher"
 	"ferry/dispatcher/gate"
 	"ferry/internal/chat"
 	"ferry/internal/config"
+	"ferry/internal/deploy"
 	"ferry/jobs"
 	"ferry/plugins"
 )
@@ -55,4 +59,13 @@ func identified(people []config.Person, known map[string]chat.UserID) gate.Peopl
 		}
 	}
 	return out
+}
+
+// rights are the roles of a policy: to cancel a job, or to be offered a command,
+// needs no more.
+type rights struct{ *dispatcher.Policy }
+
+// Allow implements jobs.Rights.
+func (r rights) Allow(ctx context.Context, user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
+	return r.May(ctx, user, verb, targets)
 }

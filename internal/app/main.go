@@ -47,6 +47,7 @@ const usage = `ferry carries versions of apps from cluster to cluster, asked for
   ferry check [-config FILE]   try everything that the configuration names
   ferry inventory --repo DIR   list what a checkout of the Flux repository holds
   ferry plan --repo DIR …      plan a promotion in a checkout, and prove it
+  ferry state …                back up, check, export or rebuild what ferry remembers
   ferry help-markdown          print the commands as the README shows them
   ferry version                say what this is
 
@@ -66,6 +67,8 @@ func Main(ctx context.Context, p Process) int {
 		return p.inventory(ctx, args)
 	case "plan":
 		return p.plan(ctx, args)
+	case "state":
+		return p.state(ctx, args)
 	}
 	flags := flag.NewFlagSet("ferry", flag.ContinueOnError)
 	flags.SetOutput(p.Err)

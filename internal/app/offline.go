@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path"
 	"strings"
 	"text/tabwriter"
 
@@ -23,10 +24,15 @@ const offlineUsage = `ferry inventory --repo DIR [--cluster PATH …] [--pins] [
   could stand for those that share theirs (JSON only).
 
 ferry plan --repo DIR --cluster PATH --app [ns/]NAME --version V
-           [--field chart|image] [--pin] [--other PATH …] [-o diff|json] [--write]
+           [--field chart|image] [--tag-only] [--pin | --with PATH[=[ns/]NAME] …]
+           [--other PATH …] [-o diff|json] [--write]
+ferry plan --repo DIR --cluster PATH --app [ns/]NAME --unpin [--field chart|image] …
   Plans a promotion and proves it by rendering. Nothing is written without
   --write. With --pin a version that others share is overridden for this cluster
-  alone, and a range is replaced.
+  alone, and a range is replaced; --unpin takes such an override away where
+  nothing changes by that. --with names further clusters (and apps, if they are
+  called otherwise) that share the version: they may, and must, change too.
+  --tag-only takes away a digest that stands beside the tag.
 
 DIR is a checkout of the Flux repository, PATH the folder of a cluster in it, as
 Flux was bootstrapped with. Without --cluster (--other) all clusters are looked
@@ -42,8 +48,8 @@ func (p *paths) Set(v string) error { *p = append(*p, v); return nil }
 // offline are the flags of inventory and plan.
 type offline struct {
 	repo, app, version, field, output string
-	clusters, others                  paths
-	write, pin, pins                  bool
+	clusters, others, with            paths
+	write, pin, pins, unpin, tagOnly  bool
 }
 
 // parseOffline reads the flags of a command; ok is false if the usage was shown.
@@ -64,8 +70,11 @@ func (p Process) parseOffline(command string, args []string) (o offline, code in
 		flags.StringVar(&o.version, "version", "", "")
 		flags.StringVar(&o.field, "field", "", "")
 		flags.Var(&o.others, "other", "")
+		flags.Var(&o.with, "with", "")
 		flags.BoolVar(&o.write, "write", false, "")
 		flags.BoolVar(&o.pin, "pin", false, "")
+		flags.BoolVar(&o.unpin, "unpin", false, "")
+		flags.BoolVar(&o.tagOnly, "tag-only", false, "")
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -96,7 +105,11 @@ func (o offline) wrong(command string, formats, rest []string) string {
 		return ""
 	case len(o.clusters) != 1:
 		return "--cluster is needed once: the folder of the cluster to change"
-	case o.app == "" || o.version == "":
+	case o.unpin && (o.app == "" || o.version != "" || o.pin || len(o.with) > 0):
+		return "--unpin goes with --app, and with none of --version, --pin and --with"
+	case o.pin && len(o.with) > 0:
+		return "--pin and --with exclude each other"
+	case !o.unpin && (o.app == "" || o.version == ""):
 		return "--app and --version are needed"
 	case o.field != "" && o.field != string(deploy.FieldChart) && o.field != string(deploy.FieldImage):
 		return fmt.Sprintf("--field is chart or image, not %q", o.field)
@@ -123,19 +136,19 @@ func (p Process) inventory(ctx context.Context, args []string) int {
 		return p.refuse(err)
 	}
 	for _, b := range broken {
-		fmt.Fprintf(p.Err, "cannot be rendered: %s\n", b)
+		fmt.Fprintf(p.Err, "cannot be rendered whole: %s\n", b)
 	}
 	if o.output == "json" {
 		return p.json(inventoryJSON(folder, items, broken))
 	}
 	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CLUSTER\tAPP\tVERSION\tMECHANISM\tWHERE\tSTATUS")
+	fmt.Fprintln(w, "CLUSTER\tAPP\tVERSION\tMECHANISM\tWHERE\tAUTOMATION\tSTATUS")
 	for _, i := range items {
 		where := ""
 		if i.Edit.File != "" {
 			where = fmt.Sprintf("%s:%d:%d", i.Edit.File, i.Edit.Line, i.Edit.Column)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Target.Cluster, i.Target.App, i.Version, i.Mechanism, where, statusOf(i))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.Target.Cluster, i.Target.App, i.Version, i.Mechanism, where, i.Automated(), statusOf(i))
 	}
 	if err := w.Flush(); err != nil {
 		return p.refuse(err)
@@ -163,25 +176,27 @@ func statusOf(i delivery.Item) string {
 
 // jsonApp is an app on a cluster as programs read it.
 type jsonApp struct {
-	Cluster    deploy.Cluster     `json:"cluster"`
-	Namespace  string             `json:"namespace"`
-	Name       string             `json:"name"`
-	Kind       string             `json:"kind"`
-	Declared   string             `json:"declared"` // the release or workload in Git
-	Mechanism  delivery.Mechanism `json:"mechanism"`
-	Field      deploy.FieldKind   `json:"field,omitempty"`
-	File       string             `json:"file,omitempty"`
-	Line       int                `json:"line,omitempty"`
-	Column     int                `json:"column,omitempty"`
-	Version    deploy.Version     `json:"version,omitempty"`
-	Object     string             `json:"object,omitempty"`
-	Path       string             `json:"path,omitempty"`
-	Inner      string             `json:"inner,omitempty"`
-	Status     delivery.Status    `json:"status"`
-	SharedWith []jsonObject       `json:"shared_with,omitempty"`
-	Why        string             `json:"why,omitempty"`
-	Code       string             `json:"code,omitempty"`
-	Pin        *jsonPin           `json:"pin,omitempty"`
+	Cluster    deploy.Cluster      `json:"cluster"`
+	Namespace  string              `json:"namespace"`
+	Name       string              `json:"name"`
+	Kind       string              `json:"kind"`
+	Declared   string              `json:"declared"` // the release or workload in Git
+	Mechanism  delivery.Mechanism  `json:"mechanism"`
+	Field      deploy.FieldKind    `json:"field,omitempty"`
+	File       string              `json:"file,omitempty"`
+	Line       int                 `json:"line,omitempty"`
+	Column     int                 `json:"column,omitempty"`
+	Version    deploy.Version      `json:"version,omitempty"`
+	Object     string              `json:"object,omitempty"`
+	Path       string              `json:"path,omitempty"`
+	Inner      string              `json:"inner,omitempty"`
+	Status     delivery.Status     `json:"status"`
+	SharedWith []jsonObject        `json:"shared_with,omitempty"`
+	Automated  string              `json:"automated,omitempty"` // the image automation that writes there
+	Automation []deploy.Automation `json:"automation,omitempty"`
+	Why        string              `json:"why,omitempty"`
+	Code       string              `json:"code,omitempty"`
+	Pin        *jsonPin            `json:"pin,omitempty"`
 }
 
 type jsonPin struct {
@@ -220,6 +235,7 @@ func inventoryJSON(folder *delivery.Folder, items []delivery.Item, broken []stri
 			Cluster: i.Target.Cluster, Namespace: i.Target.App.Namespace, Name: i.Target.App.Name, Kind: i.Object.Kind, Declared: i.Object.String(),
 			Mechanism: i.Mechanism, Field: i.Field, File: i.Edit.File, Line: i.Edit.Line, Column: i.Edit.Column, Version: i.Version,
 			Path: i.Site.Path, Inner: i.Site.Inner, Status: i.Status, SharedWith: objectsJSON(i.Shared), Why: i.Why,
+			Automated: i.Automated(), Automation: i.Automation,
 		}
 		if i.Site.Object.Name != "" {
 			a.Object = i.Site.Object.String()
@@ -264,6 +280,9 @@ func (p Process) plan(ctx context.Context, args []string) int {
 	case o.output == "diff" && plan.Already:
 		fmt.Fprintf(p.Err, "%s is already at %s there\n", plan.Change.Target.App, plan.Change.Version)
 	case o.output == "diff":
+		for _, w := range plan.Warnings {
+			fmt.Fprintf(p.Err, "warning: %s\n", w)
+		}
 		fmt.Fprint(p.Out, plan.Diff)
 	}
 	return exitOK
@@ -271,6 +290,10 @@ func (p Process) plan(ctx context.Context, args []string) int {
 
 func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 	all := append(append([]string{}, o.clusters...), o.others...)
+	for _, w := range o.with {
+		cluster, _, _ := strings.Cut(w, "=")
+		all = append(all, cluster)
+	}
 	if len(o.others) == 0 {
 		found, err := delivery.OpenFolder(ctx, o.repo, nil)
 		if err == nil {
@@ -287,8 +310,12 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 	if err != nil {
 		return deploy.Plan{}, err
 	}
+	with, err := o.targets(ctx, folder)
+	if err != nil {
+		return deploy.Plan{}, err
+	}
 	plan, err := folder.Plan(ctx, deploy.Change{
-		Target: item.Target, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin,
+		Target: item.Target, With: with, Owner: item.Owner, Version: deploy.Version(o.version), Field: deploy.FieldKind(o.field), Pin: o.pin, Unpin: o.unpin, TagOnly: o.tagOnly,
 	})
 	if err == nil && o.write {
 		err = folder.Write(plan)
@@ -296,20 +323,39 @@ func (o offline) plan(ctx context.Context) (deploy.Plan, error) {
 	return plan, err
 }
 
+// targets finds the further targets.
+func (o offline) targets(ctx context.Context, folder *delivery.Folder) ([]deploy.Target, error) {
+	var out []deploy.Target
+	for _, w := range o.with {
+		cluster, app, named := strings.Cut(w, "=")
+		if !named {
+			app = o.app
+		}
+		item, err := folder.Find(ctx, deploy.Cluster(strings.Trim(path.Clean("/"+cluster), "/")), app)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, item.Target)
+	}
+	return out, nil
+}
+
 // jsonPlan is a plan, or a refusal, as programs read it. File to After are of
 // the first edit.
 type jsonPlan struct {
-	File         string        `json:"file,omitempty"`
-	Line         int           `json:"line,omitempty"`
-	Column       int           `json:"column,omitempty"`
-	Before       string        `json:"before,omitempty"`
-	After        string        `json:"after,omitempty"`
-	Edits        []deploy.Edit `json:"edits,omitempty"`
-	Already      bool          `json:"already,omitempty"`
-	Diff         string        `json:"diff,omitempty"`
-	RenderedDiff string        `json:"rendered_diff,omitempty"`
-	Affected     []jsonObject  `json:"affected"`
-	Refused      *jsonRefusal  `json:"refused,omitempty"`
+	File         string              `json:"file,omitempty"`
+	Line         int                 `json:"line,omitempty"`
+	Column       int                 `json:"column,omitempty"`
+	Before       string              `json:"before,omitempty"`
+	After        string              `json:"after,omitempty"`
+	Edits        []deploy.Edit       `json:"edits,omitempty"`
+	Already      bool                `json:"already,omitempty"`
+	Diff         string              `json:"diff,omitempty"`
+	RenderedDiff string              `json:"rendered_diff,omitempty"`
+	Affected     []jsonObject        `json:"affected"`
+	Warnings     []string            `json:"warnings,omitempty"`
+	Automation   []deploy.Automation `json:"automation,omitempty"`
+	Refused      *jsonRefusal        `json:"refused,omitempty"`
 }
 
 type jsonRefusal struct {
@@ -317,10 +363,12 @@ type jsonRefusal struct {
 	Message string   `json:"message"`
 	Help    string   `json:"help,omitempty"`
 	Choices []string `json:"choices"`
+	// Sharing are those that would have to be promoted together with it.
+	Sharing []string `json:"sharing,omitempty"`
 }
 
 func planJSON(plan deploy.Plan, err error) jsonPlan {
-	out := jsonPlan{Edits: plan.Edits, Already: plan.Already, Diff: plan.Diff, RenderedDiff: plan.RenderedDiff, Affected: objectsJSON(plan.Affected)}
+	out := jsonPlan{Edits: plan.Edits, Already: plan.Already, Diff: plan.Diff, RenderedDiff: plan.RenderedDiff, Affected: objectsJSON(plan.Affected), Warnings: plan.Warnings, Automation: plan.Automation}
 	if len(plan.Edits) > 0 {
 		e := plan.Edits[0]
 		out.File, out.Line, out.Column, out.Before, out.After = e.File, e.Line, e.Column, e.Before, e.After
@@ -332,6 +380,9 @@ func planJSON(plan deploy.Plan, err error) jsonPlan {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		out.Refused.Message, out.Refused.Help = f.Says, f.Help
 		out.Refused.Choices = append(out.Refused.Choices, f.Choices...)
+		for _, t := range plan.Sharing {
+			out.Refused.Sharing = append(out.Refused.Sharing, t.String())
+		}
 		if f.Code != "" {
 			out.Refused.Kind = f.Code
 		}

@@ -66,8 +66,9 @@ type Args struct {
 	Field     Word `json:"field,omitempty"`     // "chart", "image" or none
 	Cluster   Word `json:"cluster,omitempty"`   // the cluster acted on, or the first of two
 	Other     Word `json:"other,omitempty"`     // the second cluster of a comparison
+	Targets   Word `json:"targets,omitempty"`   // further ones, joined by ",": cluster, cluster/app or cluster/ns/app
 	Namespace Word `json:"namespace,omitempty"` // restricts to one namespace
-	Option    Word `json:"option,omitempty"`    // "pin" or none
+	Option    Word `json:"option,omitempty"`    // "pin", "tag-only" or none; several are joined by a space
 	Mode      Word `json:"mode,omitempty"`      // "--dry-run", "dry-run" or none
 	Gate      Word `json:"gate,omitempty"`      // what is to be passed: freeze, hold, approval, joined by commas
 	Duration  Word `json:"duration,omitempty"`  // a time as Span reads it
@@ -83,11 +84,12 @@ type Args struct {
 // A form is a sequence of words in one line:
 //
 //	on          a literal
-//	<app>       a placeholder: app, glob, version, field, cluster, other, namespace, option, mode, gate, duration, job, topic, line, reason
+//	<app>       a placeholder: app, glob, version, field, cluster, other, targets, namespace, option, mode, gate, duration, job, topic, line, reason
 //	[ … ]       optional as a whole
 //	<app>@<version>  placeholders joined by a literal sign
 //
-// <line> and <reason> take everything that is left and can only stand last.
+// <targets> and <option> take one word or several. <line> and <reason> take
+// everything that is left and can only stand last.
 type Syntax struct {
 	Verb     Verb
 	Form     string   // what follows the verb
@@ -107,7 +109,7 @@ type Syntax struct {
 // Usage writes a syntax as people read it, everywhere:
 // "promote app@version [chart|image] to cluster".
 func (s Syntax) Usage() string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<", "", ">", "")
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<", "", ">", "")
 	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }
 

@@ -39,6 +39,8 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	}
 	checkRepo(c.Repo, p)
 	checkPullRequests(c.Repo.PullRequests, p)
+	checkTemplates(c.Repo, p)
+	checkAuthors(c.Repo, p)
 	checkPeople(p, "bot.admins", c.Bot.Admins)
 	checkRoles(c, p, verbs)
 	checkGates(c, p, verbs)
@@ -50,6 +52,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	c.Slack.BaseURL = checkURL(p, "slack.base_url", c.Slack.BaseURL)
 	c.GitHub.BaseURL = checkURL(p, "github.base_url", c.GitHub.BaseURL)
 	checkRegistries(c.Registries, p)
+	oneOf(p, "repo.automated", c.Repo.Automated, AutomatedRefuse, AutomatedWarn)
 	for _, app := range slices.Sorted(maps.Keys(c.Repo.Fields)) {
 		oneOf(p, join("repo.fields", app), c.Repo.Fields[app], "chart", "image")
 	}

@@ -88,10 +88,27 @@ type Repo struct {
 	Name       string            `yaml:"name,required" eg:"fleet" doc:"Name of the repository."`
 	Branch     string            `yaml:"branch" doc:"The branch that Flux follows and ferry commits to."`
 	Fields     map[string]string `yaml:"fields" doc:"Which version is meant of apps that have both in Git: chart or image, by the app's name or namespace/name. A command that says so goes before."`
+	Automated  string            `yaml:"automated" doc:"refuse: what Flux's image automation would write over is not promoted. warn: it is, and a warning says so."`
 	CommitEach bool              `yaml:"commit_each" doc:"Makes a commit of each promotion. Without it, those that wait at the same time become one."`
 
+	CoAuthor bool              `yaml:"co_author" doc:"Names who asked as co-author of the commit, by the address in Slack; that needs the Slack app's scope users:read.email."`
+	People   map[string]string `yaml:"people" doc:"What Git calls people, by user ID, where it is not what Slack does: {U012AB3CD: Ada Lovelace <ada@example.com>}."`
+
+	Commit       Commit       `yaml:"commit" doc:"What commits say, above the trailers, which ferry always adds itself. Templates, whose fields are listed above."`
 	PullRequests PullRequests `yaml:"pull_requests" doc:"What the pull requests look like that ferry opens, where clusters.<name>.delivery or the rules of the branch want them."`
 }
+
+// Commit says what commits say.
+type Commit struct {
+	Subject Template `yaml:"subject" doc:"The first line. Without it: what becomes which version where, such as promote podinfo to 6.5.4 on prod, cut to 72 characters."`
+	Body    Template `yaml:"body" doc:"What stands below it. Without it: a line for each edit."`
+}
+
+// The values of repo.automated.
+const (
+	AutomatedRefuse = "refuse"
+	AutomatedWarn   = "warn"
+)
 
 // PullRequests say what pull requests look like.
 type PullRequests struct {
@@ -101,6 +118,8 @@ type PullRequests struct {
 	TeamReviewers []string `yaml:"team_reviewers" doc:"Teams that are asked for a review, as they stand in the team's address: platform."`
 	AutoMerge     string   `yaml:"auto_merge" doc:"merge, squash or rebase: GitHub merges them so as soon as the rules of the branch are met, at once where there are none. Without it people do."`
 	Draft         bool     `yaml:"draft" doc:"Opens them as drafts."`
+	Title         Template `yaml:"title" doc:"Their title, a template like repo.commit.subject. Without it: what that says."`
+	Body          Template `yaml:"body" doc:"What their text begins with, a template like repo.commit.body. Without it: what that says. What changes in the clusters, and the trailers, follow by themselves."`
 }
 
 // Bot says who looks after ferry.
@@ -170,6 +189,7 @@ func (a App) IsSet() bool { return a != (App{}) }
 // State is where ferry remembers.
 type State struct {
 	File string `yaml:"file" doc:"File of the embedded store: jobs, messages to be sent, history. It is made if it does not exist; its folder must."`
+	Keep Keep   `yaml:"keep" doc:"How much of it is kept, and for how long. What is beyond is forgotten within the hour."`
 }
 
 // HTTP is where ferry can be asked how it is.
@@ -197,11 +217,11 @@ type Log struct {
 // Defaults returns what holds where the file says nothing.
 func Defaults() Config {
 	return Config{
-		Repo:       Repo{Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}},
+		Repo:       Repo{Branch: "main", Automated: AutomatedRefuse, CoAuthor: true, PullRequests: PullRequests{BranchPrefix: "ferry/"}},
 		Slack:      Slack{BaseURL: "https://slack.com/api/", Command: "/ferry"},
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},
-		State:      State{File: "ferry.db"},
+		State:      State{File: "ferry.db", Keep: defaultKeep()},
 		Timeouts: Timeouts{
 			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Approve: 24 * time.Hour, Plan: 2 * time.Minute,
 			Reconcile: 30 * time.Second, Drain: 5 * time.Second,

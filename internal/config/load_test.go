@@ -78,7 +78,7 @@ repo: {owner: o, name: flux-image-updates, branch: main}
 	if !slices.Equal(c.Namespaces, []string{"podinfo"}) || c.AllNamespaces() {
 		t.Errorf("namespaces = %q", c.Namespaces)
 	}
-	want := Repo{Owner: "o", Name: "flux-image-updates", Branch: "main", PullRequests: PullRequests{BranchPrefix: "ferry/"}}
+	want := Repo{Owner: "o", Name: "flux-image-updates", Branch: "main", Automated: AutomatedRefuse, CoAuthor: true, PullRequests: PullRequests{BranchPrefix: "ferry/"}}
 	if !reflect.DeepEqual(c.Repo, want) {
 		t.Errorf("repo = %+v", c.Repo)
 	}

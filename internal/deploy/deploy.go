@@ -214,7 +214,10 @@ type Declared struct {
 
 // Change is an intent: this version, of this app, on this cluster.
 type Change struct {
-	Target  Target    `json:"target"`
+	Target Target `json:"target"`
+	// With are further targets, which take the version from the same place: they
+	// may, and must, come to it together with the first one.
+	With    []Target  `json:"with,omitempty"`
 	Version Version   `json:"version"`
 	Field   FieldKind `json:"field,omitempty"`
 	Owner   Owner     `json:"owner"`
@@ -224,6 +227,12 @@ type Change struct {
 	// Pin allows what changes how the app gets its version: an override for this
 	// cluster where the version is shared, an exact version in place of a range.
 	Pin bool `json:"pin,omitempty"`
+	// TagOnly takes away a digest that stands beside the tag, where it would go
+	// stale.
+	TagOnly bool `json:"tag_only,omitempty"`
+	// Unpin takes such an override away again, where nothing that is rendered
+	// changes by that. Version is empty then: the plan says which one stays.
+	Unpin bool `json:"unpin,omitempty"`
 }
 
 // Site is the place in a rendered object where the version shows: what the
@@ -265,8 +274,13 @@ type Plan struct {
 	Base   string  `json:"base"` // SHA of the commit it was made against
 	From   Version `json:"from"` // the version that Git holds at Base
 	// Already is true if Base holds the wanted version: there are no edits.
-	Already  bool       `json:"already,omitempty"`
-	Site     Site       `json:"site"`
+	Already bool `json:"already,omitempty"`
+	Site    Site `json:"site"`
+	// Parts are the same for the targets in With, in their order.
+	Parts []Part `json:"parts,omitempty"`
+	// Sharing is set on what is refused because others share the version: all that
+	// would have to be in With. It is empty where they are not all apps.
+	Sharing  []Target   `json:"sharing,omitempty"`
 	Edits    []Edit     `json:"edits"`
 	Affected []Affected `json:"affected"`
 	// Diff is the unified diff of the files, RenderedDiff that of the rendered
@@ -275,10 +289,13 @@ type Plan struct {
 	RenderedDiff string `json:"rendered_diff"`
 	// Warnings are what people should know of it, in sentences.
 	Warnings []string `json:"warnings,omitempty"`
+	// Automation are the image automations that look for the fields which change,
+	// also of a plan that is refused for them.
+	Automation []Automation `json:"automation,omitempty"`
 	// Hash covers intent, old and new values and blast radius, not Base or line
 	// numbers: it is what an approval binds to.
 	Hash string `json:"hash"`
-	// Files are the new contents by path. They are not part of a job's row:
+	// Files are the new contents by path; nil takes a file away. They are not part of a job's row:
 	// whoever resumes a job plans again and compares hashes.
 	Files map[string][]byte `json:"-"`
 }
@@ -290,6 +307,8 @@ type Authorship struct {
 	Requester string `json:"requester"` // the chat's user ID
 	Name      string `json:"name"`      // display name, may be empty
 	Email     string `json:"email"`     // may be empty: then no co-author line
+	// Approvers are those whose approval it needed: user ID and name of each.
+	Approvers []string `json:"approvers,omitempty"`
 	// Glass is why gates were to be passed that are closed; usually empty.
 	Glass string `json:"glass,omitempty"`
 }
@@ -318,118 +337,3 @@ const (
 	// NotYet: the commit is no ancestor of the revision.
 	NotYet Holding = "not_yet"
 )
-
-// Condition is a Ready condition: what the controller said last, of which
-// generation.
-type Condition struct {
-	Status  string `json:"status"` // "True", "False", "Unknown" or ""
-	Reason  string `json:"reason,omitempty"`
-	Message string `json:"message,omitempty"`
-	// Observed is true if it is about the object's present generation.
-	Observed bool `json:"observed"`
-}
-
-// ReleaseRecord is an entry of a HelmRelease's status.history, newest first.
-type ReleaseRecord struct {
-	ChartVersion string `json:"chart_version"` // without build metadata
-	ConfigDigest string `json:"config_digest"`
-	Status       string `json:"status"` // Helm's: deployed, failed, superseded, …
-}
-
-// ReleaseState is what a HelmRelease says about itself.
-type ReleaseState struct {
-	Ref       Ref       `json:"ref"`
-	Ready     Condition `json:"ready"`
-	Suspended bool      `json:"suspended,omitempty"`
-	// Attempted is true if the last attempt was of the present generation.
-	Attempted        bool            `json:"attempted"`
-	AttemptedVersion string          `json:"attempted_version,omitempty"`
-	AttemptedDigest  string          `json:"attempted_digest,omitempty"` // of the values
-	History          []ReleaseRecord `json:"history,omitempty"`
-	// Remediated is set while the release stands on something older because
-	// Helm's own remediation brought it back; it holds the controller's words.
-	Remediated string `json:"remediated,omitempty"`
-}
-
-// WorkloadState is how far a workload's rollout is.
-type WorkloadState struct {
-	Ref    Ref     `json:"ref"`
-	Images []Image `json:"images"`
-	// Observed is true if the status is about the present generation.
-	Observed bool `json:"observed"`
-	Paused   bool `json:"paused,omitempty"`
-	// Desired, Updated, Ready, Available and Total count replicas.
-	Desired   int32 `json:"desired"`
-	Updated   int32 `json:"updated"`
-	Ready     int32 `json:"ready"`
-	Available int32 `json:"available"`
-	Total     int32 `json:"total"`
-	// Stuck is the reason why the controller gave up (ProgressDeadlineExceeded,
-	// ReplicaFailure) in its own words, or empty.
-	Stuck string `json:"stuck,omitempty"`
-}
-
-// NotReady is the reason of a Problem whose container runs while its probes do
-// not pass. Every container is like that for a moment after it started.
-const NotReady = "NotReady"
-
-// Problem is something a pod of the app reports that explains a rollout which
-// does not get on.
-type Problem struct {
-	Pod       string `json:"pod"`
-	Container string `json:"container,omitempty"`
-	Image     string `json:"image,omitempty"`
-	Reason    string `json:"reason"` // the kubelet's: ImagePullBackOff, Unschedulable, …; or NotReady
-	Message   string `json:"message,omitempty"`
-	// Current is true if the pod belongs to the workload's newest template.
-	Current bool `json:"current"`
-}
-
-// Observation is everything a cluster shows about a target at one moment, as
-// far as it proves or disproves that a change arrived.
-type Observation struct {
-	At    time.Time    `json:"at"`
-	State ClusterState `json:"-"`
-	// Fetched is the revision of the source's artifact ("main@sha1:…"),
-	// SourceReady its condition.
-	Fetched     string    `json:"fetched,omitempty"`
-	SourceReady Condition `json:"source_ready"`
-	// Applied and Attempted are the Kustomization's revisions.
-	Applied       string    `json:"applied,omitempty"`
-	Attempted     string    `json:"attempted,omitempty"`
-	Kustomization Condition `json:"kustomization"`
-	Suspended     bool      `json:"suspended,omitempty"` // source or Kustomization
-	// SiteValue is what stands at the plan's site now; SiteFound is false if
-	// the object or the path is not there.
-	SiteValue string `json:"site_value,omitempty"`
-	SiteFound bool   `json:"site_found"`
-	// Release is nil without a HelmRelease.
-	Release   *ReleaseState   `json:"release,omitempty"`
-	Workloads []WorkloadState `json:"workloads,omitempty"`
-	Problems  []Problem       `json:"problems,omitempty"`
-}
-
-// Record is a line of history: what became of a version on a target.
-type Record struct {
-	// ID orders records: later ones are greater.
-	ID      uint64    `json:"id"`
-	Target  Target    `json:"target"`
-	Version Version   `json:"version"`
-	From    Version   `json:"from,omitempty"`
-	Field   FieldKind `json:"field,omitempty"`
-	Site    Site      `json:"site"`
-	Commit  string    `json:"commit,omitempty"`
-	Job     string    `json:"job,omitempty"`
-	Command string    `json:"command,omitempty"` // "promote", "rollback", "seen"
-	By      string    `json:"by,omitempty"`      // the chat's user ID
-	At      time.Time `json:"at"`
-	// Healthy is true if the version was seen healthy on the target.
-	Healthy bool `json:"healthy"`
-	// Outcome and Reason are the job's.
-	Outcome string `json:"outcome"`
-	Reason  string `json:"reason,omitempty"`
-	// Glass is why the change was made despite closed gates; usually empty.
-	Glass string `json:"glass,omitempty"`
-	// Evidence is what proved the outcome.
-	Evidence *Observation `json:"evidence,omitempty"`
-}

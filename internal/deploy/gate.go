@@ -35,6 +35,14 @@ type Approval struct {
 	Reason   string    `json:"reason,omitempty"` // of a rejection
 }
 
+// Leave is with what something may be done.
+type Leave struct {
+	// Passed are the closed gates that a reason opened, a sentence each.
+	Passed []string
+	// Approvers are the chat's user IDs of those whose approval counted.
+	Approvers []string
+}
+
 // Period says how often a window comes.
 type Period string
 

@@ -24,6 +24,9 @@ type Proposal struct {
 	// MergedBy whose doing that was, as a login.
 	Merged   Commit `json:"merged,omitzero"`
 	MergedBy string `json:"merged_by,omitempty"`
+	// ClosedBy is who closed it without merging it, as a login; empty if that is not
+	// known.
+	ClosedBy string `json:"closed_by,omitempty"`
 	// Waits says for people what an open one waits for; empty if that is not known
 	// yet.
 	Waits string `json:"waits,omitempty"`

@@ -34,6 +34,7 @@ const (
 	Failed      Kind = "failed"      // it was done and did not become healthy
 	Superseded  Kind = "superseded"  // somebody replaced the value before it was seen healthy
 	Expired     Kind = "expired"     // a deadline passed
+	Cancelled   Kind = "cancelled"   // somebody wished that it end before it was done
 )
 
 // Error is an error with a kind and words for a person.
@@ -47,11 +48,17 @@ type Error struct {
 	// Choices are complete things to write instead, at most a handful: in a
 	// chat commands, which are shown as such and can be pressed.
 	Choices []string
+	// Offers are further choices that can be pressed, with words of their own.
+	Offers []Offer
 	// Code tells programs more than the kind does; it is not shown.
 	Code string
 	// Err is the cause, for the log. It may be nil.
 	Err error
 }
+
+// Offer is a complete thing to write instead, what a button for it is called, and
+// what is asked before that is pressed for good.
+type Offer struct{ Command, Label, Confirm string }
 
 // New returns an error of a kind that says something and tells what would help.
 func New(kind Kind, says, help string) *Error {

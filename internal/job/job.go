@@ -33,6 +33,7 @@ const (
 	Refused    Outcome = "refused"
 	Superseded Outcome = "superseded"
 	Expired    Outcome = "expired"
+	Cancelled  Outcome = "cancelled"
 )
 
 // Job is one row.
@@ -49,9 +50,15 @@ type Job struct {
 	Queues []string `json:"queues,omitempty"`
 	// Title is what the job does, in a line for people.
 	Title string `json:"title"`
-	// Waits is true while the job waits for people: it takes no worker's place
-	// then. It is the handler's, as Step and Data are.
-	Waits bool `json:"waits,omitempty"`
+	// Wake is set while the job is parked: it takes no worker's place and no
+	// memory, and goes on at that time or when another job wants its queues.
+	Wake time.Time `json:"wake,omitzero"`
+	// Stuck is since when what the present step needs does not answer. It is the
+	// handler's, as Step and Data are.
+	Stuck time.Time `json:"stuck,omitzero"`
+	// Cancel is set once somebody wished that the job end. The store keeps it
+	// beside the row.
+	Cancel *Cancel `json:"-"`
 	// Step and Data are the handler's.
 	Step Step            `json:"step,omitempty"`
 	Data json.RawMessage `json:"data,omitempty"`
@@ -62,6 +69,9 @@ type Job struct {
 	Attempts int       `json:"attempts,omitempty"`
 	Created  time.Time `json:"created"`
 	Updated  time.Time `json:"updated"`
+	// Told is what the audit trail is to know of what the next Save says; it is
+	// written with the row, and then taken from here.
+	Told []Entry `json:"-"`
 	// Revision is the store's, for compare-and-swap; 0 for a row not stored.
 	Revision uint64 `json:"-"`
 }

@@ -53,7 +53,9 @@ type Options struct {
 	Slow             time.Duration // what the state slow adds to each request, 2 s
 	History          int           // changes per resource that watches can resume from, 1000
 	Judge            func(image string) workload.Verdict
-	Log              *slog.Logger
+	// Around stands between the clients and the API; nil leaves nothing between.
+	Around func(http.Handler) http.Handler
+	Log    *slog.Logger
 }
 
 // Cluster is one simulated cluster.
@@ -93,7 +95,7 @@ func New(o Options) (*Cluster, error) {
 	c.api = apiserver.NewServer(c.store, c.users...)
 	c.gate = newGate(listener, o.Slow)
 	c.server = &http.Server{
-		Handler:   c.gate.handler(c.api),
+		Handler:   c.gate.handler(o.Around(c.api)),
 		TLSConfig: c.identity.config(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second,
 	}
 	return c, nil
@@ -136,6 +138,9 @@ func (o Options) withDefaults() Options {
 	orElse(&o.UID, stableUID(o.Name))
 	if o.Slow <= 0 {
 		o.Slow = 2 * time.Second
+	}
+	if o.Around == nil {
+		o.Around = func(api http.Handler) http.Handler { return api }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -71,6 +71,9 @@ func (s *Server) known(r *http.Request) (who Token, secret string, err error) {
 		return who, "", nil
 	}
 	who, ok := s.opts.Tokens[secret]
+	if limit, limited := s.limited.Load(secret); ok && limited {
+		who.Access = min(who.Access, limit.(Access))
+	}
 	if !ok {
 		who, ok = s.minted.get(secret, s.opts.Now())
 	}
@@ -79,6 +82,10 @@ func (s *Server) known(r *http.Request) (who Token, secret string, err error) {
 	}
 	return who, secret, nil
 }
+
+// Limit leaves a token no more than some access, from the next request on, as its
+// owner may do at any time; WriteAccess takes that back.
+func (s *Server) Limit(secret string, to Access) { s.limited.Store(secret, to) }
 
 func nodeID(kind string, parts ...string) string {
 	return kind + "_" + base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\x00")))

@@ -29,7 +29,7 @@ func items(m map[string]any, key string) []map[string]any {
 }
 
 // createCommitOnBranch makes one commit of all the changes, if the branch is where the client believes it.
-// Files that exist keep their mode: the mutation has no word for one.
+// Every file that it writes becomes a plain one, whatever it was: the mutation has no word for a mode.
 func createCommitOnBranch(p graphql.ResolveParams) (any, error) {
 	c := callOf(p)
 	in, _ := p.Args["input"].(map[string]any)
@@ -117,7 +117,7 @@ func (r *Repo) fileChanges(in map[string]any) (map[string]edit, error) {
 		if err != nil {
 			return nil, err
 		}
-		edits[path] = edit{id: id}
+		edits[path] = edit{mode: modeFile, id: id}
 	}
 	for path := range edits {
 		if err := cleanPath(path); err != nil {

@@ -171,6 +171,19 @@ func (r *Repo) Commit(branch, message string, files map[string]string) (OID, err
 	return r.push(branch, message, edits)
 }
 
+// Link is Commit for symbolic links, from path to what they lead to.
+func (r *Repo) Link(branch, message string, links map[string]string) (OID, error) {
+	edits := map[string]edit{}
+	for path, to := range links {
+		id, err := r.write(blobKind, []byte(to))
+		if err != nil {
+			return "", fmt.Errorf("commit to %s: %w", branch, err)
+		}
+		edits[path] = edit{mode: modeLink, id: id}
+	}
+	return r.push(branch, message, edits)
+}
+
 // Delete is Commit for files that go away.
 func (r *Repo) Delete(branch, message string, paths ...string) (OID, error) {
 	edits := map[string]edit{}

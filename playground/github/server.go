@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,6 +52,7 @@ type Server struct {
 	faults    faults
 	documents documents
 	minted    minted
+	limited   sync.Map // Access by the secret of a token that may do less than Options say
 	undo      []func()
 }
 

@@ -27,8 +27,8 @@ func TestCreateCommitOnBranch(t *testing.T) {
 	if err != nil || log[0].Message != "promote\n\nFerry-Job: 1" || log[0].Author.Name != "ferry-bot" || log[0].Parents[0] != at {
 		t.Errorf("%+v, %v", log[0], err)
 	}
-	if out := mustGit(t, w.repo.Dir(), "ls-tree", "main", "bin/deploy.sh"); !strings.HasPrefix(out, "100755 ") {
-		t.Errorf("mode of an existing file: %s", out)
+	if out := mustGit(t, w.repo.Dir(), "ls-tree", "main", "bin/deploy.sh"); !strings.HasPrefix(out, "100644 ") {
+		t.Errorf("an executable file stays one: %s", out)
 	}
 	out, err := graphQL(t.Context(), c, commitMutation, commitInput("main", at, version(5)))
 	want := fmt.Sprintf("Expected branch to point to %q but it did not.  Pull and try again.", string(at))

@@ -33,7 +33,7 @@ func (i image) kind() string {
 	return string(types.OCIConfigJSON)
 }
 
-// images are those of the seed repository.
+// images are those of the seed repositories.
 func images() []image {
 	return []image{
 		{host: "ghcr.io", name: "stefanprodan/podinfo", several: true, tags: []string{
@@ -44,6 +44,9 @@ func images() []image {
 		{host: "ghcr.io", name: "imgproxy/imgproxy", several: true, tags: []string{"v3.24.1", "v3.25.0", "v3.26.0"}},
 		{host: "ghcr.io", name: "acme/backend", tags: []string{"1.4.0", "1.4.1", "1.4.2", "1.4.3", "1.5.0"}},
 		{host: "ghcr.io", name: "acme/gateway", tags: []string{"0.8.0", "0.8.1", "0.8.2", "0.9.0", "0.9.1", "0.9.2", "1.0.0-rc.1"}},
+		{host: "ghcr.io", name: "acme/search", tags: []string{"2.8.0", "2.9.0"}},
+		{host: "ghcr.io", name: "acme/checkout", tags: []string{"3.1.0", "3.2.0"}},
+		{host: "ghcr.io", name: "acme/billing", tags: []string{"5.0.1", "5.1.0"}},
 		{host: "ghcr.io", name: "acme/notifier", tags: []string{"1.8", "1.9", "1.10", "1.11", "1.12", "latest"}},
 		{host: "registry.acme.internal:5000", name: "payments/ledger", tags: []string{"2.0.0", "2.2.0", "2.3.0", "2.3.1", "2.3.2", "2.4.0", "2.4.1"}},
 		{host: "docker.io", name: "bitnami/redis", several: true, tags: []string{"7.0.4", "7.2.1", "7.2.3", "7.2.4"}},

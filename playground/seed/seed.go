@@ -10,15 +10,12 @@
 //	imgproxy   an image by digest
 //	gateway    one name in the namespaces team-a and team-b
 //	backend    the version stands in the base that all clusters share
+//
+// Beside it there is a second fleet (see Fleets), of apps that ferry refuses to
+// change.
 package seed
 
-import (
-	"embed"
-	"fmt"
-	"io/fs"
-	"strings"
-	"testing/fstest"
-)
+import "embed"
 
 //go:embed all:fleet
 var fleet embed.FS
@@ -27,37 +24,9 @@ var fleet embed.FS
 const URL = "https://github.com/acme/fleet.git"
 
 // Files are the files of the repository by path, naming it by URL.
-func Files() (map[string]string, error) {
-	files := map[string]string{}
-	err := fs.WalkDir(fleet, "fleet", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		content, err := fleet.ReadFile(path)
-		files[strings.TrimPrefix(path, "fleet/")] = string(content)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the demo repository: %w", err)
-	}
-	return files, nil
-}
+func Files() (map[string]string, error) { return Fleets()[0].below("fleet") }
 
 // Namespaces are those of the apps.
 func Namespaces() []string {
 	return []string{"podinfo", "cache", "echo", "payments", "notify", "media", "team-a", "team-b", "backend"}
-}
-
-// At is the repository as a file system whose files name it by another address:
-// what clusters declare is then where it really is.
-func At(url string) (fs.FS, error) {
-	files, err := Files()
-	if err != nil {
-		return nil, err
-	}
-	out := fstest.MapFS{}
-	for path, content := range files {
-		out[path] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(content, URL, url))}
-	}
-	return out, nil
 }

@@ -24,7 +24,9 @@ func (s *Server) connectionsOpen(c *call) (map[string]any, error) {
 	return map[string]any{"url": url}, nil
 }
 
-func (s *Server) wireUser(u *User) map[string]any {
+// wireUser is a user as an app sees one: without the address, unless it has the
+// scope for it (api.slack.com/scopes/users:read.email).
+func (s *Server) wireUser(u *User, to *app) map[string]any {
 	out := map[string]any{
 		"id": u.ID, "team_id": s.opts.TeamID, "name": u.Name, "real_name": u.Real, "deleted": u.Deleted,
 		"is_bot": u.Bot, "is_app_user": false, "is_admin": u.Admin, "is_owner": false, "is_primary_owner": false,
@@ -33,6 +35,9 @@ func (s *Server) wireUser(u *User) map[string]any {
 	profile := map[string]any{
 		"real_name": u.Real, "display_name": u.Name, "real_name_normalized": u.Real, "display_name_normalized": u.Name,
 		"title": u.Title, "team": s.opts.TeamID,
+	}
+	if u.Email != "" && !u.Bot && to.scopes["users:read.email"] {
+		profile["email"] = u.Email
 	}
 	if a := s.appByBot(u.ID); a != nil {
 		profile["api_app_id"], profile["bot_id"] = a.ID, a.BotID
@@ -44,7 +49,7 @@ func (s *Server) wireUser(u *User) map[string]any {
 func (s *Server) usersList(c *call) (map[string]any, error) {
 	all := []map[string]any{}
 	for i := range s.users {
-		all = append(all, s.wireUser(&s.users[i]))
+		all = append(all, s.wireUser(&s.users[i], c.app))
 	}
 	return page(c, "members", all)
 }
@@ -54,7 +59,7 @@ func (s *Server) usersInfo(c *call) (map[string]any, error) {
 	if u == nil {
 		return nil, slackError("user_not_found")
 	}
-	return map[string]any{"user": s.wireUser(u)}, nil
+	return map[string]any{"user": s.wireUser(u, c.app)}, nil
 }
 
 func (s *Server) usergroupsList(c *call) (map[string]any, error) {

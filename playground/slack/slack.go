@@ -31,6 +31,8 @@ type User struct {
 	Name  string
 	Real  string
 	Title string
+	// Email is told to apps with the scope users:read.email alone.
+	Email string
 	// Admin marks a workspace admin; what an app makes of it is its own affair.
 	Admin bool
 	// Guest marks a single-channel guest (is_restricted and is_ultra_restricted).
@@ -113,6 +115,10 @@ type Options struct {
 	// DisconnectGrace is how long a socket stays open after a disconnect
 	// frame (10 s).
 	DisconnectGrace time.Duration
+	// OnAck is called with each acknowledgement that arrives, and lets it count
+	// by calling take; a crash of the app in that moment can so be played. Nil
+	// takes it.
+	OnAck func(take func())
 	// RateLimits turns on Slack's per-method limits from the start.
 	RateLimits bool
 	// Limits replaces the limit of single methods (calls per minute).
@@ -183,6 +189,9 @@ func (o Options) withDefaults() Options {
 	wait(&o.DisconnectGrace, 10*time.Second)
 	if o.Retries == nil {
 		o.Retries = []time.Duration{0, time.Minute, 5 * time.Minute}
+	}
+	if o.OnAck == nil {
+		o.OnAck = func(take func()) { take() }
 	}
 	if o.Clock == nil {
 		o.Clock = SystemClock()

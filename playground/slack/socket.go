@@ -198,7 +198,7 @@ func (s *Server) readFrames(c *conn) error {
 			Payload    json.RawMessage `json:"payload"`
 		}
 		if json.Unmarshal(raw, &ack) == nil && ack.EnvelopeID != "" {
-			s.acknowledged(c.app, ack.EnvelopeID, ack.Payload)
+			s.opts.OnAck(func() { s.acknowledged(c.app, ack.EnvelopeID, ack.Payload) })
 		}
 	}
 }

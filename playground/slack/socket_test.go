@@ -139,6 +139,31 @@ func TestListsArePaged(t *testing.T) {
 	}
 }
 
+// TestAddressesNeedAScope: without users:read.email users.info and users.list
+// leave the address out, rather than refuse.
+func TestAddressesNeedAScope(t *testing.T) {
+	people := func(o *Options) {
+		o.Users[0].Email = "alice@example.com"
+		o.Users = append(o.Users, User{ID: "U0OTHER", Name: "other", Bot: true, Email: "bot@example.com"})
+	}
+	for scope, want := range map[string]string{"users:read": "", "users:read.email": "alice@example.com"} {
+		h := start(t, func(o *Options) { people(o); o.Apps[0].Scopes = append(o.Apps[0].Scopes, scope) })
+		u, err := h.api.GetUserInfo("U01ALICE")
+		if err != nil || u.Profile.Email != want {
+			t.Errorf("%s: users.info tells %q, %v", scope, u.Profile.Email, err)
+		}
+		all, err := h.api.GetUsers()
+		if err != nil || len(all) != 5 {
+			t.Fatalf("%d users, %v", len(all), err)
+		}
+		for _, u := range all {
+			if told := u.Profile.Email; told != "" && u.ID != "U01ALICE" || u.ID == "U01ALICE" && told != want {
+				t.Errorf("%s: users.list tells %q of %s", scope, told, u.ID)
+			}
+		}
+	}
+}
+
 func TestHomeTab(t *testing.T) {
 	h := start(t, nil)
 	h.listen(t)

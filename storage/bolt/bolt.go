@@ -2,25 +2,20 @@
 //
 // Each value is stored behind the eight bytes of its revision, so that a
 // compare reads the row it guards and nothing else. The file carries its
-// schema's number: a newer one is refused, an older one is migrated by the code
-// that knows how, and a damaged or locked file is reported and left untouched.
+// schema's number: a newer one is refused, an older one is migrated after a copy
+// of it was made, and a damaged or locked file is reported and left untouched
+// (open.go). Whoever else wants to read the file while ferry holds it asks ferry
+// for a copy (share.go).
 package bolt
 
 import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
-	"ferry/internal/fault"
 	"ferry/storage"
 )
 
@@ -40,66 +35,6 @@ type DB struct {
 	path string
 }
 
-// Open opens the state file at path and creates it, readable by its owner
-// alone, if it is missing. It waits up to a second for another process to let
-// go of it.
-func Open(path string) (*DB, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, unusable(path, err)
-	}
-	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-	if err != nil {
-		return nil, unusable(path, err)
-	}
-	db := &DB{bolt: b, path: path}
-	if err := db.prepare(); err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	return db, nil
-}
-
-// unusable explains why a state file cannot be opened.
-func unusable(path string, err error) error {
-	says := fmt.Sprintf("state file %s cannot be opened", path)
-	help := "name a file in a directory that ferry may write to (state.file)"
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		says = fmt.Sprintf("state file %s is in use by another process", path)
-		help = "stop the other ferry, or give this one a state.file of its own"
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		says = fmt.Sprintf("state file %s is damaged or not a state file", path)
-		help = "it was left as it is: restore a backup, or move it away to start with empty state"
-	case errors.Is(err, fs.ErrPermission):
-		says = fmt.Sprintf("state file %s may not be opened by this user", path)
-	}
-	return fault.New(fault.Invalid, says, help).Because(err)
-}
-
-// prepare makes the buckets of a new file and checks the schema of an old one.
-func (db *DB) prepare() error {
-	return db.bolt.Update(func(tx *bbolt.Tx) error {
-		meta, err := tx.CreateBucketIfNotExists([]byte(metaBucket))
-		if err != nil {
-			return fmt.Errorf("create bucket %s: %w", metaBucket, err)
-		}
-		if _, err := tx.CreateBucketIfNotExists([]byte(rowsBucket)); err != nil {
-			return fmt.Errorf("create bucket %s: %w", rowsBucket, err)
-		}
-		v := meta.Get([]byte(schemaKey))
-		if v == nil {
-			return meta.Put([]byte(schemaKey), binary.BigEndian.AppendUint64(nil, Schema))
-		}
-		if len(v) != revSize {
-			return fault.Newf(fault.Invalid, "state file %s carries no readable schema number", db.path)
-		}
-		if have := binary.BigEndian.Uint64(v); have != Schema {
-			return fault.Newf(fault.Invalid, "state file %s has schema %d, this ferry knows %d", db.path, have, Schema).
-				WithHelp("run the ferry that wrote it, or move the file away to start with empty state")
-		}
-		return nil
-	})
-}
-
 // Close ends all reads and lets go of the file.
 func (db *DB) Close() error {
 	if err := db.bolt.Close(); err != nil {
@@ -110,7 +45,7 @@ func (db *DB) Close() error {
 
 // Get implements storage.KV.
 func (db *DB) Get(_ context.Context, key string) (e storage.Entry, ok bool, err error) {
-	err = db.bolt.View(func(tx *bbolt.Tx) error {
+	err = db.view(func(tx *bbolt.Tx) error {
 		if v := tx.Bucket([]byte(rowsBucket)).Get([]byte(key)); v != nil {
 			e, ok = entry([]byte(key), v), true
 		}
@@ -129,7 +64,7 @@ func (db *DB) Scan(_ context.Context, s storage.Scan) ([]storage.Entry, error) {
 		limit = 1000
 	}
 	var out []storage.Entry
-	err := db.bolt.View(func(tx *bbolt.Tx) error {
+	err := db.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket([]byte(rowsBucket)).Cursor()
 		first, next := forward(c, s)
 		if s.Reverse {
@@ -188,7 +123,7 @@ func (db *DB) Commit(_ context.Context, t storage.Txn) (uint64, error) {
 		return 0, fmt.Errorf("commit: %d bytes, at most %d fit into one transaction", size, storage.MaxBytes)
 	}
 	var rev uint64
-	err := db.bolt.Update(func(tx *bbolt.Tx) error {
+	err := db.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(rowsBucket))
 		for _, c := range t.If {
 			var have uint64

@@ -84,7 +84,8 @@ test('a method whose scope is lacking is refused', async () => {
     assert.equal(err.data.provided, 'users:read');
     return true;
   });
-  assert.equal((await mute.client.users.info({ user: 'U02BOB' })).user.name, 'bob');
+  const { user } = await mute.client.users.info({ user: 'U02BOB' });
+  assert.deepEqual([user.name, user.profile.email], ['bob', undefined], 'an address is for apps with users:read.email');
 });
 
 test('a refresh of the socket loses nothing', async () => {

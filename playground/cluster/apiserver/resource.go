@@ -59,6 +59,7 @@ func Flux() []*Resource {
 	source := schema.GroupVersion{Group: "source.toolkit.fluxcd.io", Version: "v1"}
 	kustomize := schema.GroupVersion{Group: "kustomize.toolkit.fluxcd.io", Version: "v1"}
 	helm := schema.GroupVersion{Group: "helm.toolkit.fluxcd.io", Version: "v2"}
+	image := schema.GroupVersion{Group: "image.toolkit.fluxcd.io", Version: "v1"}
 	return []*Resource{
 		resource(source, "GitRepository", "gitrepositories", "gitrepository", "gitrepo"),
 		resource(source, "OCIRepository", "ocirepositories", "ocirepository", "ocirepo"),
@@ -66,5 +67,8 @@ func Flux() []*Resource {
 		resource(source, "HelmChart", "helmcharts", "helmchart", "hc"),
 		resource(kustomize, "Kustomization", "kustomizations", "kustomization", "ks"),
 		resource(helm, "HelmRelease", "helmreleases", "helmrelease", "hr"),
+		resource(image, "ImageRepository", "imagerepositories", "imagerepository", "imgrepo"),
+		resource(image, "ImagePolicy", "imagepolicies", "imagepolicy", "imgpol"),
+		resource(image, "ImageUpdateAutomation", "imageupdateautomations", "imageupdateautomation", "iua"),
 	}
 }

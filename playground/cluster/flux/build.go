@@ -238,6 +238,9 @@ func contents(ks *kustomizev1.Kustomization, resources resmap.ResMap, vars map[s
 		if r.GetKind() == konfig.DefaultKustomizationFileName() || object == nil {
 			continue
 		}
+		if ks.Spec.Decryption != nil {
+			delete(object, "sops") // the values stay as they are: nobody here has a key
+		}
 		stamp(ks, object)
 		objects = append(objects, object)
 	}

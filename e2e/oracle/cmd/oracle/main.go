@@ -1,4 +1,5 @@
-// Command oracle judges `ferry inventory` on repositories, or says what the oracle finds there by itself.
+// Command oracle judges `ferry inventory` on repositories, or says what the oracle finds there by itself. It fails if a
+// claim is wrong, or if too few pins are proven.
 package main
 
 import (
@@ -58,12 +59,12 @@ func run(o *options) error {
 			if err != nil {
 				return err
 			}
-			if err := o.judge(&tables, c.Repo, c.Path, tree, c.Roots, c.Repo); err != nil {
+			if err := o.judge(&tables, checkout{name: c.Repo, dir: c.Path, hint: c.Repo, tree: tree, roots: c.Roots}); err != nil {
 				return err
 			}
 		}
 	}
-	return tables.Write(os.Stdout)
+	return errors.Join(tables.Write(os.Stdout), tables.Verdict())
 }
 
 func (o *options) wanted(name string) bool {
@@ -85,7 +86,7 @@ func (o *options) invented(tables *oracle.Tables) error {
 			return err
 		}
 		if err = f.Write(dir); err == nil {
-			err = o.judge(tables, "fixture "+f.Name, dir, f.Tree, f.Roots, "")
+			err = o.judge(tables, checkout{name: "fixture " + f.Name, dir: dir, tree: f.Tree, roots: f.Roots, excuse: f.Excuse})
 		}
 		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 			return fmt.Errorf("fixture %s: %w", f.Name, err)
@@ -94,10 +95,18 @@ func (o *options) invented(tables *oracle.Tables) error {
 	return nil
 }
 
+// checkout is a repository to judge. hint is its owner/name, "" for an invented one; excuse is nil for none.
+type checkout struct {
+	name, dir, hint string
+	tree            oracle.Tree
+	roots           []string
+	excuse          func([]oracle.Verdict) []oracle.Verdict
+}
+
 // judge adds one repository to the tables.
-func (o *options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tree, roots []string, hint string) error {
-	start := time.Now()
-	repo, err := oracle.Open(tree, roots, hint)
+func (o *options) judge(tables *oracle.Tables, c checkout) error {
+	start, name := time.Now(), c.name
+	repo, err := oracle.Open(c.tree, c.roots, c.hint)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -106,17 +115,17 @@ func (o *options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tre
 		fmt.Printf("%s: %s does not build: %.200s\n", name, ref, strings.Join(strings.Fields(err.Error()), " "))
 	}
 	row := name
-	if hint == "" {
+	if c.hint == "" {
 		row = "fixtures" // one row for all; complaints name each
 	}
 	if o.ferry == "" {
 		tables.Add(row, name, repo.Findings())
 	} else {
-		raw, err := o.inventory(dir, roots, o.pins)
+		raw, err := o.inventory(c.dir, c.roots, o.pins)
 		if usage(err) && o.pins {
 			fmt.Println("this ferry shows no pins")
 			o.pins = false
-			raw, err = o.inventory(dir, roots, false)
+			raw, err = o.inventory(c.dir, c.roots, false)
 		}
 		if usage(err) {
 			return err
@@ -128,7 +137,11 @@ func (o *options) judge(tables *oracle.Tables, name, dir string, tree oracle.Tre
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		tables.Add(row, name, repo.Judge(inv))
+		verdicts := repo.Judge(inv)
+		if c.excuse != nil {
+			verdicts = c.excuse(verdicts)
+		}
+		tables.Add(row, name, verdicts)
 	}
 	for _, c := range tables.Complaints {
 		fmt.Println(c)

@@ -60,8 +60,8 @@ func workspace() slack.Options {
 	return slack.Options{
 		TeamName: "Harbour",
 		Users: []slack.User{
-			{ID: "U01ALICE", Name: "alice", Real: "Alice Moreau", Title: "Platform", Admin: true},
-			{ID: "U02BOB", Name: "bob", Real: "Bob Lindqvist", Title: "Podinfo team"},
+			{ID: "U01ALICE", Name: "alice", Real: "Alice Moreau", Title: "Platform", Email: "alice@harbour.example", Admin: true},
+			{ID: "U02BOB", Name: "bob", Real: "Bob Lindqvist", Title: "Podinfo team", Email: "bob@harbour.example"},
 			{ID: "U03GUS", Name: "gus", Real: "Gus Okafor", Title: "Auditor", Guest: true},
 		},
 		Channels: []slack.Channel{
@@ -73,7 +73,7 @@ func workspace() slack.Options {
 				ID: "A01FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: "xoxb-" + "check", AppToken: "xapp-" + "check",
 				Scopes: []string{
 					"commands", "chat:write", "app_mentions:read", "im:history", "channels:history", "groups:history",
-					"im:write", "channels:read", "groups:read", "users:read", "usergroups:read", "files:write",
+					"im:write", "channels:read", "groups:read", "users:read", "users:read.email", "usergroups:read", "files:write",
 				},
 				Commands: []slack.Command{{Name: "/ferry", Description: "Carry a version", Usage: "list | promote app@version to cluster", Escape: true}},
 			},

@@ -1,0 +1,37 @@
+package jobs
+
+import (
+	"fmt"
+
+	"ferry/internal/deploy"
+	"ferry/internal/job"
+)
+
+// told is what the audit trail is to know of a step: it is written with the row.
+func (r *change) told(s job.Step) []job.Entry {
+	e := r.entry("")
+	what := fmt.Sprintf("%s → %s", r.row.Plan.From, r.row.Change.Version)
+	if r.row.Plan.Already {
+		what = fmt.Sprintf("Git holds %s already", r.row.Change.Version)
+	}
+	switch {
+	case s == stepCommit || s == stepPropose:
+		e.Deed, e.Key, e.Says = job.Planned, fmt.Sprintf("%s/plan/%s", r.job.ID, e.Plan), what
+	case s == stepMerge:
+		e.Deed, e.Key, e.Says = job.Proposed, fmt.Sprintf("%s/pull/%d", r.job.ID, r.row.Proposal.Number), r.row.Proposal.URL
+	case s == stepFollow && !r.row.Plan.Already:
+		e.Deed, e.Key, e.Says, e.Commit = job.Committed, fmt.Sprintf("%s/commit/%s", r.job.ID, r.row.Commit.SHA), what, r.row.Commit.SHA
+	default:
+		return nil
+	}
+	return []job.Entry{e}
+}
+
+// entry is one of a deed about the present plan.
+func (r *change) entry(d job.Deed) job.Entry {
+	e := job.Entry{Deed: d, By: string(r.cmd.User), Plan: r.row.Plan.Hash}
+	for _, t := range append([]deploy.Target{r.row.Change.Target}, r.row.Change.With...) {
+		e.Targets = append(e.Targets, t.String())
+	}
+	return e
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ferry/playground/slack"
+)
+
+const (
+	glance = 50 * time.Millisecond
+	// unmet is how long a kill waits for a rare spot before it happens anyway.
+	unmet = 2500 * time.Millisecond
+	// stuck is how long after the last kill everything must have been answered.
+	stuck = 2 * time.Minute
+)
+
+// episode has n things asked for, breaks what it can meanwhile, and compares. It
+// returns how many there were.
+func (w *world) episode(ctx context.Context, number, n int) (int, error) {
+	commands := w.draw(n)
+	old := len(w.repo().Pulls())
+	if err := w.ferry.start(); err != nil {
+		return 0, err
+	}
+	if w.faults != nil {
+		w.faults.calm(false)
+	}
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	group, gctx := errgroup.WithContext(asking)
+	for _, c := range commands {
+		group.Go(func() error { return w.ask(gctx, c) })
+	}
+	group.Go(func() error {
+		who := newPeople(w.repo(), commands)
+		for pause(gctx, glance) {
+			if err := who.look(time.Now(), old); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer stop() // nobody needs to look any more
+		if w.mode == modeKill {
+			if err := w.havoc(gctx, len(commands)); err != nil {
+				return err
+			}
+		}
+		return w.settle(gctx, commands)
+	})
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if w.faults != nil {
+		w.faults.calm(true)
+	}
+	rows, err := w.quiet(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := w.judge(ctx, commands, rows, old); err != nil {
+		return 0, err
+	}
+	fmt.Fprintf(w.out, "episode %d: %d commands, none lost, none twice\n", number, len(commands))
+	return len(commands), nil
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ask says it, and has Slack deliver it again now and then.
+func (w *world) ask(ctx context.Context, c *command) error {
+	if !pause(ctx, c.at) {
+		return nil
+	}
+	c.asked = time.Now()
+	if c.slash() {
+		if err := w.slash(ctx, c); err != nil {
+			return err
+		}
+	} else {
+		var err error
+		if c.root, err = w.slack.Say(asker, c.channel, "<@U0FERRY> "+c.text, ""); err != nil {
+			return err
+		}
+		for _, e := range w.slack.Envelopes() {
+			if strings.Contains(string(e.Payload), `"ts":"`+c.root+`"`) {
+				c.envelope = e.ID
+			}
+		}
+	}
+	for left := c.copies; left > 0 && !c.lost && pause(ctx, 400*time.Millisecond); {
+		if w.slack.Redeliver(c.envelope, 1) == nil { // there may be no socket
+			left--
+		}
+	}
+	return nil
+}
+
+// slash types a command until Slack finds ferry; if it is not acknowledged in time,
+// the person is told so, and it may be done or not.
+func (w *world) slash(ctx context.Context, c *command) error {
+	for pause(ctx, glance) {
+		ack, err := w.slack.Slash(ctx, asker, c.channel, "/ferry", c.text)
+		if err != nil {
+			return err
+		}
+		if ack.Problem == "dispatch_failed" {
+			continue
+		}
+		c.envelope, c.lost = ack.Envelope, !ack.OK
+		return nil
+	}
+	return nil
+}
+
+// havoc kills n times. Each next start comes at once, or a little later.
+func (w *world) havoc(ctx context.Context, n int) error {
+	for range n {
+		blind := w.rand.Float64() < 0.2
+		wait := unmet
+		if blind {
+			wait = time.Duration(w.rand.IntN(1200)) * time.Millisecond
+		} else {
+			w.killer.arm()
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-w.killer.done:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+			if !blind && !w.killer.disarm() {
+				<-w.killer.done
+				break
+			}
+			w.tally.killed(nil)
+			if err := w.ferry.end(syscall.SIGKILL); err != nil {
+				return err
+			}
+		}
+		timer.Stop()
+		if !pause(ctx, time.Duration(w.rand.IntN(150))*time.Millisecond) {
+			return nil
+		}
+		if err := w.ferry.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until each command has its last word.
+func (w *world) settle(ctx context.Context, commands []*command) error {
+	end := time.Now().Add(stuck)
+	for pause(ctx, glance) {
+		var open []*command
+		for _, c := range commands {
+			if c.answered > 0 || c.lost {
+				continue
+			}
+			done, err := w.ended(c)
+			if err != nil {
+				return err
+			}
+			if !done {
+				open = append(open, c)
+				continue
+			}
+			c.answered = time.Since(c.asked)
+		}
+		if len(open) == 0 {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("without an answer after %s: %s", stuck, describe(open))
+		}
+	}
+	return nil
+}
+
+func describe(commands []*command) string {
+	var out []string
+	for _, c := range commands {
+		out = append(out, fmt.Sprintf("%q in %s (%s)", c.text, c.channel, c.kind))
+	}
+	return strings.Join(out, ", ")
+}
+
+// ended reports whether the last word on a command stands in Slack.
+func (w *world) ended(c *command) (bool, error) {
+	if c.asked.IsZero() || c.slash() && c.envelope == "" {
+		return false, nil
+	}
+	if c.kind == elseKind {
+		return true, nil // that person alone sees it, or does not
+	}
+	said, err := w.said(c)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range said {
+		switch kind := kindOf(string(m.Metadata)); {
+		case kind == "answer" && c.work():
+			return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, m.Text)
+		case kind == "answer", kind == "closing":
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// said is what ferry wrote for a command; it finds the root of a slash command.
+func (w *world) said(c *command) ([]slack.Message, error) {
+	if c.root == "" {
+		all, err := w.slack.Messages(c.channel, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range all {
+			if key := keyOf(string(m.Metadata)); strings.Contains(key, c.envelope) && strings.HasSuffix(key, "/root") {
+				c.root = m.TS
+			}
+		}
+		if c.root == "" {
+			return nil, nil
+		}
+	}
+	thread, err := w.slack.Messages(c.channel, c.root)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(thread, func(m slack.Message) bool { return m.BotID == "" || m.Ephemeral }), nil
+}
+
+// quiet stops ferry once it has nothing left to send, and returns what it stored.
+func (w *world) quiet(ctx context.Context) (*state, error) {
+	for range 20 {
+		if !pause(ctx, 300*time.Millisecond) {
+			return nil, ctx.Err()
+		}
+		if err := w.ferry.end(syscall.SIGTERM); err != nil {
+			return nil, err
+		}
+		s, err := readState(w.state())
+		if err != nil || s.calm() {
+			return s, err
+		}
+		if err := w.ferry.start(); err != nil {
+			return nil, err
+		}
+		if !pause(ctx, 2*time.Second) {
+			return nil, ctx.Err()
+		}
+	}
+	return nil, errors.New("ferry does not come to rest: envelopes, jobs or messages are left")
+}

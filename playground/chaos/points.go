@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// reading is the point of everything that changes nothing.
+const reading = "read"
+
+var mutation = regexp.MustCompile(`"query":"mutation[^{]*\{\s*(?:\w+\s*:\s*)?(\w+)`)
+
+// pointOfGitHub names a request: the mutation, or the method and what it is
+// about.
+func pointOfGitHub(r *http.Request) string {
+	if strings.HasSuffix(r.URL.Path, "/graphql") {
+		if m := mutation.FindSubmatch(body(r)); m != nil {
+			return "github/" + string(m[1])
+		}
+		return reading
+	}
+	if r.Method == http.MethodGet {
+		return reading
+	}
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/api/v3/"), "/")
+	if len(parts) > 3 && parts[0] == "repos" {
+		parts = parts[3:]
+	}
+	what := parts[0]
+	switch {
+	case what == "git" && len(parts) > 1:
+		what = parts[1]
+	case len(parts) > 2 && (what == "pulls" || what == "issues"):
+		what = parts[2]
+	case what == "app":
+		what = parts[len(parts)-1]
+	}
+	return "github/" + r.Method + "/" + what
+}
+
+// pointOfSlack names a call: the method and, of a message that is posted, what
+// the last part of its key says it is.
+func pointOfSlack(r *http.Request) string {
+	method, api := strings.CutPrefix(r.URL.Path, "/api/")
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/actions/"):
+		return "slack/response_url"
+	case !api:
+		return reading
+	case method == "chat.postMessage":
+		form, err := url.ParseQuery(string(body(r)))
+		if err != nil {
+			return "slack/" + method
+		}
+		return "slack/" + method + "/" + kindOf(form.Get("metadata"))
+	}
+	family, _, _ := strings.Cut(method, ".")
+	if slices.Contains([]string{"auth", "apps", "users", "conversations", "usergroups", "bots", "team"}, family) {
+		return reading
+	}
+	return "slack/" + method
+}
+
+var keyed = regexp.MustCompile(`"key":"([^"]+)"`)
+
+// keyOf is the key of a message, from its metadata.
+func keyOf(metadata string) string {
+	if m := keyed.FindStringSubmatch(strings.ReplaceAll(metadata, `": "`, `":"`)); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func kindOf(metadata string) string {
+	key := keyOf(metadata)
+	return key[strings.LastIndexByte(key, '/')+1:]
+}
+
+// pointOfCluster names a request to a cluster by its method and resource. Asking
+// whether something is allowed changes nothing.
+func pointOfCluster(r *http.Request) string {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if r.Method == http.MethodGet || strings.Contains(r.URL.Path, "/authorization.k8s.io/") {
+		return reading
+	}
+	if i := slices.Index(parts, "namespaces"); i >= 0 && len(parts) > i+2 {
+		return "cluster/" + r.Method + "/" + parts[i+2]
+	}
+	return "cluster/" + r.Method + "/" + parts[len(parts)-1]
+}
+
+// body reads a request's body and puts it back.
+func body(r *http.Request) []byte {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil // the handler meets the same
+	}
+	r.Body = io.NopCloser(bytes.NewReader(raw))
+	return raw
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing/fstest"
+)
+
+// The repository: apps whose version each cluster has in an overlay of its own,
+// and some whose version stands in the base until it is pinned.
+const (
+	direct   = "stage" // its changes are committed
+	proposed = "prod"  // its changes go through pull requests
+	plain    = 12      // apps a00, a01, …
+	shared   = 12      // apps p00, p01, …: each is pinned once
+
+	space = "chaos" // their namespace
+	image = "ghcr.io/acme/"
+	first = "1.0.0"
+)
+
+// seedAt returns the files; url is where the repository is.
+func seedAt(url string) fstest.MapFS {
+	files := fstest.MapFS{}
+	add := func(path, format string, args ...any) {
+		files[path] = &fstest.MapFile{Data: fmt.Appendf(nil, format, args...)}
+	}
+	lists := map[string]*strings.Builder{direct: {}, proposed: {}}
+	for _, cluster := range []string{direct, proposed} {
+		add("clusters/"+cluster+"/flux-system/kustomization.yaml", "resources:\n- gotk-sync.yaml\n")
+		add("clusters/"+cluster+"/flux-system/gotk-sync.yaml", fluxSync, url, cluster)
+		add("clusters/"+cluster+"/apps.yaml", fluxApps, cluster)
+		add("apps/"+cluster+"/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: %s\n", space)
+	}
+	for i := range plain {
+		app := fmt.Sprintf("a%02d", i)
+		add("apps/base/"+app+"/deployment.yaml", deployment, app, space, app, app, app, image+app+":0.0.0")
+		add("apps/base/"+app+"/kustomization.yaml", "resources:\n  - deployment.yaml\n")
+		for _, cluster := range []string{direct, proposed} {
+			add("apps/"+cluster+"/"+app+"/kustomization.yaml", fluxOverlay, app, image+app, first)
+			fmt.Fprintf(lists[cluster], "  - %s\n", app)
+		}
+	}
+	for i := range shared {
+		app := fmt.Sprintf("p%02d", i)
+		add("apps/base/"+app+"/deployment.yaml", deployment, app, space, app, app, app, image+app+":"+first)
+		add("apps/base/"+app+"/kustomization.yaml", "resources:\n  - deployment.yaml\n")
+		for _, cluster := range []string{direct, proposed} {
+			add("apps/"+cluster+"/"+app+"/kustomization.yaml", "namespace: %s\nresources:\n  - ../../base/%s\n", space, app)
+			fmt.Fprintf(lists[cluster], "  - %s\n", app)
+		}
+	}
+	for cluster, list := range lists {
+		add("apps/"+cluster+"/kustomization.yaml", "resources:\n  - namespace.yaml\n%s", list)
+	}
+	return files
+}
+
+const fluxSync = `apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata:
+  name: flux-system
+  namespace: flux-system
+spec:
+  interval: 1m0s
+  ref:
+    branch: main
+  url: %s
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: flux-system
+  namespace: flux-system
+spec:
+  interval: 10m0s
+  path: ./clusters/%s
+  prune: true
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+`
+
+const fluxApps = `apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: apps
+  namespace: flux-system
+spec:
+  interval: 10m
+  retryInterval: 1m
+  timeout: 5m
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+  path: ./apps/%s
+  prune: true
+`
+
+const fluxOverlay = `namespace: chaos
+resources:
+  - ../../base/%s
+images:
+  - name: %s
+    newTag: %s
+# owner: nobody
+`
+
+const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: %s
+  namespace: %s
+spec:
+  replicas: 1
+  revisionHistoryLimit: 1
+  selector:
+    matchLabels:
+      app: %s
+  template:
+    metadata:
+      labels:
+        app: %s
+    spec:
+      containers:
+        - name: %s
+          image: %s
+`

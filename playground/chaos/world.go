@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ferry/playground/cluster"
+	"ferry/playground/github"
+	"ferry/playground/slack"
+)
+
+// What the world is called by those who live in it.
+const (
+	owner, name, branch = "acme", "fleet", "main"
+
+	asker       = "U0ADA"
+	channels    = 16 // one for each command: Slack takes one message a second in each
+	elsewhere   = "C0ELSE"
+	botToken    = "xoxb-chaos-bot"
+	appToken    = "xapp-chaos-app"
+	githubToken = "chaos"
+)
+
+// world is one Slack, one GitHub, two clusters, and ferry.
+type world struct {
+	options
+	tally    *tally
+	rand     *rand.Rand
+	home     string
+	listener net.Listener
+	hooks    net.Listener
+	url      string
+	slack    *slack.Server
+	github   *github.Server
+	clusters map[string]*cluster.Cluster
+	killer   *killer
+	ferry    *process
+	faults   *faults // nil in mode kill
+	targets  map[target]*version
+	serial   int // of versions and commands
+}
+
+// target is an app on a cluster.
+type target struct{ cluster, app string }
+
+// version is what is known of a target: what it should run now, and what ferry
+// brought before that, healthy; "" if that is not known. What was there at first
+// ferry remembers only if it looked while nothing was on its way.
+type version struct{ now, before string }
+
+func newWorld(o options, n int, tally *tally) (w *world, err error) {
+	w = &world{
+		options: o, tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n))), home: filepath.Join(o.dir, fmt.Sprintf("world%d", n)),
+		clusters: map[string]*cluster.Cluster{}, targets: map[target]*version{},
+	}
+	if err := os.MkdirAll(w.home, 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory: %w", err)
+	}
+	if w.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if w.hooks, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	w.url = "http://" + w.listener.Addr().String()
+	log, err := os.Create(filepath.Join(w.home, "ferry.log"))
+	if err != nil {
+		return nil, fmt.Errorf("open ferry's log: %w", err)
+	}
+	w.ferry = &process{binary: o.ferry, log: log}
+	w.killer = &killer{ferry: w.ferry, tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<32)), done: make(chan spot, 1)}
+	if o.mode == modeWorst {
+		w.faults = &faults{tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<33))}
+	}
+	return w, w.open()
+}
+
+// open makes everybody whom ferry talks to, and its configuration.
+func (w *world) open() (err error) {
+	people := slack.Options{
+		BaseURL: w.url, Users: []slack.User{{ID: asker, Name: "ada"}}, OnAck: w.killer.ack,
+		// Slack's minutes are too long to be waited for, and so few tries too few for
+		// a ferry that is killed every second.
+		Retries:  slices.Repeat([]time.Duration{time.Second}, 100),
+		Channels: []slack.Channel{{ID: elsewhere, Name: "elsewhere", Private: true, Members: []string{asker}}},
+		Apps: []slack.App{{
+			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
+			Scopes: []string{
+				"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write", "groups:history",
+				"groups:read", "im:history", "im:read", "im:write", "team:read", "usergroups:read", "users:read",
+			},
+			Commands: []slack.Command{{Name: "/ferry", Escape: true}},
+		}},
+	}
+	for i := range channels {
+		people.Channels = append(people.Channels, slack.Channel{ID: channel(i), Name: fmt.Sprintf("deploy-%d", i), Members: []string{asker, "U0FERRY"}})
+	}
+	if w.slack, err = slack.New(people); err != nil {
+		return err
+	}
+	clone := w.url + "/" + owner + "/" + name + ".git"
+	w.github, err = github.New(github.Options{
+		Dir: filepath.Join(w.home, "repositories"), AnonymousRead: true, HourlyLimit: 1 << 30,
+		Tokens:       map[string]github.Token{githubToken: {Login: "ferry-bot", Name: "ferry", Access: github.WriteAccess, Scopes: []string{"repo"}}},
+		Repositories: []github.Repository{{Owner: owner, Name: name, Seed: seedAt(clone), DefaultBranch: branch}},
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range []string{direct, proposed} {
+		if err := w.openCluster(c, clone); err != nil {
+			return err
+		}
+		for i := range plain {
+			w.targets[target{c, fmt.Sprintf("a%02d", i)}] = &version{now: first}
+		}
+		for i := range shared {
+			w.targets[target{c, fmt.Sprintf("p%02d", i)}] = &version{} // until it is pinned
+		}
+	}
+	return w.configure()
+}
+
+func channel(i int) string { return fmt.Sprintf("C0DEPLOY%02d", i) }
+
+func (w *world) repo() *github.Repo { return w.github.Repo(owner + "/" + name) }
+
+func (w *world) openCluster(called, clone string) error {
+	c, err := cluster.New(cluster.Options{
+		Name: called, Repository: cluster.NewGit(w.repo().Dir()), Branch: branch, URL: clone, PodStart: 100 * time.Millisecond,
+		Around: func(api http.Handler) http.Handler { return w.killer.around(pointOfCluster, api) },
+	})
+	if err != nil {
+		return err
+	}
+	w.clusters[called] = c
+	w.repo().OnPush(func(ref string, _, _ github.OID) {
+		if ref == "refs/heads/"+branch {
+			c.Pushed()
+		}
+	})
+	return nil
+}
+
+func (w *world) configure() error {
+	var b strings.Builder
+	b.WriteString("clusters:\n")
+	for _, c := range []string{direct, proposed} {
+		file := filepath.Join(w.home, c+".kubeconfig")
+		if err := os.WriteFile(file, []byte(w.clusters[c].Kubeconfig()), 0o600); err != nil {
+			return fmt.Errorf("write the kubeconfig of %s: %w", c, err)
+		}
+		way := "direct"
+		if c == proposed {
+			way = "pull_request"
+		}
+		fmt.Fprintf(&b, "  %s: {file: %q, delivery: %s}\n", c, file, way)
+	}
+	fmt.Fprintf(&b, "namespaces: [%s]\nrepo: {owner: %s, name: %s, branch: %s, pull_requests: {labels: [promotion], reviewers: [ada]}}\n", space, owner, name, branch)
+	fmt.Fprintf(&b, "bot: {admins: [%s]}\nslack: {base_url: %q}\ngithub: {base_url: %q}\n", asker, w.url+"/api/", w.url+"/api/v3/")
+	fmt.Fprintf(&b, "registries: {lookup: \"off\"}\nstate: {file: %q}\ntimeouts: {drain: 500ms, grace: 1s}\n", w.state())
+	file := filepath.Join(w.home, "config.yaml")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	w.ferry.env = append(os.Environ(), "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken, "GITHUB_API_TOKEN="+githubToken,
+		"SERVICE_CONFIG_FILE_PATH="+file, "FERRY_CHAOS=http://"+w.hooks.Addr().String())
+	return nil
+}
+
+func (w *world) state() string { return filepath.Join(w.home, "ferry.db") }
+
+// handler is Slack and GitHub, with kills or failures in between.
+func (w *world) handler() http.Handler {
+	slack, github := http.Handler(w.slack), http.Handler(w.github)
+	if w.faults != nil {
+		slack, github = w.faults.around(slack, slackFaults), w.faults.around(github, githubFaults)
+	}
+	slack, github = w.killer.around(pointOfSlack, slack), w.killer.around(pointOfGitHub, github)
+	mux := http.NewServeMux()
+	mux.Handle("/", github)
+	for _, path := range []string{"/api/{method}", "/upload/", "/files/", "/actions/"} {
+		mux.Handle(path, slack)
+	}
+	mux.Handle("/link/", w.slack)
+	mux.Handle("/api/graphql", github)
+	return mux
+}
+
+// serve runs everybody but ferry until ctx ends.
+func (w *world) serve(ctx context.Context) error {
+	quiet := log.New(io.Discard, "", 0)
+	group, ctx := errgroup.WithContext(ctx)
+	for l, h := range map[net.Listener]http.Handler{w.listener: w.handler(), w.hooks: w.killer} {
+		server := &http.Server{Handler: h, ErrorLog: quiet}
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-ctx.Done()
+			return server.Close()
+		})
+	}
+	group.Go(func() error { return w.slack.Run(ctx) })
+	for _, c := range w.clusters {
+		group.Go(func() error { return c.Run(ctx) })
+	}
+	return errors.Join(group.Wait(), w.github.Close())
+}
