@@ -182,5 +182,5 @@ func listening(ctx context.Context) (listens context.Context, asked func() bool,
 		case <-over:
 		}
 	})
-	return listens, func() bool { return context.Cause(listens) == job.ErrCancelled }, func() { close(over); all.Wait(); cancel(nil) }
+	return listens, func() bool { return errors.Is(context.Cause(listens), job.ErrCancelled) }, func() { close(over); all.Wait(); cancel(nil) }
 }

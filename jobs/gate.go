@@ -104,3 +104,33 @@ func despite(a chat.Args) string {
 	}
 	return string(a.Gate) + ": " + string(a.Reason)
 }
+
+// endings are how a command ends that is tried, or passes a gate, with a space
+// before it; empty for most.
+func endings(a chat.Args) (out string) {
+	if a.Mode != "" {
+		out += " " + string(a.Mode)
+	}
+	if a.Gate != "" {
+		out += fmt.Sprintf(" despite %s because %s", a.Gate, a.Reason)
+	}
+	return out
+}
+
+// alike gives the commands that are named instead of one that was refused its
+// endings: what was to be tried is not offered as something to do.
+func alike(err error, a chat.Args) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || endings(a) == "" {
+		return err
+	}
+	var choices []string
+	for _, c := range e.Choices {
+		verb, _, _ := strings.Cut(c, " ")
+		if slices.Contains([]chat.Verb{promoteSyntax.Verb, rollbackSyntax.Verb, unpinSyntax.Verb}, chat.Verb(verb)) {
+			c += endings(a)
+		}
+		choices = append(choices, c)
+	}
+	return e.WithChoices(choices...)
+}

@@ -35,28 +35,38 @@ func (r rollback) Preview(ctx context.Context, cmd chat.Command) (chat.Message, 
 	return r.preview(ctx, cmd, want)
 }
 
+// Preview implements the dispatcher's Preview.
+func (u unpin) Preview(ctx context.Context, cmd chat.Command) (chat.Message, error) {
+	want, err := u.want(cmd)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	return u.preview(ctx, cmd, want)
+}
+
 // preview shows what a change would do, and every gate that would stop it now.
 func (c changer) preview(ctx context.Context, cmd chat.Command, want deploy.Change) (chat.Message, error) {
 	plan, err := c.Planner.Plan(ctx, want, c.Fleet.Declared())
 	if err != nil {
-		return chat.Message{}, err
+		return chat.Message{}, alike(err, cmd.Args)
 	}
 	t := want.Target
 	m := chat.Message{Tone: chat.Info, Footer: "dry run: nothing was changed"}
 	if plan.Already {
-		m.Title = fmt.Sprintf("Git holds `%s` of %s for %s already", want.Version, t.App.Name, t.Cluster)
+		m.Title = fmt.Sprintf("Git holds `%s` of %s for %s already", want.Version, t.App.Name, places(want))
 		return m, nil
 	}
-	m.Title = fmt.Sprintf("%s would go from `%s` to `%s` on %s", t.App.Name, plan.From, want.Version, t.Cluster)
+	m.Title = fmt.Sprintf("%s would go from `%s` to `%s` on %s", t.App.Name, plan.From, want.Version, places(want))
+	if want.Unpin {
+		m.Title = fmt.Sprintf("The pin of %s on %s would go, and it would stay at `%s`", t.App.Name, t.Cluster, plan.From)
+	}
 	m.Lines = append(slices.Clone(plan.Warnings), "Rendered for every cluster, this changes "+changed(plan)+" and nothing else.")
-	if c.Proposer != nil {
-		pull, why, err := c.Proposer.Way(ctx, t.Cluster)
-		if err != nil {
-			return chat.Message{}, err
-		}
-		if pull {
-			m.Lines = append(m.Lines, sentence(strings.TrimSuffix("It would be a pull request: "+why, ": ")))
-		}
+	pull, why, err := c.ways(ctx, want)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	if pull {
+		m.Lines = append(m.Lines, sentence(strings.TrimSuffix("It would be a pull request: "+why, ": ")))
 	}
 	if err := c.gates(ctx, cmd, plan, &m); err != nil {
 		return chat.Message{}, err

@@ -11,7 +11,8 @@ import (
 func gatesGrammar(t testing.TB) *Grammar {
 	t.Helper()
 	g, err := New([]chat.Syntax{
-		{Verb: "promote", Form: "<app>@<version> [<field>] to <cluster> [<option>] [<mode>] [despite <gate> because <reason>]", Changes: true},
+		{Verb: "promote", Form: "<app>@<version> [<field>] to <cluster> [with <targets>] [<option>] [<mode>] [despite <gate> because <reason>]", Changes: true},
+		{Verb: "unpin", Form: "<app> [<field>] on <cluster> [<mode>] [despite <gate> because <reason>]", Changes: true},
 		{Verb: "hold", Form: "<app> on <cluster> [for <duration>] because <reason>", Changes: true},
 		{Verb: "release", Form: "<app> on <cluster> [because <reason>]", Changes: true},
 		{Verb: "holds", Form: "[on <cluster>]"},
@@ -41,6 +42,13 @@ func TestReasonsAndGates(t *testing.T) {
 		"promote podinfo@6.5.4 to prod --dry-run despite hold,freeze because “it burns” &amp; how": with(func(a *chat.Args) {
 			a.Mode, a.Gate, a.Reason = "--dry-run", "hold,freeze", `"it burns" & how`
 		}),
+		"promote podinfo@6.5.4 to prod with stage, dev tag-only --dry-run despite hold because it is with dev": with(func(a *chat.Args) {
+			a.Targets, a.Option, a.Mode, a.Gate, a.Reason = "stage,dev", "tag-only", "--dry-run", "hold", "it is with dev"
+		}),
+		"promote podinfo@6.5.4 to prod with stage dry-run":                            with(func(a *chat.Args) { a.Targets, a.Mode = "stage", "dry-run" }),
+		"promote podinfo@6.5.4 to prod with stage/web despite freeze because of prod": with(func(a *chat.Args) { a.Targets, a.Gate, a.Reason = "stage/web", "freeze", "of prod" }),
+		"unpin podinfo chart on prod --dry-run":                                       {App: "podinfo", Field: "chart", Cluster: "prod", Mode: "--dry-run"},
+		"unpin podinfo on prod despite freeze because we must":                        {App: "podinfo", Cluster: "prod", Gate: "freeze", Reason: "we must"},
 		// What follows is a reason, whatever it looks like.
 		"promote podinfo@6.5.4 to prod despite freeze because to prod-eu despite hold because": with(func(a *chat.Args) { a.Gate, a.Reason = "freeze", "to prod-eu despite hold because" }),
 		"promote podinfo@6.5.4 to prod despite freeze because <!channel> <@U1|ann> said":       with(func(a *chat.Args) { a.Gate, a.Reason = "freeze", "<!channel> <@U1|ann> said" }),
