@@ -15,9 +15,10 @@ import (
 )
 
 // Approvals keeps what people said to the plans of jobs. Added is false if the same
-// person spoke to that plan before.
+// person spoke to that plan before; else what the audit trail is to know of it is
+// written with it.
 type Approvals interface {
-	Add(ctx context.Context, a deploy.Approval) (added bool, err error)
+	Add(ctx context.Context, a deploy.Approval, told ...job.Entry) (added bool, err error)
 }
 
 var approveSyntax = chat.Syntax{
@@ -106,7 +107,7 @@ func (r *change) ask(ctx context.Context, missing *fault.Error) error {
 		return err
 	}
 	id, c := string(r.job.ID), r.row.Change
-	_, why, _ := strings.Cut(missing.Says, ": ")
+	why := lacking(missing)
 	r.job.Note = why
 	r.row.Question = fmt.Sprintf("job/%s/approval/%x", id, sha256.Sum256([]byte(r.row.Plan.Hash+"\n"+why)))[:len("job//approval/")+len(id)+12]
 	r.judged(deploy.Leave{}, missing)
@@ -123,6 +124,20 @@ func (r *change) ask(ctx context.Context, missing *fault.Error) error {
 		Code:  &chat.Code{Lang: "diff", Text: trimmed(r.row.Plan.Diff)}, Footer: "job " + id, By: r.cmd.User,
 		Buttons: []chat.Button{{Label: "Approve", Command: "approve " + id, Confirm: fmt.Sprintf("This approves %s.", r.subject())}},
 	})
+}
+
+// lacking is what a plan still needs, on one line.
+func lacking(missing *fault.Error) string {
+	if _, why, one := strings.Cut(missing.Says, ": "); one {
+		return why
+	}
+	var all []string
+	for line := range strings.Lines(missing.Help) {
+		if why, listed := strings.CutPrefix(strings.TrimSpace(line), "• "); listed {
+			all = append(all, why)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // subject names what is to be approved.
@@ -207,7 +222,12 @@ func (c changer) speak(ctx context.Context, cmd chat.Command, a deploy.Approval,
 		return chat.Message{}, err
 	}
 	a.Job, a.Plan, a.By, a.At = string(j.ID), row.Plan.Hash, string(cmd.User), c.Now()
-	added, err := c.Approvals.Add(ctx, a)
+	told := deed(cmd, job.Approved, j.Title, j.Queues...)
+	told.Job, told.Plan = j.ID, a.Plan
+	if a.Rejected {
+		told.Deed, told.Says = job.Rejected, a.Reason
+	}
+	added, err := c.Approvals.Add(ctx, a, told)
 	if err != nil {
 		return chat.Message{}, err
 	}

@@ -21,7 +21,7 @@ var unapproved = fault.New(fault.Refused, "you may not promote podinfo on prod n
 // given collects approvals and refuses a second one of the same person.
 type given map[string]deploy.Approval
 
-func (g given) Add(_ context.Context, a deploy.Approval) (bool, error) {
+func (g given) Add(_ context.Context, a deploy.Approval, _ ...job.Entry) (bool, error) {
 	key := a.Job + a.Plan + a.By
 	_, twice := g[key]
 	if !twice {
@@ -259,5 +259,18 @@ func TestAnApprovalThatDoesNotCountIsRefused(t *testing.T) {
 	q.deny = fault.New(fault.Denied, "you are not among those who approve it", "")
 	if _, err := b.say("approve", "U9"); !fault.Is(err, fault.Denied) || len(q.given) > 0 || q.asked[0] != "U1 h U9" {
 		t.Errorf("%v, stored %v, asked %q", err, q.given, q.asked)
+	}
+}
+
+// TestWhatIsLackingIsSaidOnOneLine, of one rule and of several.
+func TestWhatIsLackingIsSaidOnOneLine(t *testing.T) {
+	for want, e := range map[string]*fault.Error{
+		"it needs 1 approval of `leads` and has 0": unapproved,
+		"a on b needs 1 approval of `x` and has 0; a on c needs 2 approvals of `y` and has 1": fault.New(fault.Refused, "you may not promote 2 apps now, for 2 reasons",
+			"• a on b needs 1 approval of `x` and has 0\nwhoever asks does not count\n• a on c needs 2 approvals of `y` and has 1"),
+	} {
+		if got := lacking(e); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -9,15 +9,17 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 )
 
 // Holds keeps targets as they are.
 type Holds interface {
 	// Place stores a hold; it is Already if somebody else holds the same. Placed
-	// again by the same key it stays as it is.
-	Place(ctx context.Context, h deploy.Hold) error
+	// again by the same key it stays as it is. What the audit trail is to know of a
+	// write comes with it, here and below.
+	Place(ctx context.Context, h deploy.Hold, told ...job.Entry) error
 	// Release removes all of a target and returns those that were in force.
-	Release(ctx context.Context, t deploy.Target) ([]deploy.Hold, error)
+	Release(ctx context.Context, t deploy.Target, told ...job.Entry) ([]deploy.Hold, error)
 	// All returns those in force, by cluster, namespace and name.
 	All(ctx context.Context) ([]deploy.Hold, error)
 }
@@ -111,7 +113,7 @@ func (h hold) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 		}
 		held.Until = held.At.Add(d)
 	}
-	if err := h.Holds.Place(ctx, held); err != nil {
+	if err := h.Holds.Place(ctx, held, deed(cmd, job.Held, until(held)+": "+held.Reason, t.String())); err != nil {
 		return chat.Message{}, err
 	}
 	return chat.Message{
@@ -126,7 +128,7 @@ func (r release) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 	if err != nil {
 		return chat.Message{}, err
 	}
-	ended, err := r.Holds.Release(ctx, t)
+	ended, err := r.Holds.Release(ctx, t, deed(cmd, job.Released, flat(string(cmd.Args.Reason)), t.String()))
 	if err != nil {
 		return chat.Message{}, err
 	}

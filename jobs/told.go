@@ -3,6 +3,7 @@ package jobs
 import (
 	"fmt"
 
+	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/job"
 )
@@ -34,4 +35,12 @@ func (r *change) entry(d job.Deed) job.Entry {
 		e.Targets = append(e.Targets, t.String())
 	}
 	return e
+}
+
+// deed is an entry of what a command did at once.
+func deed(cmd chat.Command, d job.Deed, says string, targets ...string) job.Entry {
+	return job.Entry{
+		Deed: d, Key: "deed/" + cmd.Key, By: string(cmd.User), Team: string(cmd.Thread.Team), Channel: string(cmd.Thread.Channel),
+		Command: cmd.Text, Targets: targets, Says: says,
+	}
 }

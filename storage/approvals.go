@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"ferry/internal/deploy"
+	"ferry/internal/job"
 )
 
 // approvalRow is the key of an approval: + job/hash of the plan/user.
@@ -15,20 +16,26 @@ const approvalRow = "approval/row/"
 
 // Approvals stores what people said to the plans of jobs. Nobody speaks twice to
 // the same plan: the first word counts.
-type Approvals struct{ kv KV }
+type Approvals struct {
+	kv    KV
+	trail *Trail // nil for none
+}
 
 // NewApprovals returns the approvals in a store.
 func NewApprovals(kv KV) *Approvals { return &Approvals{kv: kv} }
 
+// Audited returns the approvals with a trail: what is told of one is written with it.
+func (s *Approvals) Audited(t *Trail) *Approvals { return &Approvals{kv: s.kv, trail: t} }
+
 // Add stores an approval; added is false if the same person spoke to that plan
 // before.
-func (s *Approvals) Add(ctx context.Context, a deploy.Approval) (added bool, err error) {
+func (s *Approvals) Add(ctx context.Context, a deploy.Approval, told ...job.Entry) (added bool, err error) {
 	row, err := json.Marshal(a)
 	if err != nil {
 		return false, fmt.Errorf("encode approval of job %s: %w", a.Job, err)
 	}
 	key := approvalRow + a.Job + "/" + a.Plan + "/" + a.By
-	_, err = s.kv.Commit(ctx, Txn{If: []Compare{{Key: key}}, Put: []Put{{Key: key, Value: row}}})
+	_, err = s.trail.also(ctx, s.kv, Txn{If: []Compare{{Key: key}}, Put: []Put{{Key: key, Value: row}}}, told)
 	if errors.Is(err, ErrConflict) {
 		return false, nil
 	}

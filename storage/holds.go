@@ -9,6 +9,7 @@ import (
 
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 )
 
 // holdRow is the key of a hold: + cluster/namespace/name/ and the version that is
@@ -18,12 +19,16 @@ const holdRow = "hold/row/"
 // Holds stores what is kept as it is: of each target one hold, and one of each
 // version that is held back there. They are few, and read before each commit.
 type Holds struct {
-	kv  KV
-	now func() time.Time
+	kv    KV
+	now   func() time.Time
+	trail *Trail // nil for none
 }
 
 // NewHolds returns the holds in a store.
 func NewHolds(kv KV, now func() time.Time) *Holds { return &Holds{kv: kv, now: now} }
+
+// Audited returns the holds with a trail: what is told of a write is written with it.
+func (s *Holds) Audited(t *Trail) *Holds { return &Holds{kv: s.kv, now: s.now, trail: t} }
 
 func holdKey(h *deploy.Hold) string {
 	return holdRow + h.Target.String() + "/" + string(h.Version)
@@ -31,8 +36,9 @@ func holdKey(h *deploy.Hold) string {
 
 // Place stores a hold. It replaces one of the same owner and one that ran out; one
 // of somebody else stands, and the error is Already and says whose it is. Placed
-// again by the same command it stays as it is.
-func (s *Holds) Place(ctx context.Context, h deploy.Hold) error {
+// again by the same command it stays as it is. What is told of it is written if it
+// is, and once.
+func (s *Holds) Place(ctx context.Context, h deploy.Hold, told ...job.Entry) error {
 	row, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("encode hold of %s: %w", h.Target, err)
@@ -54,7 +60,7 @@ func (s *Holds) Place(ctx context.Context, h deploy.Hold) error {
 					WithHelp("by %s: %s\n`release %s on %s` ends that hold", orID(old), old.Reason, h.Target.App, h.Target.Cluster)
 			}
 		}
-		_, err = s.kv.Commit(ctx, Txn{If: []Compare{{Key: key, Revision: e.Revision}}, Put: []Put{{Key: key, Value: row}}})
+		_, err = s.trail.also(ctx, s.kv, Txn{If: []Compare{{Key: key, Revision: e.Revision}}, Put: []Put{{Key: key, Value: row}}}, told)
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}
@@ -68,8 +74,9 @@ func orID(h deploy.Hold) string {
 	return h.By
 }
 
-// Release removes all holds on a target and returns those that were in force.
-func (s *Holds) Release(ctx context.Context, t deploy.Target) ([]deploy.Hold, error) {
+// Release removes all holds on a target and returns those that were in force. What
+// is told of it is written if there was one.
+func (s *Holds) Release(ctx context.Context, t deploy.Target, told ...job.Entry) ([]deploy.Hold, error) {
 	for {
 		entries, err := s.kv.Scan(ctx, Scan{Prefix: holdRow + t.String() + "/", Limit: MaxOps / 2})
 		if err != nil {
@@ -90,7 +97,10 @@ func (s *Holds) Release(ctx context.Context, t deploy.Target) ([]deploy.Hold, er
 		if len(entries) == 0 {
 			return nil, nil
 		}
-		if _, err := s.kv.Commit(ctx, txn); !errors.Is(err, ErrConflict) {
+		if len(out) == 0 {
+			told = nil // they had run out
+		}
+		if _, err := s.trail.also(ctx, s.kv, txn, told); !errors.Is(err, ErrConflict) {
 			return out, err
 		}
 	}

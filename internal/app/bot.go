@@ -79,7 +79,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		return err
 	}
 	trail := storage.NewTrail(kv, time.Now)
-	rows, holds, approvals := storage.NewJobs(kv).Audited(trail), storage.NewHolds(kv, time.Now), storage.NewApprovals(kv)
+	rows, holds, approvals := storage.NewJobs(kv).Audited(trail), storage.NewHolds(kv, time.Now).Audited(trail), storage.NewApprovals(kv).Audited(trail)
 	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: approvals})
 	past := storage.NewHistory(kv)
 	if err := hint(ctx, past, log); err != nil {
