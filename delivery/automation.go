@@ -60,7 +60,7 @@ func inCharge(c deploy.Change, all []deploy.Automation) (says, help string) {
 		return "", ""
 	}
 	a := all[i]
-	says = fmt.Sprintf("image automation decides on the version of %s on %s, and would undo a promotion", c.Target.App.Name, c.Target.Cluster)
+	says = fmt.Sprintf("the version of %s on %s belongs to image automation, which would undo a promotion", c.Target.App.Name, c.Target.Cluster)
 	help = fmt.Sprintf("ImageUpdateAutomation %s%s writes `%s:%d`, as ImagePolicy %s%s selects\n",
 		name(a.Ref), standing(a.At), a.Field.File, a.Field.Line, name(a.Policy), standing(a.PolicyAt))
 	in := "where it is declared"

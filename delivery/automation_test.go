@@ -100,7 +100,7 @@ func TestAutomationSays(t *testing.T) {
 	change := want("x/web", "1.0.1", "prod", "apps", false)
 	p, err := r.Plan(t.Context(), change, unseen("prod"))
 	f := asFault(err)
-	if f == nil || f.Kind != fault.Refused || f.Says != "image automation decides on the version of web on prod, and would undo a promotion" ||
+	if f == nil || f.Kind != fault.Refused || f.Says != "the version of web on prod belongs to image automation, which would undo a promotion" ||
 		f.Help != "ImageUpdateAutomation x/updates (`clusters/prod/auto.yaml:2`) writes `apps/web.yaml:10`, as ImagePolicy x/web (`clusters/prod/auto.yaml:9`) selects\n"+
 			"set `spec.suspend: true` in `clusters/prod/auto.yaml` (`flux suspend image update updates -n x` holds it until that is applied), or let the policy select `1.0.1`" {
 		t.Fatalf("%s", explainOrNil(err))

@@ -285,6 +285,10 @@ func (d *Dispatcher) resume(ctx context.Context) error {
 func (d *Dispatcher) run(ctx, accept context.Context, j *job.Job) (until time.Time, parks bool) {
 	log := d.Log.With("job", j.ID)
 	asked, heeded := d.listen(j.ID), false
+	if j.Wake.IsZero() { // else this process has begun it before
+		j.Attempts++
+	}
+	j.Wake = time.Time{}
 	for pause := d.Pause; ; pause = min(2*pause, time.Minute) {
 		err := d.attempt(ctx, j, asked)
 		park, parks := errors.AsType[*job.Park](err)
@@ -329,10 +333,6 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job.Job, asked <-chan struc
 	if err := d.heed(ctx, j); err != nil {
 		return err
 	}
-	if j.Wake.IsZero() {
-		j.Attempts++
-	}
-	j.Wake = time.Time{}
 	save := func(ctx context.Context) error {
 		if j.Cancel == nil && closed(asked) {
 			return errors.Join(job.ErrCancelled, d.heed(ctx, j))

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"slices"
+	"time"
 
 	"ferry/internal/job"
 )
@@ -28,6 +29,7 @@ func (d *Dispatcher) adopt(left []*job.Job) {
 	d.waiting = nil
 	for _, j := range left {
 		if !slices.ContainsFunc(arrived, func(n *job.Job) bool { return n.ID == j.ID }) {
+			j.Wake = time.Time{} // who was parked looks once, whatever the hour
 			d.waiting = append(d.waiting, j)
 		}
 	}

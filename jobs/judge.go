@@ -159,6 +159,9 @@ func begun(r deploy.ReleaseState, site deploy.Site) bool {
 	return r.Attempted
 }
 
+// actions are the reasons of a release that tell how Helm's last attempt ended.
+const actions = " InstallFailed UpgradeFailed TestFailed RollbackFailed RollbackSucceeded UninstallFailed UninstallSucceeded "
+
 // judgeRelease says arrived once Helm deployed the present spec.
 func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
 	switch {
@@ -166,7 +169,7 @@ func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
 		return told(waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing)
 	case r.Remediated != "" && begun(r, site):
 		return told(failed, "Helm went back to the old release by itself", releasing).quoting(r.Remediated)
-	case r.Ready.Status == "False" && r.Ready.Observed:
+	case r.Ready.Status == "False" && r.Ready.Observed && (begun(r, site) || !strings.Contains(actions, " "+r.Ready.Reason+" ")):
 		return told(failing, fmt.Sprintf("%s fails", r.Ref), releasing).quoting(words(r.Ready))
 	case !begun(r, site) || len(r.History) == 0:
 		return told(waiting, fmt.Sprintf("%s has not begun the upgrade", r.Ref), releasing)

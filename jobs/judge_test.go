@@ -119,6 +119,14 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		"chart: another version of an OCI chart was attempted, and is lost": {chart: true, edit: func(o *deploy.Observation) {
 			o.Release.AttemptedVersion, o.Problems = "6.5.5+0a1b2c", []deploy.Problem{pull}
 		}, want: waiting, reason: "not begun"},
+		"chart: another version of an OCI chart failed": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion = "6.5.5+0a1b2c"
+			o.Release.Ready = deploy.Condition{Status: "False", Observed: true, Reason: "UpgradeFailed", Message: "timeout"}
+		}, want: waiting, reason: "not begun"},
+		"chart: the OCI artifact cannot be had": {chart: true, edit: func(o *deploy.Observation) {
+			o.Release.AttemptedVersion = "6.5.3+0a1b2c"
+			o.Release.Ready = deploy.Condition{Status: "False", Observed: true, Reason: "SourceNotReady", Message: "no such tag"}
+		}, want: failing, reason: "no such tag"},
 		"chart: Helm went back from another version": {chart: true, edit: func(o *deploy.Observation) {
 			o.Release.AttemptedVersion, o.Release.Remediated = "6.5.5+0a1b2c", "rollback to v1"
 		}, want: waiting, reason: "not begun"},

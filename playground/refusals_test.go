@@ -20,7 +20,6 @@ type refusal struct {
 	title string   // the first line of the answer
 	says  []string // essential words of the rest
 	offer []string // commands that would be taken
-	later string   // why it is not tried yet
 }
 
 func refusals() []refusal {
@@ -28,7 +27,7 @@ func refusals() []refusal {
 		{
 			name: "shared base", ask: "promote backend@1.5.0 to prod", title: "backend on prod shares its version with others",
 			says:  []string{"`apps/base/backend/deployment.yaml:23`", "on stage", "`pin` gives it a version of its own there, in `clusters/prod/"},
-			offer: []string{"promote backend@1.5.0 to prod pin"},
+			offer: []string{"promote backend@1.5.0 to prod pin", "promote backend@1.5.0 to prod with stage"},
 		},
 		{
 			name: "ambiguous", ask: "promote shop@6.5.4 to prod", title: "shop has more than one version in Git",
@@ -60,8 +59,8 @@ func refusals() []refusal {
 			says: []string{"`5.0.1` may come from Secret flux-system/versions", "change it there by hand, or move the variable into a ConfigMap in Git"},
 		},
 		{
-			name: "image automation in charge", ask: "promote gateway@0.9.1 to prod", title: "gateway", says: []string{"ImageUpdateAutomation"},
-			later: "ferry does not look at image automation yet",
+			name: "image automation in charge", ask: "promote gateway@0.9.1 to prod", title: "The version of gateway on prod belongs to image automation, which would undo a promotion",
+			says: []string{"ImageUpdateAutomation flux-system/gateway (`automation/gateway.yaml:", "writes `apps/prod/gateway/deployment.yaml:", "Set `spec.suspend: true` in `automation/gateway.yaml`", "or let the policy select `0.9.1`"},
 		},
 		{
 			name: "no write permission", press: "token read", ask: "promote podinfo@6.5.4 to prod", title: "ferry's token may not write to acme/fleet",
@@ -81,9 +80,6 @@ func TestRefusals(t *testing.T) {
 	eventually(t, func() bool { return r.ferry.state() == "running" })
 	for _, c := range refusals() {
 		t.Run(c.name, func(t *testing.T) {
-			if c.later != "" {
-				t.Skip(c.later)
-			}
 			r.press(t, c.press)
 			before := r.headOf(t)
 			title, rest := r.answered(t, c.ask)

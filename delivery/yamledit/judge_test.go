@@ -79,11 +79,15 @@ func keyText(k *yaml.Node) string {
 	if k.Kind == yaml.ScalarNode {
 		return k.Value
 	}
-	text, err := yaml.Marshal(k)
-	if err != nil {
-		return "\x00" + err.Error()
+	text := "\x00" + k.ShortTag()
+	for _, c := range k.Content {
+		if text += "\x00"; c.Kind == yaml.AliasNode {
+			text += "*" + c.Value // it may lead back to here
+		} else {
+			text += keyText(c)
+		}
 	}
-	return "\x00" + string(text)
+	return text + "\x00"
 }
 
 // plain reads every document as Kubernetes does, into maps, lists and scalars.

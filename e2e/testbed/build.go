@@ -153,7 +153,7 @@ func cacheDir() (string, error) {
 		}
 		dir = filepath.Join(base, "ferry-testbed")
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil { //nolint:gosec // whoever runs the tests names the folder
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("make cache folder: %w", err)
 	}
 	return filepath.Abs(dir)

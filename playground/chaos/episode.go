@@ -18,6 +18,9 @@ const (
 	glance = 50 * time.Millisecond
 	// unmet is how long a kill waits for a rare spot before it happens anyway.
 	unmet = 2500 * time.Millisecond
+	// storm is how long GitHub and Slack are at their worst. What it did to a job is
+	// made good after it: pauses between tries grow to a minute.
+	storm = 20 * time.Second
 	// stuck is how long after the last kill everything must have been answered.
 	stuck = 2 * time.Minute
 )
@@ -38,6 +41,13 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	group, gctx := errgroup.WithContext(asking)
 	for _, c := range commands {
 		group.Go(func() error { return w.ask(gctx, c) })
+	}
+	if w.faults != nil {
+		group.Go(func() error {
+			pause(gctx, storm)
+			w.faults.calm(true)
+			return nil
+		})
 	}
 	group.Go(func() error {
 		who := newPeople(w.repo(), commands)
@@ -62,9 +72,6 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
-	}
-	if w.faults != nil {
-		w.faults.calm(true)
 	}
 	rows, err := w.quiet(ctx)
 	if err != nil {

@@ -38,7 +38,7 @@ func readState(file string) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state file: %w", err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // it was only read
 	s := new(state)
 	err = db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket([]byte("rows")).ForEach(func(k, v []byte) error {

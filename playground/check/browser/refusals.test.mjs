@@ -43,8 +43,7 @@ for (const [name, question, ...words] of [
   test(name, () => answered(name, question, words));
 }
 
-test('image automation', { skip: 'ferry does not look at image automation yet' },
-  () => answered('image automation', 'promote gateway@0.9.1 to prod', ['ImageUpdateAutomation', 'Nothing was changed.']));
+test('image automation', () => answered('image automation', 'promote gateway@0.9.1 to prod', ['belongs to image automation', 'ImageUpdateAutomation', 'Nothing was changed.']));
 
 test('no write permission', async () => {
   await press('token', 'read');
