@@ -16,7 +16,7 @@ import (
 // the second of two targets alone.
 func TestWhatIsPromotedAlongIsGatedToo(t *testing.T) {
 	t.Parallel()
-	with := target("stage", "apps", "podinfo")
+	with := target("stage", "backend", "worker")
 	for name, c := range map[string]struct {
 		change func(*gate.Rules, *witnesses, *chat.Command, *deploy.Plan)
 		kind   fault.Kind // empty: it may
@@ -43,7 +43,7 @@ func TestWhatIsPromotedAlongIsGatedToo(t *testing.T) {
 		"a freeze that is passed": {change: func(r *gate.Rules, _ *witnesses, cmd *chat.Command, _ *deploy.Plan) {
 			r.Freezes = []gate.Calendar{always("stage")}
 			cmd.Args.Gate, cmd.Args.Reason = "freeze", "it burns"
-		}, passed: "podinfo on stage is frozen by `always`"},
+		}, passed: "worker on stage is frozen by `always`"},
 		"an approval": {change: func(r *gate.Rules, _ *witnesses, _ *chat.Command, _ *deploy.Plan) {
 			r.Approvals[0].Clusters = []string{"stage"}
 		}, kind: fault.Refused, code: deploy.NeedsApproval},

@@ -42,8 +42,8 @@ func TestWhatIsSaidToAParkedJobWakesIt(t *testing.T) {
 	look("a look after what was said meanwhile")
 	verdicts <- park
 	select {
-	case <-looks:
-		t.Fatal("it looks once more")
+	case err := <-looks:
+		t.Fatalf("it looks once more: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	nudge() // while it is parked
