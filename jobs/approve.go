@@ -122,7 +122,7 @@ func (r *change) ask(ctx context.Context, missing *fault.Error) error {
 		Tone: chat.Progress, Title: what + " waits for approval",
 		Lines: []string{sentence(why), fmt.Sprintf("`reject %s because …` ends it.", id)},
 		Code:  &chat.Code{Lang: "diff", Text: trimmed(r.row.Plan.Diff)}, Footer: "job " + id, By: r.cmd.User,
-		Buttons: []chat.Button{{Label: "Approve", Command: "approve " + id, Confirm: fmt.Sprintf("This approves %s.", r.subject())}},
+		Buttons: []chat.Button{{Label: "Approve", Command: "approve " + id, Confirm: fmt.Sprintf("This approves %s.", strings.ReplaceAll(r.subject(), "`", ""))}},
 	})
 }
 
@@ -221,6 +221,8 @@ func (c changer) speak(ctx context.Context, cmd chat.Command, a deploy.Approval,
 	if err := c.Gate.MayApprove(ctx, asked, row.Plan, cmd.User); err != nil {
 		return chat.Message{}, err
 	}
+	name, _ := c.People.Author(ctx, cmd.User)
+	a.Name = flat(name)
 	a.Job, a.Plan, a.By, a.At = string(j.ID), row.Plan.Hash, string(cmd.User), c.Now()
 	told := deed(cmd, job.Approved, j.Title, j.Queues...)
 	told.Job, told.Plan = j.ID, a.Plan

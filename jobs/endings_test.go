@@ -48,6 +48,12 @@ func TestAnOfferOfAllPassesTheSameGates(t *testing.T) {
 	b.cmd.Args.Targets, b.cmd.Args.Gate, b.cmd.Args.Reason = "", "freeze", "it burns"
 	_, err := b.run()
 	e, _ := errors.AsType[*fault.Error](err)
+	b.options.Planner, b.cmd.Args.Mode = w, "--dry-run"
+	_, err2 := b.command("promote").Work.(promote).Preview(t.Context(), b.cmd)
+	tried, _ := errors.AsType[*fault.Error](err2)
+	if want := (fault.Offer{Command: "promote podinfo@6.5.4 to prod with stage --dry-run despite freeze because it burns", Label: "Try all 2"}); tried == nil || len(tried.Offers) != 1 || tried.Offers[0] != want {
+		t.Errorf("a dry run: %+v", err2)
+	}
 	if e == nil || len(e.Offers) != 1 || e.Offers[0].Command != "promote podinfo@6.5.4 to prod with stage despite freeze because it burns" ||
 		!slices.Equal(e.Choices, []string{"promote podinfo@6.5.4 to prod pin despite freeze because it burns"}) {
 		t.Errorf("%+v", err)

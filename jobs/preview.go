@@ -48,7 +48,7 @@ func (u unpin) Preview(ctx context.Context, cmd chat.Command) (chat.Message, err
 func (c changer) preview(ctx context.Context, cmd chat.Command, want deploy.Change) (chat.Message, error) {
 	plan, err := c.Planner.Plan(ctx, want, c.Fleet.Declared())
 	if err != nil {
-		return chat.Message{}, alike(err, cmd.Args)
+		return chat.Message{}, (&change{changer: c, cmd: cmd, row: changeRow{Change: want}}).offerAll(ctx, plan, err)
 	}
 	t := want.Target
 	m := chat.Message{Tone: chat.Info, Footer: "dry run: nothing was changed"}

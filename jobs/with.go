@@ -169,7 +169,9 @@ func (r *change) offerAll(ctx context.Context, p deploy.Plan, err error) error {
 		offer.Label = fmt.Sprintf("Roll back all %d", len(all))
 		offer.Confirm = fmt.Sprintf("This takes %s back to %s on %s.", c.Target.App.Name, c.Version, places(c))
 	}
-	offer.Command += endings(r.cmd.Args)
+	if offer.Command += endings(r.cmd.Args); r.cmd.Args.Mode != "" {
+		offer.Label, offer.Confirm = fmt.Sprintf("Try all %d", len(all)), ""
+	}
 	out := *e
 	if r.May != nil {
 		if denied, ok := errors.AsType[*fault.Error](r.May(ctx, r.cmd.User, r.cmd.Verb, all)); ok {

@@ -90,9 +90,12 @@ func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Decl
 }
 
 func (w *world) Plan(_ context.Context, c deploy.Change, _ []deploy.Declared) (deploy.Plan, error) {
+	if w.refuse != nil {
+		return deploy.Plan{Sharing: w.sharing}, w.refuse
+	}
 	p := w.plan
 	p.Change = c
-	return p, w.refuse
+	return p, nil
 }
 
 func (w *world) Find(context.Context, string, time.Time) (deploy.Commit, bool, error) {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -65,7 +66,7 @@ func (v *Verdict) quorum(r *Rules, f *Facts, q *Quorum, t *deploy.Target) {
 		if a.Rejected {
 			v.shut(r, f, Reason{
 				Kind: Approval, Target: *t, // without a name: there is nothing to wait for
-				Says: fmt.Sprintf("was rejected by %s: %s", a.By, a.Reason),
+				Says: fmt.Sprintf("was rejected by %s: %s", cmp.Or(a.Name, a.By), a.Reason),
 			})
 			return
 		}

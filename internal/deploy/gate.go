@@ -29,7 +29,8 @@ type Approval struct {
 	Job string `json:"job"`
 	// Plan is the hash of the plan that was shown: it counts for no other.
 	Plan     string    `json:"plan"`
-	By       string    `json:"by"` // the chat's user ID
+	By       string    `json:"by"`             // the chat's user ID
+	Name     string    `json:"name,omitempty"` // as it was shown then; to be read only
 	At       time.Time `json:"at"`
 	Rejected bool      `json:"rejected,omitempty"`
 	Reason   string    `json:"reason,omitempty"` // of a rejection
