@@ -134,7 +134,7 @@ func (r *change) remember(ctx context.Context, p deploy.Plan) error {
 	for _, part := range parts(p) {
 		t := part.Target
 		now, err := find(r.Fleet, t.Cluster, t.App.String())
-		if err != nil || now.Health != deploy.Healthy || p.Already || !runs(now, part.Site.Field, part.From) {
+		if err != nil || fresh(r.Fleet, t.Cluster) != nil || now.Health != deploy.Healthy || p.Already || !runs(now, part.Site.Field, part.From) {
 			continue // nothing was proven healthy: there is nothing to remember
 		}
 		if err := r.History.Append(ctx, &deploy.Record{
@@ -224,7 +224,7 @@ func (r *change) commit(ctx context.Context) error {
 func (r *change) isThere() bool {
 	return !slices.ContainsFunc(parts(r.row.Plan), func(p deploy.Part) bool {
 		now, err := find(r.Fleet, p.Target.Cluster, p.Target.App.String())
-		return err != nil || !runs(now, p.Site.Field, r.row.Change.Version) || now.Health != deploy.Healthy
+		return err != nil || fresh(r.Fleet, p.Target.Cluster) != nil || !runs(now, p.Site.Field, r.row.Change.Version) || now.Health != deploy.Healthy
 	})
 }
 

@@ -39,6 +39,17 @@ func (r *change) goesOn(err *error) bool {
 	return false
 }
 
+// until is when following ends. A job resumed after its deadline still looks before
+// it speaks; one that only tries again has no more than that one look.
+func (r *change) until() time.Time {
+	now, deadline := r.Now(), r.row.Followed.Add(r.Rollout)
+	look := later(deadline, now.Add(lastLook))
+	if last := deadline.Add(lastLook); !r.job.Stuck.IsZero() && now.Before(last) && last.Before(look) {
+		return last
+	}
+	return look
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"ferry/internal/chat"
@@ -15,6 +16,10 @@ import (
 // lastLook is how long a job that comes back after its deadline observes.
 const lastLook = 5 * time.Second
 
+// lastWord is how long after the deadline the answer about what was seen before it
+// is waited for.
+const lastWord = 2 * time.Second
+
 // follow watches the commit onto the cluster until it is proven there, has
 // failed, was replaced, or the deadline passes.
 func (r *change) follow(ctx context.Context) (chat.Message, error) {
@@ -22,20 +27,10 @@ func (r *change) follow(ctx context.Context) (chat.Message, error) {
 		return chat.Message{}, err
 	}
 	goals := r.goals()
-	for _, goal := range goals {
-		c := goal.Change
-		if err := r.Cluster.Reconcile(ctx, c.Target.Cluster, c.Owner, r.row.Followed); err != nil {
-			// Flux looks by itself at its next interval: slower, not wrong.
-			r.Log.Warn("Flux was not asked to reconcile", "job", r.job.ID, "cluster", c.Target.Cluster, "error", err)
-		}
-	}
 	watching, asked, stop := listening(ctx)
 	defer stop()
-	deadline := r.row.Followed.Add(r.Rollout)
-	// A job resumed after its deadline still looks before it speaks.
-	if look := r.Now().Add(lastLook); deadline.Before(look) {
-		deadline = look
-	}
+	defer r.nudge(ctx, goals)()
+	deadline := r.until()
 	if len(goals) > 1 {
 		m, err := r.followAll(watching, goals, deadline)
 		if err != nil && ctx.Err() == nil && asked() {
@@ -54,6 +49,24 @@ func (r *change) follow(ctx context.Context) (chat.Message, error) {
 		return chat.Message{}, err
 	}
 	return r.finish(ctx, &w)
+}
+
+// nudge asks Flux to look at once, while the change is followed already: a cluster
+// that does not answer holds nothing up. done ends it.
+func (r *change) nudge(ctx context.Context, goals []deploy.Plan) (done func()) {
+	within, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	id, at := r.job.ID, r.row.Followed
+	asking.Go(func() {
+		for _, goal := range goals {
+			c := goal.Change
+			if err := r.Cluster.Reconcile(within, c.Target.Cluster, c.Owner, at); err != nil && within.Err() == nil {
+				// Flux looks by itself at its next interval: slower, not wrong.
+				r.Log.Warn("Flux was not asked to reconcile", "job", id, "cluster", c.Target.Cluster, "error", err)
+			}
+		}
+	})
+	return func() { cancel(); asking.Wait() }
 }
 
 // watcher turns observations into a lasting judgement.
@@ -78,11 +91,13 @@ type watcher struct {
 // of it: a new one begins with less than the last one knew. What only time
 // decides, the deadline and how long a failure has lasted, ends it by a timer.
 func (w *watcher) watch(ctx context.Context) error {
+	asking, stop := context.WithTimeout(ctx, w.deadline.Add(lastWord).Sub(w.Now()))
+	defer stop()
 	for {
 		timed, cancel := context.WithCancel(ctx)
 		timer := time.AfterFunc(w.until().Sub(w.Now()), cancel)
 		err := w.Cluster.Observe(timed, w.goal.Change.Target, w.goal.Change.Owner, w.goal.Site, func(o deploy.Observation) bool {
-			w.err = w.take(ctx, o)
+			w.err = w.take(asking, o)
 			timer.Reset(w.until().Sub(w.Now()))
 			return w.err == nil && !w.final()
 		})
@@ -92,6 +107,9 @@ func (w *watcher) watch(ctx context.Context) error {
 		switch now := w.Now(); {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case w.err != nil && asking.Err() != nil:
+			w.err, w.late = nil, true // whoever was asked did not answer in time
+			return nil
 		case w.err != nil:
 			return w.err
 		case w.final():
@@ -119,20 +137,15 @@ func (w *watcher) until() time.Time {
 
 // take judges one observation and shows it.
 func (w *watcher) take(ctx context.Context, o deploy.Observation) error {
-	applied, err := w.holding(ctx, o.Applied)
+	applied, attempted, err := w.holdings(ctx, o)
 	if err != nil {
 		return err
 	}
-	attempted := applied
-	if o.Attempted != o.Applied {
-		if attempted, err = w.holding(ctx, o.Attempted); err != nil {
-			return err
-		}
-	}
-	w.seen, w.last = o, judge(o, w.goal.Site, applied, attempted)
+	j := judge(o, w.goal.Site, applied, attempted)
 	if w.row.Change.Unpin {
-		w.last = judgeUnpinned(o, w.goal.Site, applied, attempted)
+		j = judgeUnpinned(o, w.goal.Site, applied, attempted)
 	}
+	w.seen, w.last = o, inhabited(j, o, w.goal.Change.Owner)
 	lasts := w.last.verdict == failing || w.last.verdict == waiting && w.last.troubled && !w.since.IsZero()
 	switch {
 	case !lasts:
@@ -153,6 +166,24 @@ func (w *watcher) holding(ctx context.Context, revision string) (deploy.Holding,
 		return deploy.NotYet, nil
 	}
 	return w.Delivery.Holding(ctx, w.goal, w.row.Commit, revision, w.Fleet.Declared())
+}
+
+// holdings are those of the applied and the attempted revision. The latter counts
+// only where the former proves nothing. One that cannot be rendered, which Flux
+// cannot build either, holds nothing yet: the next commit may mend it.
+func (w *watcher) holdings(ctx context.Context, o deploy.Observation) (applied, attempted deploy.Holding, err error) {
+	if o.State.Stale {
+		return deploy.NotYet, deploy.NotYet, nil
+	}
+	if applied, err = w.holding(ctx, o.Applied); err != nil || applied != deploy.NotYet || o.Attempted == o.Applied {
+		return applied, applied, err
+	}
+	attempted, err = w.holding(ctx, o.Attempted)
+	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
+		w.Log.Warn("an attempted revision could not be read", "job", w.job.ID, "revision", o.Attempted, "error", err)
+		return applied, deploy.NotYet, nil
+	}
+	return applied, attempted, err
 }
 
 func (w *watcher) final() bool {

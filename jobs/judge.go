@@ -102,6 +102,9 @@ func judge(o deploy.Observation, site deploy.Site, applied, attempted deploy.Hol
 		case j.verdict != arrived:
 			return withProblems(j, o)
 		}
+		if elsewhere(*o.Release, site) && !carried(o, site.Value) {
+			return told(waiting, fmt.Sprintf("%s has not taken `%s` from %s yet", o.Release.Ref, site.Value, site.Object), releasing)
+		}
 	}
 	return judgeWorkloads(o)
 }
@@ -128,15 +131,16 @@ func judgeUnapplied(o deploy.Observation, site deploy.Site, attempted deploy.Hol
 
 // judgeAttempted is for a revision that was attempted but not applied.
 func judgeAttempted(o deploy.Observation, site deploy.Site) judgement {
-	if o.SiteFound && o.SiteValue == site.Value {
-		if o.Release != nil {
-			if j := judgeRelease(*o.Release, site); j.verdict == failed || j.verdict == failing {
-				return withProblems(j, o)
-			}
+	shown := o.SiteFound && o.SiteValue == site.Value
+	if shown && o.Release != nil {
+		if j := judgeRelease(*o.Release, site); j.verdict == failed || j.verdict == failing {
+			return withProblems(j, o)
 		}
-		if j := judgeWorkloads(o); j.verdict == failed || j.verdict == failing {
-			return j
-		}
+	}
+	if !shown || o.Release != nil && !begun(*o.Release, site) {
+		o.Problems = nil // the pods are those of what was there before
+	} else if j := judgeWorkloads(o); j.verdict == failed || j.verdict == failing {
+		return j
 	}
 	ready := o.Kustomization
 	if ready.Status != "False" || !ready.Observed {
@@ -169,6 +173,8 @@ func judgeRelease(r deploy.ReleaseState, site deploy.Site) judgement {
 		return told(waiting, fmt.Sprintf("%s is suspended: resume it, or nothing will happen", r.Ref), releasing)
 	case r.Remediated != "" && begun(r, site):
 		return told(failed, "Helm went back to the old release by itself", releasing).quoting(r.Remediated)
+	case r.Ready.Status == "False" && r.Ready.Observed && r.Ready.Reason == "DependencyNotReady":
+		return told(waiting, fmt.Sprintf("%s waits", r.Ref), releasing).quoting(words(r.Ready))
 	case r.Ready.Status == "False" && r.Ready.Observed && (begun(r, site) || !strings.Contains(actions, " "+r.Ready.Reason+" ")):
 		return told(failing, fmt.Sprintf("%s fails", r.Ref), releasing).quoting(words(r.Ready))
 	case !begun(r, site) || len(r.History) == 0:
@@ -194,8 +200,9 @@ func judgeWorkloads(o deploy.Observation) judgement {
 	var ready, desired int32
 	for i, w := range o.Workloads {
 		ready, desired = ready+newReady(w), desired+w.Desired
+		// It may pass: a quota is raised, a rollback leaves it standing for a moment.
 		if w.Observed && w.Stuck != "" {
-			return withProblems(told(failed, fmt.Sprintf("%s gave up", w.Ref), rollingOut).quoting(w.Stuck), o)
+			return withProblems(told(failing, fmt.Sprintf("%s gave up", w.Ref), rollingOut).quoting(w.Stuck), o)
 		}
 		if behind == nil && !rolledOut(w) {
 			behind = &o.Workloads[i]

@@ -67,7 +67,7 @@ func TestJudgeBelievesOnlyAChainWithoutAGap(t *testing.T) {
 		"old pods ready, new ones none": {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0 }, want: waiting, reason: "0 of 2"},
 		"second workload behind":        {edit: func(o *deploy.Observation) { w := complete(); w.Updated = 1; o.Workloads = append(o.Workloads, w) }, want: waiting},
 		"paused":                        {edit: func(o *deploy.Observation) { o.Workloads[0].Updated = 0; o.Workloads[0].Paused = true }, want: waiting, reason: "paused"},
-		"gave up":                       {edit: func(o *deploy.Observation) { o.Workloads[0].Stuck = "ProgressDeadlineExceeded" }, want: failed, reason: "gave up"},
+		"gave up":                       {edit: func(o *deploy.Observation) { o.Workloads[0].Stuck = "ProgressDeadlineExceeded" }, want: failing, reason: "gave up"},
 		"gave up on an old generation":  {edit: func(o *deploy.Observation) { o.Workloads[0].Stuck = "x"; o.Workloads[0].Observed = false }, want: waiting},
 		"image cannot be pulled": {edit: func(o *deploy.Observation) {
 			o.Workloads[0].Ready, o.Workloads[0].Available = 1, 1

@@ -126,6 +126,9 @@ func TestOneOfThemFails(t *testing.T) {
 			o := on(target)
 			switch target.Cluster {
 			case "stage":
+				if n > 0 {
+					return nil
+				}
 				o.Workloads[0].Stuck, o.Workloads[0].Ready = "ProgressDeadlineExceeded", 0
 			case "dev":
 				if n > 0 {
