@@ -67,6 +67,8 @@ type Options struct {
 	// if there are any, are the only ones in which ferry answers.
 	Teams    []chat.TeamID
 	Channels []chat.ChannelID
+	// Groups are the user groups that Check tries to read.
+	Groups []chat.GroupID
 
 	// Emails says that people's addresses are wanted, for Author.
 	Emails bool
@@ -252,7 +254,7 @@ func Check(ctx context.Context, o Options) []Finding {
 	if err != nil {
 		return []Finding{{What: "Slack", Detail: err.Error()}}
 	}
-	return client.Check(ctx)
+	return append(client.Check(ctx), client.CheckGroups(ctx, o.Groups)...)
 }
 
 // ResolveNames finds the users that go by names, as older configurations name

@@ -55,7 +55,7 @@ func (b *Bot) decide(ctx context.Context, e inbox.Envelope) error {
 // attempt is everything that can fail with something to tell. For a button,
 // thread becomes that of the message which has it, as ferry knows it.
 func (b *Bot) attempt(ctx context.Context, e *inbox.Envelope, r *slack.Request, me slack.Identity, thread *chat.Thread) error {
-	if err := b.admit(ctx, e, r, me); err != nil {
+	if err := b.admit(ctx, e, r); err != nil {
 		return err
 	}
 	if r.Kind == slack.Press {
@@ -162,29 +162,12 @@ func (b *Bot) notOurs(r *slack.Request, me slack.Identity) string {
 }
 
 // admit refuses what must not even be parsed.
-func (b *Bot) admit(ctx context.Context, e *inbox.Envelope, r *slack.Request, me slack.Identity) error {
+func (b *Bot) admit(ctx context.Context, e *inbox.Envelope, r *slack.Request) error {
 	if e.Attempt == 1 && time.Since(e.At) > b.o.TooLate {
 		return fault.Newf(fault.Expired, "ferry was away when this was asked, %s ago", time.Since(e.At).Round(time.Minute)).
 			WithHelp("nothing was done\nask again if it is still wanted")
 	}
-	if r.Shared {
-		return fault.New(fault.Denied, "ferry takes no commands in channels that are shared with other organisations", "ask in a channel of your own")
-	}
-	p, err := b.slack.Person(ctx, r.User)
-	if err != nil {
-		return fault.New(fault.Unavailable, "cannot tell who you are: Slack did not answer", "nothing was done").Because(err)
-	}
-	switch {
-	case p.Bot:
-		return fault.New(fault.Denied, "ferry takes no commands from bots", "")
-	case p.Deleted:
-		return fault.New(fault.Denied, "that account is deactivated", "")
-	case p.Guest:
-		return fault.New(fault.Denied, "ferry takes no commands from guests", "ask a full member of the workspace")
-	case p.Team != "" && p.Team != me.Team && !slices.Contains(b.o.Teams, p.Team):
-		return fault.New(fault.Denied, "ferry takes no commands from members of other workspaces", "")
-	}
-	return nil
+	return b.barred(ctx, r)
 }
 
 // thread is where to answer. A slash command leaves no message to answer below,

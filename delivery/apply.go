@@ -16,6 +16,8 @@ const (
 	TrailerFrom      = "Ferry-From"
 	TrailerVersion   = "Ferry-Version"
 	TrailerRequester = "Ferry-Requester"
+	TrailerApprovers = "Ferry-Approved-By" // user IDs, each with a name as far as one is known
+	TrailerGlass     = "Ferry-Break-Glass"
 )
 
 // Apply plans a change, hands the plan to onPlan, and commits it on exactly the

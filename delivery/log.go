@@ -50,6 +50,12 @@ func promotions(c forge.Logged) []deploy.Record {
 			Job: get(TrailerJob), Command: verb, By: by, Commit: c.SHA, URL: c.URL, At: c.At,
 			FromGit: true, Outcome: "unknown",
 		}
+		for _, one := range strings.Split(get(TrailerApprovers), ", ") {
+			if id, _, _ := strings.Cut(one, " "); id != "" {
+				r.Approvers = append(r.Approvers, id)
+			}
+		}
+		_, r.Why, _ = strings.Cut(get(TrailerGlass), ": ")
 		if command := get(trailerCommand); command != "" {
 			r.Command, _, _ = strings.Cut(command, " ")
 		}

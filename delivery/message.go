@@ -164,6 +164,8 @@ func trailers(all []*intent) string {
 			{TrailerFrom, string(p.From)},
 			{TrailerVersion, string(p.Change.Version)},
 			{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
+			{TrailerApprovers, approvers(by.Approvers)},
+			{TrailerGlass, by.Glass},
 		} {
 			if v := line(trailer[1]); v != "" {
 				fmt.Fprintf(&b, "%s: %s\n", trailer[0], v)
@@ -171,4 +173,13 @@ func trailers(all []*intent) string {
 		}
 	}
 	return b.String() + coAuthors(all)
+}
+
+// approvers joins them so that no name can be taken for another one's.
+func approvers(all []string) string {
+	var out []string
+	for _, one := range all {
+		out = append(out, strings.ReplaceAll(one, ",", " "))
+	}
+	return strings.Join(out, ", ")
 }

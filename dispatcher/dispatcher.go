@@ -9,14 +9,15 @@
 // most Options.Workers of them. One that waits for people is parked: it is a row, no
 // goroutine, until its time comes or another job wants its target. A job that a
 // dying process leaves behind is taken up by the next one, and its handler goes on
-// where the row says.
+// where the row says. What only writes to ferry's own store is a Deed: done at once,
+// without a job.
 //
 // Anybody's wish that a job end is stored beside its row, and Nudge tells of it:
 // the next save before an effect fails with job.ErrCancelled, and the handler ends
 // the job in its own way.
 //
-// Who may do what is decided by Policy, a pure function of the rules, the
-// person and the targets.
+// Who may do what, where and when is decided by the pure function in gate; Policy
+// gathers the facts for it, at admission and again at the moment of a commit.
 package dispatcher
 
 import (
@@ -56,11 +57,12 @@ type Work interface {
 	Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error)
 }
 
-// Route leads a verb to what handles it: exactly one of Query, Work and Again.
+// Route leads a verb to what handles it: exactly one of Query, Work, Again and Deed.
 type Route struct {
 	Verb  chat.Verb
 	Query Query
 	Work  Work
+	Deed  Deed
 	// Again turns the command into an earlier one, with a key of its own.
 	Again func(ctx context.Context, cmd chat.Command) (chat.Command, error)
 }
@@ -113,6 +115,7 @@ type Dispatcher struct {
 	ready   []*job.Job               // were parked, and have their queues
 	loose   map[job.ID]bool          // running jobs that have no queues
 	asked   map[job.ID]chan struct{} // of the running jobs, closed when somebody cancels
+	told    map[job.ID]bool          // running jobs that are to look again before they are parked
 	wake    chan struct{}
 }
 
@@ -120,7 +123,7 @@ type Dispatcher struct {
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, parked: map[job.ID]parked{},
-		loose: map[job.ID]bool{}, asked: map[job.ID]chan struct{}{}, wake: make(chan struct{}, 1),
+		loose: map[job.ID]bool{}, asked: map[job.ID]chan struct{}{}, told: map[job.ID]bool{}, wake: make(chan struct{}, 1),
 	}
 	for _, r := range o.Routes {
 		d.routes[r.Verb] = r
@@ -153,8 +156,13 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 	if !ok {
 		return fault.Newf(fault.Invalid, "nothing answers `%s` here", cmd.Verb).WithHelp("`help` lists the commands")
 	}
-	if route.Query != nil {
+	switch {
+	case route.Query != nil:
 		return d.answer(ctx, cmd, route.Query)
+	case cmd.Args.Mode != "":
+		return d.preview(ctx, cmd, route.Work)
+	case route.Deed != nil:
+		return d.do(ctx, cmd, route.Deed)
 	}
 	if route.Again != nil {
 		again, err := route.Again(ctx, cmd)
@@ -188,7 +196,7 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 }
 
 func (d *Dispatcher) answer(ctx context.Context, cmd chat.Command, q Query) error {
-	if err := d.Policy.Allow(cmd.User, cmd.Verb, nil); err != nil {
+	if err := d.Policy.Allow(ctx, cmd, nil); err != nil {
 		return err
 	}
 	m, err := guarded(func() (chat.Message, error) { return q.Answer(ctx, cmd) })
@@ -204,7 +212,7 @@ func (d *Dispatcher) admit(ctx context.Context, cmd chat.Command, w Work) (*job.
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Policy.Allow(cmd.User, cmd.Verb, targets); err != nil {
+	if err := d.Policy.Allow(ctx, cmd, targets); err != nil {
 		return nil, err
 	}
 	if n := d.load(); n >= d.Waiting {

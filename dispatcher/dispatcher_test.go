@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/dispatcher/gate"
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
@@ -83,7 +84,7 @@ func build(t *testing.T, path string, routes ...Route) house {
 	})
 	h := house{replies: &replies{}, jobs: storage.NewJobs(db), ended: make(chan *job.Job, 100)}
 	h.Dispatcher = New(Options{
-		Routes: routes, Store: h.jobs, Replier: h.replies, Policy: NewPolicy(Rules{}),
+		Routes: routes, Store: h.jobs, Replier: h.replies, Policy: NewPolicy(gate.Rules{}, newWitnesses().all()),
 		Explain: func(err error) chat.Message {
 			return chat.Message{Tone: chat.Failure, Title: "explained: " + err.Error()}
 		},
@@ -299,7 +300,7 @@ func TestRefusalsLeaveNoRow(t *testing.T) {
 			return onApp(cmd)
 		},
 	}}, Route{Verb: "list", Query: query(func(chat.Command) (chat.Message, error) { panic("list") })})
-	h.Policy = NewPolicy(Rules{Changes: []chat.Verb{"promote"}})
+	h.Policy = NewPolicy(gate.Rules{Changes: []chat.Verb{"promote"}}, newWitnesses().all())
 	for _, c := range []struct {
 		cmd  chat.Command
 		kind fault.Kind
@@ -313,7 +314,7 @@ func TestRefusalsLeaveNoRow(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.cmd.Key, err, c.kind)
 		}
 	}
-	h.Policy = NewPolicy(Rules{})
+	h.Policy = NewPolicy(gate.Rules{}, newWitnesses().all())
 	h.Waiting = 2
 	h.handle(t, command("1", "a"), command("2", "a"))
 	if err := h.Handle(t.Context(), command("3", "a")); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "2 jobs wait") {

@@ -25,10 +25,11 @@ func (d *Dispatcher) park(j *job.Job, until time.Time) {
 			until = soon
 		}
 	}
-	if closed(d.asked[j.ID]) && j.Cancel == nil {
+	if closed(d.asked[j.ID]) && j.Cancel == nil || d.told[j.ID] {
 		until = time.Time{}
 	}
 	delete(d.asked, j.ID)
+	delete(d.told, j.ID)
 	d.parked[j.ID] = parked{j.Queues, until}
 	d.running--
 	d.mu.Unlock()
@@ -63,8 +64,9 @@ func (d *Dispatcher) unpark(ctx context.Context) time.Duration {
 	return next
 }
 
-// Nudge tells that somebody wishes a job to end, after that was stored. A job that
-// waits, runs or is parked hears of it at once.
+// Nudge tells that somebody wishes a job to end, or said something that it may be
+// parked for, after that was stored. A job that waits, runs or is parked hears of
+// the wish at once; of anything else one that runs hears when it is about to park.
 func (d *Dispatcher) Nudge(ctx context.Context, id job.ID) error {
 	j, err := d.Store.Get(ctx, id)
 	if err != nil {
@@ -79,7 +81,9 @@ func (d *Dispatcher) Nudge(ctx context.Context, id job.ID) error {
 			w.Cancel = j.Cancel
 		}
 	}
-	if asked, ok := d.asked[id]; ok && !closed(asked) {
+	if asked, runs := d.asked[id]; runs && j.Cancel == nil {
+		d.told[id] = true
+	} else if runs && !closed(asked) {
 		close(asked)
 	}
 	d.mu.Unlock()

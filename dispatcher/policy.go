@@ -1,111 +1,215 @@
 package dispatcher
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"ferry/dispatcher/gate"
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
 )
 
-// Role lets people use commands on targets. The lists of names are patterns as
-// path.Match knows them ("*" for all); an empty list of clusters, apps or
-// namespaces means all of them, an empty list of commands none.
-type Role struct {
-	Name       string
-	Users      []chat.UserID
-	Commands   []string
-	Clusters   []string
-	Apps       []string
-	Namespaces []string
+// People tells who somebody is and who is in a group, as the chat system says now:
+// an answer that may be out of date is an error, Unavailable if it may pass.
+type People interface {
+	Person(ctx context.Context, id chat.UserID) (chat.Person, error)
+	Members(ctx context.Context, group chat.GroupID) ([]chat.UserID, error)
 }
 
-// Rules are all that a decision depends on.
-type Rules struct {
-	// Admins may do everything.
-	Admins []chat.UserID
-	Roles  []Role
-	// Changes are the verbs that need a right; all others are open to every
-	// member of the workspace.
-	Changes []chat.Verb
+// Holds are what people keep as it is. Of returns those on a target.
+type Holds interface {
+	Of(ctx context.Context, t deploy.Target) ([]deploy.Hold, error)
 }
 
-// Policy decides by the latest rules. The zero value allows nothing that
-// changes anything only if its rules name the verbs: use NewPolicy.
-type Policy struct{ rules atomic.Pointer[Rules] }
+// Approvals are what people said to the plan of a job. Of returns all of them, the
+// oldest first.
+type Approvals interface {
+	Of(ctx context.Context, job string) ([]deploy.Approval, error)
+}
+
+// Witnesses tell the facts of a decision. Approvals may be nil: then nothing is
+// approved. Now has a default.
+type Witnesses struct {
+	People    People
+	Holds     Holds
+	Approvals Approvals
+	Now       func() time.Time
+}
+
+// Policy gathers the facts of a decision and lets gate.Decide decide, by the latest
+// rules. What cannot be learned stops what depends on it.
+type Policy struct {
+	rules atomic.Pointer[gate.Rules]
+	Witnesses
+}
 
 // NewPolicy returns a policy of rules.
-func NewPolicy(r Rules) *Policy {
-	p := new(Policy)
+func NewPolicy(r gate.Rules, w Witnesses) *Policy {
+	p := &Policy{Witnesses: w}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
 	p.rules.Store(&r)
 	return p
 }
 
 // Set replaces the rules; decisions from then on are by the new ones.
-func (p *Policy) Set(r Rules) { p.rules.Store(&r) }
+func (p *Policy) Set(r gate.Rules) { p.rules.Store(&r) }
 
-// Allow returns nil if the user may use the verb on all the targets, else a
-// Denied fault that says which right is missing and who has it.
-func (p *Policy) Allow(user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
-	return decide(p.rules.Load(), user, verb, targets)
+// Allow returns nil if a command may begin, else a fault with every reason why not.
+// Approvals are not asked for before there is a plan.
+func (p *Policy) Allow(ctx context.Context, cmd chat.Command, targets []deploy.Target) error {
+	rules := p.rules.Load()
+	if !slices.Contains(rules.Changes, cmd.Verb) {
+		return nil // the bot listens to no one but members
+	}
+	f := factsOf(cmd, targets)
+	f.Version = deploy.Version(cmd.Args.Version)
+	_, err := p.decide(ctx, rules, &f)
+	return err
 }
 
-func decide(r *Rules, user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
-	if !slices.Contains(r.Changes, verb) || slices.Contains(r.Admins, user) {
-		return nil
+// May returns nil if somebody's roles let them use a verb on targets, whatever
+// freezes, holds and approvals say.
+func (p *Policy) May(ctx context.Context, user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
+	rules := *p.rules.Load()
+	rules.Gated = nil
+	_, err := p.decide(ctx, &rules, &gate.Facts{Who: chat.Person{ID: user}, Verb: verb, Targets: targets})
+	return err
+}
+
+// Pass decides again, at the moment of a commit, with the plan that would be
+// committed for a job, for all targets of it. The error is as Allow's; with the code
+// deploy.NeedsApproval nothing is missing but approvals of this plan.
+func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, job string) (deploy.Leave, error) {
+	f := factsOf(cmd, targetsOf(plan))
+	f.Plan = planOf(plan)
+	if !plan.Change.Unpin { // no version comes by that: the one that is there stays
+		f.Version = plan.Change.Version
 	}
-	if len(targets) == 0 && !slices.ContainsFunc(r.Roles, func(role Role) bool { return role.names(user, verb) }) {
-		return denied(r, verb, "")
-	}
-	for _, t := range targets {
-		allowed := slices.ContainsFunc(r.Roles, func(role Role) bool {
-			return role.names(user, verb) && role.covers(t)
-		})
-		if !allowed {
-			return denied(r, verb, fmt.Sprintf(" %s on %s", t.App.Name, t.Cluster))
+	if p.Approvals != nil && job != "" {
+		given, err := p.Approvals.Of(ctx, job)
+		if err != nil {
+			return deploy.Leave{}, fmt.Errorf("read the approvals of job %s: %w", job, err)
+		}
+		for _, a := range given {
+			f.Approvals = append(f.Approvals, gate.Voice{Approval: a})
 		}
 	}
-	return nil
+	return p.decide(ctx, p.rules.Load(), &f)
 }
 
-// names reports whether the role gives the user the verb, on some target.
-func (r Role) names(user chat.UserID, verb chat.Verb) bool {
-	return slices.Contains(r.Users, user) && len(r.Commands) > 0 && matches(r.Commands, string(verb))
-}
-
-// covers reports whether the role reaches a target.
-func (r Role) covers(t deploy.Target) bool {
-	return matches(r.Clusters, string(t.Cluster)) && matches(r.Apps, t.App.Name) && matches(r.Namespaces, t.App.Namespace)
-}
-
-func matches(patterns []string, name string) bool {
-	if len(patterns) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := path.Match(p, name)
-		return err == nil && ok
-	})
-}
-
-func denied(r *Rules, verb chat.Verb, what string) error {
-	f := fault.Newf(fault.Denied, "you may not %s%s", verb, what)
-	var roles []string
-	for _, role := range r.Roles {
-		if slices.Contains(role.Commands, string(verb)) || slices.Contains(role.Commands, "*") {
-			roles = append(roles, "`"+role.Name+"`")
-		}
-	}
+// MayApprove returns nil if what somebody says to a plan that another command asked
+// for would count, else a fault.
+func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy.Plan, user chat.UserID) error {
+	rules := p.rules.Load()
+	f := factsOf(asked, targetsOf(plan))
+	f.Plan, f.At = planOf(plan), p.Now()
+	who, unknown, err := p.person(ctx, rules, user)
 	switch {
-	case len(roles) > 0:
-		return f.WithHelp("the roles with that right are %s\nask one of their members, or whoever runs ferry to add you", strings.Join(roles, ", "))
-	case len(r.Admins) > 0:
-		return f.WithHelp("only ferry's admins may\nask one of them, or whoever runs ferry to give you a role")
-	default:
-		return f.WithHelp("nobody may: the configuration names neither admins nor roles")
+	case err != nil:
+		return err
+	case rules.MayApprove(&f, &who):
+		return nil
+	case user == asked.User:
+		return fault.New(fault.Denied, "you asked for it: somebody else has to approve it", "")
 	}
+	return blamed(fault.New(fault.Denied, "you are not among those who approve it", "nothing was done"), unknown)
+}
+
+func factsOf(cmd chat.Command, targets []deploy.Target) gate.Facts {
+	f := gate.Facts{Who: chat.Person{ID: cmd.User}, Verb: cmd.Verb, Targets: targets}
+	if cmd.Args.Gate != "" {
+		f.Glass.Reason = string(cmd.Args.Reason)
+		for name := range strings.SplitSeq(string(cmd.Args.Gate), ",") {
+			f.Glass.Gates = append(f.Glass.Gates, gate.Kind(name))
+		}
+	}
+	return f
+}
+
+// targetsOf are all that a plan says it changes.
+func targetsOf(p deploy.Plan) []deploy.Target {
+	return slices.Concat([]deploy.Target{p.Change.Target}, p.Change.With)
+}
+
+// planOf is what the gates see of a plan: where it changes something on another
+// cluster than it says, the rules of that one count, too.
+func planOf(p deploy.Plan) gate.Plan {
+	out, said := gate.Plan{Hash: p.Hash}, targetsOf(p)
+	for _, a := range p.Affected {
+		t := deploy.Target{Cluster: a.Cluster, App: p.Change.Target.App}
+		there := slices.ContainsFunc(said, func(s deploy.Target) bool { return s.Cluster == t.Cluster })
+		if !there && !slices.Contains(out.Touched, t) {
+			out.Touched = append(out.Touched, t)
+		}
+	}
+	return out
+}
+
+// decide learns what is missing of the facts.
+func (p *Policy) decide(ctx context.Context, rules *gate.Rules, f *gate.Facts) (deploy.Leave, error) {
+	var none deploy.Leave
+	who, unknown, err := p.person(ctx, rules, f.Who.ID)
+	if err != nil {
+		return none, err
+	}
+	f.Who = who
+	for i := range f.Approvals {
+		a := &f.Approvals[i]
+		var lost error
+		if a.Who, lost, err = p.person(ctx, rules, chat.UserID(a.By)); err != nil {
+			return none, err
+		}
+		unknown = errors.Join(unknown, lost)
+	}
+	for _, t := range slices.Concat(f.Targets, f.Plan.Touched) {
+		held, err := p.Holds.Of(ctx, t)
+		if err != nil {
+			return none, fmt.Errorf("read the holds on %s: %w", t, err)
+		}
+		f.Holds = append(f.Holds, held...)
+	}
+	f.At = p.Now()
+	v := gate.Decide(rules, f)
+	return deploy.Leave{Passed: v.Despite(f), Approvers: rules.Approvers(f)}, blamed(v.Err(f), unknown)
+}
+
+// person tells who somebody is and in which of the groups of the rules. A group of
+// which that cannot be learned counts as one that they are not in; unknown says why.
+func (p *Policy) person(ctx context.Context, rules *gate.Rules, id chat.UserID) (who chat.Person, unknown, err error) {
+	who, err = p.People.Person(ctx, id)
+	if err != nil {
+		return who, nil, fault.Newf(fault.Unavailable, "cannot tell who %s is: that could not be looked up", id).WithHelp("nothing was done").Because(err)
+	}
+	who.Groups = nil
+	for _, g := range rules.Groups() {
+		members, err := p.People.Members(ctx, g)
+		switch {
+		case err != nil:
+			unknown = errors.Join(unknown, fmt.Errorf("members of %s: %w", g, err))
+		case slices.Contains(members, id):
+			who.Groups = append(who.Groups, g)
+		}
+	}
+	return who, unknown, nil
+}
+
+// blamed adds to a denial that it may be for want of what could not be learned. If
+// that may pass, so may the denial.
+func blamed(err, unknown error) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || unknown == nil {
+		return err
+	}
+	if fault.Is(unknown, fault.Unavailable) && (e.Kind == fault.Denied || e.Code == deploy.NeedsApproval) {
+		return fault.New(fault.Unavailable, "cannot tell who is in the groups that may: that could not be looked up", "nothing was done").Because(unknown)
+	}
+	return e.WithHelp("%s", strings.TrimSpace(e.Help+"\nthe members of some groups could not be read, so that these give no rights: whoever runs ferry finds why in its log")).Because(unknown)
 }

@@ -83,6 +83,7 @@ func (d *Dispatcher) release(j *job.Job) {
 	}
 	delete(d.loose, j.ID)
 	delete(d.asked, j.ID)
+	delete(d.told, j.ID)
 	d.running--
 	d.mu.Unlock()
 	d.nudge()

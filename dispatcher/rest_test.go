@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/dispatcher/gate"
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
@@ -217,7 +218,7 @@ func TestAgainIsAnotherCommand(t *testing.T) {
 		again.User = cmd.User
 		return again, nil
 	}})
-	h.Policy = NewPolicy(Rules{Changes: []chat.Verb{"promote"}, Admins: []chat.UserID{"U1"}})
+	h.Policy = NewPolicy(gate.Rules{Changes: []chat.Verb{"promote"}, Admins: gate.People{Users: []chat.UserID{"U1"}}}, newWitnesses().all())
 	h.start(t)
 	for _, key := range []string{"k1", "k2"} { // a double click
 		h.handle(t, chat.Command{Key: key, Verb: "retry", User: "U1"})

@@ -136,7 +136,7 @@ func TestExamplesLoad(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := config.Load(file, func(string) string { return "x" }, "promote", "rollback"); err != nil {
+			if _, err := config.Load(file, func(string) string { return "x" }, "promote", "rollback", "hold", "release"); err != nil {
 				t.Errorf("an example in %s does not load:\n%v", name, err)
 			}
 		}

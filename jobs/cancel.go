@@ -32,7 +32,7 @@ type Canceller interface {
 
 // Rights decides who may use a verb on targets.
 type Rights interface {
-	Allow(user chat.UserID, verb chat.Verb, targets []deploy.Target) error
+	Allow(ctx context.Context, user chat.UserID, verb chat.Verb, targets []deploy.Target) error
 }
 
 // cancel answers by storing a wish; the job itself ends, and says so in its thread.
@@ -49,7 +49,7 @@ func (c cancel) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 		return chat.Message{}, err
 	}
 	if request.User != cmd.User {
-		if err := c.mayAsk(cmd.User, j); err != nil {
+		if err := c.mayAsk(ctx, cmd.User, j); err != nil {
 			return chat.Message{}, err
 		}
 	}
@@ -66,8 +66,8 @@ func (c cancel) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 }
 
 // mayAsk reports whether somebody has the right of a job's verb on its targets.
-func (o Options) mayAsk(user chat.UserID, j *job.Job) error {
-	return o.Rights.Allow(user, chat.Verb(j.Verb), targetsOf(j))
+func (o Options) mayAsk(ctx context.Context, user chat.UserID, j *job.Job) error {
+	return o.Rights.Allow(ctx, user, chat.Verb(j.Verb), targetsOf(j))
 }
 
 // targetsOf reads a job's targets from its queues.
@@ -94,6 +94,9 @@ func (r *change) cancelled(ctx context.Context) (m chat.Message, over bool, err 
 	}
 	switch r.job.Step {
 	case "":
+	case stepApproval:
+		m, err = r.ended("this was cancelled before anything happened", "Nothing was changed.")
+		return m, true, r.over(ctx, err)
 	case stepCommit:
 		found, ok, err := r.Delivery.Find(ctx, string(r.job.ID), r.job.Created)
 		if err != nil {

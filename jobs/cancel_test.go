@@ -188,7 +188,7 @@ func (w *wishes) RequestCancel(_ context.Context, id job.ID, c job.Cancel) error
 	return nil
 }
 
-func (w *wishes) Allow(user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
+func (w *wishes) Allow(_ context.Context, user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
 	if w.deny || len(targets) != 1 || targets[0].String() != "prod/apps/podinfo" {
 		return fault.Newf(fault.Denied, "%s may not %s", user, verb)
 	}

@@ -49,6 +49,13 @@ type changeRow struct {
 	// Followed is when the change began to be followed: the deadline counts
 	// from here.
 	Followed time.Time `json:"followed,omitzero"`
+	// Asked is when people were asked for approval, Question the key of the message
+	// that asks, and Approvers are those who approved the plan.
+	Asked     time.Time `json:"asked,omitzero"`
+	Question  string    `json:"question,omitempty"`
+	Approvers []string  `json:"approvers,omitempty"`
+	// Glass is what had to be passed for it, and why.
+	Glass glass `json:"glass,omitzero"`
 }
 
 // changer carries a version to a target, for promote and rollback alike.
@@ -89,7 +96,9 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 			return chat.Message{}, err
 		}
 	}
+	r.view.glass = r.row.Glass.lines()
 	m, err := r.carry(ctx)
+	m = r.row.Glass.announced(m)
 	if err != nil && ctx.Err() == nil && !r.goesOn(&err) {
 		if m.Title == "" {
 			err = errors.Join(r.unchanged(err), r.remembered(ctx, err))
@@ -155,7 +164,7 @@ func (r *change) carry(ctx context.Context) (chat.Message, error) {
 		return m, err
 	}
 	if r.job.Step != stepFollow {
-		if err := r.deliver(ctx); err != nil {
+		if err := r.granted(ctx); err != nil {
 			return chat.Message{}, err
 		}
 		if r.row.Plan.Already && r.isThere() {
@@ -187,6 +196,9 @@ func (r *change) commit(ctx context.Context) error {
 	}
 	plan, commit, err := r.Delivery.Apply(ctx, r.row.Change, r.Fleet.Declared, r.authorship(ctx), func(p deploy.Plan) error {
 		r.row.Plan = p
+		if err := r.pass(ctx, p); err != nil {
+			return err
+		}
 		if err := r.remember(ctx, p); err != nil {
 			return err
 		}
@@ -196,7 +208,7 @@ func (r *change) commit(ctx context.Context) error {
 		if r.job.Step == stepCommit { // it was found and proven: what failed is the commit
 			r.view.planned(r.row.Plan)
 		}
-		return r.offerAll(plan, err)
+		return r.offerAll(ctx, plan, err)
 	}
 	if plan.Already {
 		commit = deploy.Commit{SHA: plan.Base}
@@ -223,9 +235,15 @@ func (r *change) already() error {
 
 func (r *change) authorship(ctx context.Context) deploy.Authorship {
 	name, email := r.People.Author(ctx, r.cmd.User)
-	return deploy.Authorship{
+	by := deploy.Authorship{
 		Job: string(r.job.ID), Command: string(r.cmd.Verb), Requester: string(r.cmd.User), Name: name, Email: email,
+		Glass: despite(r.cmd.Args),
 	}
+	for _, id := range r.row.Approvers {
+		name, _ := r.People.Author(ctx, chat.UserID(id))
+		by.Approvers = append(by.Approvers, strings.TrimSpace(id+" "+name))
+	}
+	return by
 }
 
 // step saves the row at a step.
@@ -260,5 +278,6 @@ func (r *change) recordOf(ctx context.Context, p deploy.Part, outcome job.Outcom
 		Target: p.Target, Version: cmp.Or(c.Version, r.row.Plan.Change.Version), From: p.From, Field: p.Site.Field, Site: p.Site,
 		Commit: r.row.Commit.SHA, URL: r.row.Commit.URL, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
 		At: r.Now(), Healthy: outcome == job.Done && (!c.Unpin || proves(evidence, p.Site)), Outcome: string(outcome), Reason: reason, Evidence: evidence,
+		Approvers: r.row.Approvers, Why: r.row.Glass.Reason,
 	})
 }

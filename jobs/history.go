@@ -90,6 +90,9 @@ func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.Ap
 			outcome = "unpinned"
 		}
 	}
+	if r.Why != "" && !r.FromGit { // Git tells of what was asked for
+		outcome += ", break-glass"
+	}
 	if r.FromGit {
 		outcome += ", from Git"
 	}

@@ -4,8 +4,10 @@
 // all, in one place.
 //
 // Queries (list, diff, status, history, help) read the fleet's cache and the
-// store. Promote, rollback and unpin are work: all make a change (change.go) and
-// differ in where the version comes from, and in that unpin has none of its own. A change is planned and committed
+// store. Hold, release, approve and reject are deeds: they write to the store and
+// nothing else. Promote, rollback and unpin are work: all make a change (change.go)
+// and differ in where the version comes from, and in that unpin has none of its own.
+// A change waits for approval where the rules want that (approve.go). It is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its
 // cluster until judge, a pure function of what the cluster shows, says that it has
 // arrived, failed or been replaced. Whatever has to survive a crash stands in the
@@ -130,6 +132,13 @@ type Options struct {
 	Proposals Proposals
 	Git       Wanted
 	History   History
+	// Planner makes the plans of dry runs.
+	Planner Planner
+	// Gate is asked before a commit; nil for what only admission decides about.
+	Gate  Gate
+	Holds Holds
+	// Approvals may be nil: then what needs approval is refused.
+	Approvals Approvals
 	Rows      Rows
 	Executor  Executor
 	People    People
@@ -150,9 +159,11 @@ type Options struct {
 	Grace time.Duration
 	// May says whether somebody may use a command on targets; nil lets everybody.
 	// It decides on what is offered alone: whoever takes an offer is asked again.
-	May func(chat.UserID, chat.Verb, []deploy.Target) error
+	May func(context.Context, chat.UserID, chat.Verb, []deploy.Target) error
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
+	// Approve is how long a change may wait for approval (default 24 h).
+	Approve time.Duration
 	// Answer is how long a job waits for something that does not answer before it is
 	// given up (default 1 h).
 	Answer time.Duration
@@ -169,12 +180,19 @@ type (
 	}
 )
 
-// Command is a syntax and what answers it: exactly one of Query, Work and Again,
-// which turns the command into an earlier one.
+// Deed is what the dispatcher calls; see there.
+type Deed interface {
+	Admit(ctx context.Context, cmd chat.Command) (title string, targets []deploy.Target, err error)
+	Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
+}
+
+// Command is a syntax and what answers it: exactly one of Query, Work, Deed and
+// Again, which turns the command into an earlier one.
 type Command struct {
 	Syntax chat.Syntax
 	Query  Query
 	Work   Work
+	Deed   Deed
 	Again  func(ctx context.Context, cmd chat.Command) (chat.Command, error)
 }
 
@@ -192,6 +210,9 @@ func List(o Options) []Command {
 	if o.Merge <= 0 {
 		o.Merge = 24 * time.Hour
 	}
+	if o.Approve <= 0 {
+		o.Approve = 24 * time.Hour
+	}
 	if o.Answer <= 0 {
 		o.Answer = time.Hour
 	}
@@ -206,6 +227,11 @@ func List(o Options) []Command {
 		{Syntax: promoteSyntax, Work: promote{changer{o}}},
 		{Syntax: rollbackSyntax, Work: rollback{changer{o}}},
 		{Syntax: unpinSyntax, Work: unpin{changer{o}}},
+		{Syntax: approveSyntax, Deed: approve{changer{o}}},
+		{Syntax: rejectSyntax, Deed: reject{changer{o}}},
+		{Syntax: holdSyntax, Deed: hold{changer{o}}},
+		{Syntax: releaseSyntax, Deed: release{changer{o}}},
+		{Syntax: holdsSyntax, Query: holds{o}},
 		{Syntax: statusSyntax, Query: status{o}},
 		{Syntax: cancelSyntax, Query: cancel{o}},
 		{Syntax: retrySyntax, Again: retry{o}.again},

@@ -37,6 +37,8 @@ type progress struct {
 	// could not be done.
 	pull  bool
 	notes []string
+	// glass announces what had to be passed.
+	glass []string
 	// state is what the present step awaits, without why it takes so long: the
 	// closing message tells that.
 	state    string
@@ -64,7 +66,7 @@ func (p *progress) message() chat.Message {
 	if p.tone != "" {
 		m.Tone = p.tone
 	}
-	m.Lines = slices.Concat(p.warnings, p.notes)
+	m.Lines = slices.Concat(p.glass, p.warnings, p.notes)
 	for i, s := range p.steps {
 		if i == atMerge && !p.pull || i == atRollout && p.verb == unpinning || i >= atFlux && len(p.parts) > 0 {
 			continue

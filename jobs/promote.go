@@ -12,7 +12,7 @@ import (
 
 var promoteSyntax = chat.Syntax{
 	Verb:    "promote",
-	Form:    "<app>@<version> [<field>] to <cluster> [with <targets>] [<option>]",
+	Form:    "<app>@<version> [<field>] to <cluster> [with <targets>] [<option>] [<mode>] [despite <gate> because <reason>]",
 	Summary: "commit a version for one cluster and follow it until it is healthy there",
 	Details: []string{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
@@ -20,10 +20,13 @@ var promoteSyntax = chat.Syntax{
 		"Where clusters share the version, `pin` at the end gives this cluster one of its own, in its own overlay; it also puts an exact version in place of a range.",
 		"Where Git holds a digest beside the tag that ferry cannot look up, `tag-only` at the end takes it away: then whatever the registry has under that tag runs.",
 		"Or name all that share it: `promote podinfo@6.5.4 to prod with stage, dev/backend/worker` may change the same app on stage and worker on dev too, and must; it ends when all are healthy.",
+		"`--dry-run` shows the plan and every rule that would stop it, and changes nothing.",
+		"Who may pass a freeze, a hold or an approval says why: `despite freeze because …`; that is announced and recorded.",
 		"ferry changes that one value, proves by rendering that nothing else on any cluster changes, and refuses what it cannot prove.",
 	},
 	Examples: []string{"promote podinfo@6.5.4 to prod", "promote backend/worker@1.9.0 to stage", "promote podinfo@6.5.4 chart to prod"},
 	Changes:  true,
+	Gated:    true,
 }
 
 // promote brings a named version to a cluster.
@@ -46,20 +49,23 @@ func (p promote) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Ta
 
 // Run implements Work.
 func (p promote) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
-	return p.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) {
-		app, err := p.look(cmd)
-		if err != nil {
-			return deploy.Change{}, err
-		}
-		with, err := p.lookWith(cmd, app)
-		if err != nil {
-			return deploy.Change{}, err
-		}
-		return deploy.Change{
-			Target: app.Target, With: with, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
-			Pin: hasOption(cmd, "pin"), TagOnly: hasOption(cmd, "tag-only"),
-		}, nil
-	})
+	return p.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) { return p.want(cmd) })
+}
+
+// want is the change that a command asks for.
+func (p promote) want(cmd chat.Command) (deploy.Change, error) {
+	app, err := p.look(cmd)
+	if err != nil {
+		return deploy.Change{}, err
+	}
+	with, err := p.lookWith(cmd, app)
+	if err != nil {
+		return deploy.Change{}, err
+	}
+	return deploy.Change{
+		Target: app.Target, With: with, Version: deploy.Version(cmd.Args.Version), Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner,
+		Pin: hasOption(cmd, "pin"), TagOnly: hasOption(cmd, "tag-only"),
+	}, nil
 }
 
 // look finds the app on a cluster that is known for certain.

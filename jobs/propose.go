@@ -62,12 +62,21 @@ func (r *change) way(ctx context.Context) (pull bool, err error) {
 			return false, err
 		}
 	}
-	for _, t := range append([]deploy.Target{r.row.Change.Target}, r.row.Change.With...) {
-		if pull, r.row.Why, err = r.Proposer.Way(ctx, t.Cluster); err != nil || pull {
-			return pull, err
+	pull, r.row.Why, err = r.ways(ctx, r.row.Change)
+	return pull, err
+}
+
+// ways reports whether one of the clusters of a change wants a pull request.
+func (c changer) ways(ctx context.Context, change deploy.Change) (pull bool, why string, err error) {
+	if c.Proposer == nil {
+		return false, "", nil
+	}
+	for _, t := range append([]deploy.Target{change.Target}, change.With...) {
+		if pull, why, err = c.Proposer.Way(ctx, t.Cluster); err != nil || pull {
+			return pull, why, err
 		}
 	}
-	return pull, err
+	return false, why, nil
 }
 
 // propose sees to it that there is a pull request: by an earlier run of this job,
@@ -87,13 +96,16 @@ func (r *change) propose(ctx context.Context) (done bool, err error) {
 	}
 	plan, p, err := r.Proposer.Propose(ctx, r.row.Change, r.Fleet.Declared, r.authorship(ctx), func(p deploy.Plan) error {
 		r.row.Plan = p
+		if err := r.pass(ctx, p); err != nil {
+			return err
+		}
 		if err := r.remember(ctx, p); err != nil || p.Already {
 			return err
 		}
 		return r.step(ctx, stepPropose)
 	})
 	if err != nil {
-		return false, r.offerAll(plan, err)
+		return false, r.offerAll(ctx, plan, err)
 	}
 	if plan.Already {
 		return true, r.held(ctx, plan)

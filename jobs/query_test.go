@@ -262,7 +262,7 @@ func TestHelpExplainsEveryCommand(t *testing.T) {
 			t.Errorf("help %s says that nothing can do it: %v", s.Verb, says)
 		}
 	}
-	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster [with clusters] [pin|tag-only]" {
+	if got := promoteSyntax.Usage(); got != "promote app@version [chart|image] to cluster [with clusters] [pin|tag-only] [--dry-run] [despite freeze|hold|approval because reason]" {
 		t.Errorf("usage = %q", got)
 	}
 	_, err = ask(t, fleet(), "help", chat.Args{Topic: "promot"})
@@ -335,6 +335,16 @@ func TestStatusAndHistory(t *testing.T) {
 	if got := rows(answer("status", chat.Args{})); !strings.Contains(got, "| Promote n | waiting for job "+string(pull.ID)+" |") ||
 		!strings.Contains(got, "| Promote p | pull request #7: it waits for checks |") {
 		t.Errorf("status with what jobs wait for:\n%s", got)
+	}
+	lacks := &job.Job{Key: "a", Title: "Promote a", Created: noon, Step: stepApproval, Note: "it needs 1 approval of `leads` and has 0"}
+	if _, err := jobs.Create(t.Context(), lacks); err != nil {
+		t.Fatal(err)
+	}
+	if got := rows(answer("status", chat.Args{})); !strings.Contains(got, "| Promote a | it needs 1 approval of leads and has 0 |") {
+		t.Errorf("status with what is to be approved:\n%s", got)
+	}
+	if m := answer("status", chat.Args{Job: chat.Word(lacks.ID)}); m.Title != "Promote a: waiting for approval" || m.Lines[0] != "it needs 1 approval of `leads` and has 0." {
+		t.Errorf("status of what is to be approved: %+v", m)
 	}
 	if m := answer("status", chat.Args{Job: chat.Word(next.ID)}); m.Lines[len(m.Lines)-1] != "It comes after job "+string(pull.ID)+": Promote p." {
 		t.Errorf("status of one that waits: %+v", m)

@@ -14,7 +14,7 @@ import (
 
 var rollbackSyntax = chat.Syntax{
 	Verb:    "rollback",
-	Form:    "<app> on <cluster> [to <version>] [with <targets>]",
+	Form:    "<app> on <cluster> [to <version>] [with <targets>] [<mode>] [despite <gate> because <reason>]",
 	Summary: "go back to the last version that was seen healthy there, or to a named one",
 	Details: []string{
 		"Only the version goes back: later changes to other things stay.",
@@ -23,6 +23,7 @@ var rollbackSyntax = chat.Syntax{
 	},
 	Examples: []string{"rollback podinfo on prod", "rollback podinfo on prod to 6.5.3"},
 	Changes:  true,
+	Gated:    true,
 }
 
 // rollback brings back a version that was seen healthy on the target.
@@ -44,17 +45,20 @@ func (r rollback) Admit(ctx context.Context, cmd chat.Command) (string, []deploy
 
 // Run implements Work.
 func (r rollback) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
-	return r.run(ctx, cmd, j, save, func(ctx context.Context) (deploy.Change, error) {
-		app, good, err := r.choose(ctx, cmd)
-		if err != nil {
-			return deploy.Change{}, err
-		}
-		with, err := r.lookWith(cmd, app)
-		if err != nil {
-			return deploy.Change{}, err
-		}
-		return deploy.Change{Target: app.Target, With: with, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
-	})
+	return r.run(ctx, cmd, j, save, func(ctx context.Context) (deploy.Change, error) { return r.want(ctx, cmd) })
+}
+
+// want is the change that a command asks for.
+func (r rollback) want(ctx context.Context, cmd chat.Command) (deploy.Change, error) {
+	app, good, err := r.choose(ctx, cmd)
+	if err != nil {
+		return deploy.Change{}, err
+	}
+	with, err := r.lookWith(cmd, app)
+	if err != nil {
+		return deploy.Change{}, err
+	}
+	return deploy.Change{Target: app.Target, With: with, Version: good.Version, Field: good.Field, Owner: app.Owner}, nil
 }
 
 func (r rollback) choose(ctx context.Context, cmd chat.Command) (deploy.AppState, deploy.Record, error) {

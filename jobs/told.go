@@ -3,12 +3,14 @@ package jobs
 import (
 	"fmt"
 
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
 	"ferry/internal/job"
 )
 
 // told is what the audit trail is to know of a step: it is written with the row.
 func (r *change) told(s job.Step) []job.Entry {
-	e := job.Entry{By: string(r.cmd.User), Targets: []string{r.row.Change.Target.String()}, Plan: r.row.Plan.Hash}
+	e := r.entry("")
 	what := fmt.Sprintf("%s → %s", r.row.Plan.From, r.row.Change.Version)
 	if r.row.Plan.Already {
 		what = fmt.Sprintf("Git holds %s already", r.row.Change.Version)
@@ -24,4 +26,21 @@ func (r *change) told(s job.Step) []job.Entry {
 		return nil
 	}
 	return []job.Entry{e}
+}
+
+// entry is one of a deed about the present plan.
+func (r *change) entry(d job.Deed) job.Entry {
+	e := job.Entry{Deed: d, By: string(r.cmd.User), Plan: r.row.Plan.Hash}
+	for _, t := range append([]deploy.Target{r.row.Change.Target}, r.row.Change.With...) {
+		e.Targets = append(e.Targets, t.String())
+	}
+	return e
+}
+
+// deed is an entry of what a command did at once.
+func deed(cmd chat.Command, d job.Deed, says string, targets ...string) job.Entry {
+	return job.Entry{
+		Deed: d, Key: "deed/" + cmd.Key, By: string(cmd.User), Team: string(cmd.Thread.Team), Channel: string(cmd.Thread.Channel),
+		Command: cmd.Text, Targets: targets, Says: says,
+	}
 }

@@ -14,7 +14,7 @@ import (
 
 var unpinSyntax = chat.Syntax{
 	Verb:    "unpin",
-	Form:    "<app> [<field>] on <cluster>",
+	Form:    "<app> [<field>] on <cluster> [<mode>] [despite <gate> because <reason>]",
 	Summary: "take a version of its own away from one cluster, once the base holds the same",
 	Details: []string{
 		"It undoes `promote … pin`, and any override like it that somebody wrote: of a patch only the version goes.",
@@ -23,6 +23,7 @@ var unpinSyntax = chat.Syntax{
 	},
 	Examples: []string{"unpin podinfo on prod", "unpin backend/worker chart on stage"},
 	Changes:  true,
+	Gated:    true,
 }
 
 // unpinning is what it is called while it is done: nothing rolls out then.
@@ -42,10 +43,13 @@ func (u unpin) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Targ
 
 // Run implements Work.
 func (u unpin) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
-	return u.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) {
-		app, err := u.look(cmd)
-		return deploy.Change{Target: app.Target, Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner, Unpin: true}, err
-	})
+	return u.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) { return u.want(cmd) })
+}
+
+// want is the change that a command asks for.
+func (u unpin) want(cmd chat.Command) (deploy.Change, error) {
+	app, err := u.look(cmd)
+	return deploy.Change{Target: app.Target, Field: deploy.FieldKind(cmd.Args.Field), Owner: app.Owner, Unpin: true}, err
 }
 
 // judgeUnpinned is judge for a change by which nothing that runs changes: Flux has

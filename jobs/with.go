@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,7 +40,7 @@ func (c changer) lookWith(cmd chat.Command, first deploy.AppState) ([]deploy.Tar
 				now := slices.Clone(pieces)
 				now[i] = cluster + "/" + app
 				head, _, _ := strings.Cut(cmd.Text, " with ")
-				return strings.TrimSpace(head + " with " + strings.Join(now, ", ") + " " + string(cmd.Args.Option))
+				return strings.TrimSpace(head+" with "+strings.Join(now, ", ")+" "+string(cmd.Args.Option)) + endings(cmd.Args)
 			})
 		}
 		switch {
@@ -133,7 +134,8 @@ func withText(f Fleet, c deploy.Change) string {
 
 // offerAll adds to a refusal because of a shared version how all that share it
 // would be promoted, as far as whoever asked may do that.
-func (r *change) offerAll(p deploy.Plan, err error) error {
+func (r *change) offerAll(ctx context.Context, p deploy.Plan, err error) error {
+	err = alike(err, r.cmd.Args)
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(p.Sharing) == 0 {
 		return err
@@ -167,9 +169,12 @@ func (r *change) offerAll(p deploy.Plan, err error) error {
 		offer.Label = fmt.Sprintf("Roll back all %d", len(all))
 		offer.Confirm = fmt.Sprintf("This takes %s back to %s on %s.", c.Target.App.Name, c.Version, places(c))
 	}
+	if offer.Command += endings(r.cmd.Args); r.cmd.Args.Mode != "" {
+		offer.Label, offer.Confirm = fmt.Sprintf("Try all %d", len(all)), ""
+	}
 	out := *e
 	if r.May != nil {
-		if denied, ok := errors.AsType[*fault.Error](r.May(r.cmd.User, r.cmd.Verb, all)); ok {
+		if denied, ok := errors.AsType[*fault.Error](r.May(ctx, r.cmd.User, r.cmd.Verb, all)); ok {
 			out.Help += fmt.Sprintf("\n`%s` promotes all %d, for somebody who may: %s", offer.Command, len(all), denied.Says)
 			return &out
 		}

@@ -229,7 +229,7 @@ func (d deaf) Observe(ctx context.Context, t deploy.Target, o deploy.Owner, s de
 func TestAllThatShareAreOffered(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		may    func(chat.UserID, chat.Verb, []deploy.Target) error
+		may    func(context.Context, chat.UserID, chat.Verb, []deploy.Target) error
 		share  []string
 		roll   bool
 		offer  fault.Offer
@@ -248,7 +248,7 @@ func TestAllThatShareAreOffered(t *testing.T) {
 			name: "a rollback", share: []string{"stage"}, roll: true, wanted: true, help: "`with` promotes all 2",
 			offer: fault.Offer{Command: "rollback podinfo on prod to 6.5.2 with stage", Label: "Roll back all 2", Confirm: "This takes podinfo back to 6.5.2 on prod and stage."},
 		},
-		{name: "somebody who may not", share: []string{"stage"}, may: func(_ chat.UserID, _ chat.Verb, all []deploy.Target) error {
+		{name: "somebody who may not", share: []string{"stage"}, may: func(_ context.Context, _ chat.UserID, _ chat.Verb, all []deploy.Target) error {
 			return fault.Newf(fault.Denied, "you may not promote %s on %s", all[1].App.Name, all[1].Cluster)
 		}, help: "`promote podinfo@6.5.4 to prod with stage` promotes all 2, for somebody who may: you may not promote podinfo on stage"},
 		{name: "one that is not on its cluster", share: []string{"stage", "gone"}, help: "they all read"},

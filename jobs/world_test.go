@@ -38,6 +38,7 @@ type world struct {
 	put       map[string]chat.Message
 	statuses  []string
 	authorIDs []chat.UserID
+	by        deploy.Authorship // of the last commit
 	nudges    int
 }
 
@@ -84,8 +85,17 @@ func (w *world) Apply(_ context.Context, c deploy.Change, _ func() []deploy.Decl
 	}
 	commit := deploy.Commit{SHA: "c0ffee00112233", URL: "https://git.example/c0ffee", Site: p.Site}
 	w.commits = append(w.commits, commit)
-	w.authorIDs = append(w.authorIDs, chat.UserID(by.Requester))
+	w.authorIDs, w.by = append(w.authorIDs, chat.UserID(by.Requester)), by
 	return p, commit, nil
+}
+
+func (w *world) Plan(_ context.Context, c deploy.Change, _ []deploy.Declared) (deploy.Plan, error) {
+	if w.refuse != nil {
+		return deploy.Plan{Sharing: w.sharing}, w.refuse
+	}
+	p := w.plan
+	p.Change = c
+	return p, nil
 }
 
 func (w *world) Find(context.Context, string, time.Time) (deploy.Commit, bool, error) {
@@ -143,6 +153,8 @@ type bench struct {
 	cmd     chat.Command
 	job     *job.Job
 	parked  int
+	nudged  int
+	told    []job.Entry
 }
 
 func newBench(t *testing.T, w *world) *bench {

@@ -6,10 +6,11 @@
 // with a transaction of compares on revisions, puts and deletes, which an
 // embedded file (storage/bolt) and a distributed store can both honour. Above
 // it stand the typed stores that the rooms use through small interfaces of
-// their own: Journal and Outbox for the bot, Jobs for the dispatcher, History
-// for the jobs, and the audit Trail, which Jobs writes in its own transactions.
-// Retention forgets what is old, Check looks through all of it. Nothing outside
-// this room and the wiring knows which KV is below.
+// their own: Journal and Outbox for the bot, Jobs and Approvals for the dispatcher,
+// Holds for both it and the jobs, History for the jobs, and the audit Trail, which
+// the others write in their own transactions. Retention forgets what is old, Check
+// looks through all of it. Nothing outside this room and the wiring knows which KV
+// is below.
 //
 // Every write of a typed store is one transaction, so that a crash leaves
 // either all of it or nothing. Indexes are written in the transaction that

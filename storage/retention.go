@@ -236,7 +236,12 @@ func (r *Retention) job(ctx context.Context, e Entry) ([]string, error) {
 	if !j.Ended() || r.now().Sub(j.Updated) < youngest {
 		return nil, nil
 	}
-	return []string{e.Key, jobRow + id, jobKey + j.Key, jobOpen + strings.TrimPrefix(e.Key, jobAll)}, nil
+	keys := []string{e.Key, jobRow + id, jobKey + j.Key, jobOpen + strings.TrimPrefix(e.Key, jobAll)}
+	err = scan(ctx, r.kv, approvalRow+id+"/", func(said Entry) (bool, error) {
+		keys = append(keys, said.Key)
+		return true, nil
+	})
+	return keys, err
 }
 
 // entry names the keys of an entry of the audit trail; the latest stays, so that

@@ -15,10 +15,16 @@ func (s *Jobs) Audited(t *Trail) *Jobs { return &Jobs{kv: s.kv, trail: t} }
 
 // write commits a row of a job, and what there is to tell of it.
 func (s *Jobs) write(ctx context.Context, t Txn, entries ...job.Entry) (uint64, error) {
-	if s.trail == nil {
-		return s.kv.Commit(ctx, t)
+	return s.trail.also(ctx, s.kv, t, entries)
+}
+
+// also commits a transaction of a typed store, and what there is to tell of it if
+// the store has a trail.
+func (t *Trail) also(ctx context.Context, kv KV, txn Txn, entries []job.Entry) (uint64, error) {
+	if t == nil {
+		return kv.Commit(ctx, txn)
 	}
-	return s.trail.commit(ctx, t, entries)
+	return t.commit(ctx, txn, entries)
 }
 
 // accepted tells that a command became a job: what was asked, by whom and where.

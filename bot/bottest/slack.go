@@ -26,6 +26,8 @@ type Slack struct {
 	Lose func(method string, form url.Values) bool
 	// Users are members by ID; anybody else is a plain member.
 	Users map[string]map[string]any
+	// Groups are the members of user groups by ID.
+	Groups map[string][]string
 	// Scopes is the value of X-OAuth-Scopes.
 	Scopes string
 	// Events, if set, is told "ack ID" when an envelope is acknowledged.
@@ -126,6 +128,12 @@ func (s *Slack) run(method string, form url.Values) map[string]any {
 		return map[string]any{"url": "ws" + strings.TrimPrefix(s.URL, "http") + "/link"}
 	case "users.info":
 		return map[string]any{"user": s.user(form.Get("user"))}
+	case "usergroups.users.list":
+		members, ok := s.Groups[form.Get("usergroup")]
+		if !ok {
+			return map[string]any{"ok": false, "error": "no_such_subteam"}
+		}
+		return map[string]any{"users": members}
 	case "users.list":
 		var members []any
 		for id := range s.Users {

@@ -19,7 +19,7 @@ type node struct {
 
 // placeholders in the order of chat.Args.
 func placeholders() []string {
-	return []string{"app", "glob", "version", "field", "cluster", "other", "targets", "namespace", "option", "job", "topic", "line"}
+	return []string{"app", "glob", "version", "field", "cluster", "other", "targets", "namespace", "option", "mode", "gate", "duration", "job", "topic", "line", "reason"}
 }
 
 // compile reads a form.
@@ -89,7 +89,12 @@ func wordNode(word string) (node, error) {
 	}
 }
 
-// checkLine sees that <line> stands alone and last.
+// free reports whether a node takes all that is left.
+func (n node) free() bool {
+	return slices.Contains(n.parts, "line") || slices.Contains(n.parts, "reason")
+}
+
+// checkLine sees that what takes all that is left stands alone and last.
 func checkLine(nodes []node) error {
 	for i, n := range nodes {
 		if n.group != nil {
@@ -97,18 +102,18 @@ func checkLine(nodes []node) error {
 				return err
 			}
 			if hasLine(n.group) && i < len(nodes)-1 {
-				return errors.New("<line> must stand last")
+				return errors.New("<line> or <reason> must stand last")
 			}
 		}
-		if slices.Contains(n.parts, "line") && (len(n.parts) > 1 || i < len(nodes)-1) {
-			return errors.New("<line> must stand alone and last")
+		if n.free() && (len(n.parts) > 1 || i < len(nodes)-1) {
+			return errors.New("<line> or <reason> must stand alone and last")
 		}
 	}
 	return nil
 }
 
 func hasLine(nodes []node) bool {
-	return slices.ContainsFunc(nodes, func(n node) bool { return slices.Contains(n.parts, "line") })
+	return slices.ContainsFunc(nodes, node.free)
 }
 
 func literalsOf(nodes []node, into map[string]bool) {
@@ -168,6 +173,12 @@ func field(args *chat.Args, placeholder string) *chat.Word {
 		return &args.Version
 	case "option":
 		return &args.Option
+	case "mode":
+		return &args.Mode
+	case "gate":
+		return &args.Gate
+	case "duration":
+		return &args.Duration
 	case "field":
 		return &args.Field
 	case "cluster":
@@ -182,6 +193,8 @@ func field(args *chat.Args, placeholder string) *chat.Word {
 		return &args.Job
 	case "topic":
 		return &args.Topic
+	case "reason":
+		return &args.Reason
 	default:
 		return &args.Line
 	}

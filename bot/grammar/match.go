@@ -3,6 +3,7 @@ package grammar
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"ferry/internal/chat"
 )
@@ -98,8 +99,12 @@ func (m *matcher) one(n node, at int, args *chat.Args) bool {
 		m.fail(at, shapeless, m.missing(n, at), "")
 		return false
 	}
-	if len(n.parts) == 1 && n.parts[0] == "line" {
-		args.Line = chat.Word(strings.TrimRight(m.rest(at), " "))
+	if n.free() {
+		if text := m.rest(at); n.parts[0] == "reason" && !strings.ContainsFunc(text, unicode.IsLetter) {
+			m.fail(at, shaped, fmt.Sprintf("%s is no reason", quote(text)), "say why, in words")
+			return false
+		}
+		*field(args, n.parts[0]) = chat.Word(strings.TrimRight(m.rest(at), " "))
 		m.in.words = m.in.words[:at+1]
 		return true
 	}

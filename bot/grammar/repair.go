@@ -64,7 +64,7 @@ func (g *Grammar) repair(text string) []string {
 		for _, c := range queues[cost] {
 			key := strings.Join(c.words, " ")
 			_, args, miss := g.parse(key)
-			free := args.Line != "" && cost > costSpelling // <line> takes any repair
+			free := args.Line+args.Reason != "" && cost > costSpelling // <line> takes any repair
 			if miss == nil && !free && len(found) < maxChoices {
 				found = append(found, key)
 			}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"ferry/internal/chat"
 )
 
 // Lengths of names: DNS-1123 (Kubernetes' object names), OCI's tags.
@@ -37,6 +39,13 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 		ok, help = word == "chart" || word == "image", "a field is `chart` or `image`"
 	case "option":
 		ok, help = word == "pin" || word == "tag-only", "the options are `pin` and `tag-only`"
+	case "mode":
+		ok, help = word == "--dry-run" || word == "dry-run", "`--dry-run` shows what would happen and changes nothing"
+	case "gate":
+		ok, help = isGate(word), "what can be passed is `freeze`, `hold` and `approval`, several joined by commas: `freeze,hold`"
+	case "duration":
+		_, ok = chat.Word(word).Span()
+		help = "a time is a number and its unit: `90m`, `4h`, `3d`, `2w`; a year is the longest"
 	case "cluster", "other":
 		return g.checkCluster(word)
 	case "targets":
@@ -140,6 +149,18 @@ func isDigest(s string) bool {
 
 func isJob(s string) bool {
 	return len(s) >= 4 && len(s) <= 16 && only(s, func(c byte) bool { return lower(c) || digit(c) })
+}
+
+// isGate is one or more gates, each once.
+func isGate(s string) bool {
+	seen := map[string]bool{}
+	for name := range strings.SplitSeq(s, ",") {
+		if seen[name] || name != "freeze" && name != "hold" && name != "approval" {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
 }
 
 func only(s string, ok func(byte) bool) bool {

@@ -74,6 +74,7 @@ type Client struct {
 	limit   *limiter
 	rung    atomic.Int32 // of render.Rung: the one that works here
 	people  people
+	groups  groups
 	sockets sockets
 
 	mu sync.Mutex

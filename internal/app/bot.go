@@ -79,8 +79,8 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		return err
 	}
 	trail := storage.NewTrail(kv, time.Now)
-	rows := storage.NewJobs(kv).Audited(trail)
-	policy := dispatcher.NewPolicy(rules(c, nil))
+	rows, holds, approvals := storage.NewJobs(kv).Audited(trail), storage.NewHolds(kv, time.Now).Audited(trail), storage.NewApprovals(kv).Audited(trail)
+	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: approvals})
 	past := storage.NewHistory(kv)
 	if err := hint(ctx, past, log); err != nil {
 		return err
@@ -89,9 +89,10 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
-		Canceller: rows, Rights: policy, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
+		Planner: changes, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
+		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
 		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
-		May: policy.Allow,
+		May: policy.May,
 	})
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
@@ -237,6 +238,8 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 		Commands: jobs.Syntaxes(plugins.Host{}), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 		Emails: c.Repo.CoAuthor,
 	}
+	all := rules(c, nil)
+	o.Groups = all.Groups()
 	for _, m := range c.Clusters {
 		o.Clusters = append(o.Clusters, string(m.Name))
 	}
@@ -246,7 +249,7 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 func routes(commands []jobs.Command) []dispatcher.Route {
 	out := make([]dispatcher.Route, len(commands))
 	for i, c := range commands {
-		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Again: c.Again}
+		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Deed: c.Deed, Again: c.Again}
 	}
 	return out
 }

@@ -41,6 +41,14 @@ func (p prompt) Apply(ctx context.Context, c deploy.Change, declared func() []de
 	return plan, commit, p.late(ctx, timed, err, "planning and committing")
 }
 
+// Plan implements jobs.Planner.
+func (p prompt) Plan(ctx context.Context, c deploy.Change, declared []deploy.Declared) (deploy.Plan, error) {
+	timed, cancel := context.WithTimeout(ctx, p.within)
+	defer cancel()
+	plan, err := p.Delivery.Plan(timed, c, declared)
+	return plan, p.late(ctx, timed, err, "proving")
+}
+
 // Propose implements jobs.Proposer.
 func (p prompt) Propose(ctx context.Context, c deploy.Change, declared func() []deploy.Declared, by deploy.Authorship,
 	onPlan func(deploy.Plan) error,

@@ -7,38 +7,12 @@ import (
 
 	"ferry/bot"
 	"ferry/dispatcher"
-	"ferry/internal/chat"
 	"ferry/internal/config"
 	"ferry/internal/deploy"
 )
 
 // folders are where clusters stand in the repository.
 type folders = map[deploy.Cluster]string
-
-// rules makes the policy's rules of the configuration. Names that are not among
-// the known ones give nobody a right.
-func rules(c *config.Config, known map[string]chat.UserID) dispatcher.Rules {
-	r := dispatcher.Rules{Admins: identified(c.Bot.Admins, known), Changes: changing()}
-	for _, role := range c.Roles {
-		r.Roles = append(r.Roles, dispatcher.Role{
-			Name: role.Name, Users: identified(role.Users, known), Commands: role.Commands,
-			Clusters: role.Clusters, Apps: role.Apps, Namespaces: role.Namespaces,
-		})
-	}
-	return r
-}
-
-func identified(people []config.Person, known map[string]chat.UserID) []chat.UserID {
-	var out []chat.UserID
-	for _, p := range people {
-		if id, ok := p.ID(); ok {
-			out = append(out, id)
-		} else if id, ok := known[p.Name()]; ok {
-			out = append(out, id)
-		}
-	}
-	return out
-}
 
 // names looks the people up that the configuration calls by name, once.
 type names struct {

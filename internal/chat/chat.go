@@ -1,6 +1,7 @@
 // Package chat holds the words in which rooms speak with people: what somebody
 // asked (Command), how a command is written (Syntax), what ferry answers
-// (Message) and where (Thread). It decides nothing and knows no Slack: the bot
+// (Message) and where (Thread). It decides nothing but who is listened to at all
+// (Person.Barred) and knows no Slack: the bot
 // turns these words into a chat system's own, and another chat would do the
 // same beside it.
 //
@@ -68,9 +69,13 @@ type Args struct {
 	Targets   Word `json:"targets,omitempty"`   // further ones, joined by ",": cluster, cluster/app or cluster/ns/app
 	Namespace Word `json:"namespace,omitempty"` // restricts to one namespace
 	Option    Word `json:"option,omitempty"`    // "pin", "tag-only" or none; several are joined by a space
+	Mode      Word `json:"mode,omitempty"`      // "--dry-run", "dry-run" or none
+	Gate      Word `json:"gate,omitempty"`      // what is to be passed: freeze, hold, approval, joined by commas
+	Duration  Word `json:"duration,omitempty"`  // a time as Span reads it
 	Job       Word `json:"job,omitempty"`       // a job's identifier
 	Topic     Word `json:"topic,omitempty"`     // a command to be explained
 	Line      Word `json:"line,omitempty"`      // all that follows, untouched
+	Reason    Word `json:"reason,omitempty"`    // as Line, for people: why something is done
 }
 
 // Syntax says how a command is written and what it is for. Parser, help text
@@ -79,12 +84,12 @@ type Args struct {
 // A form is a sequence of words in one line:
 //
 //	on          a literal
-//	<app>       a placeholder: app, glob, version, field, cluster, other, targets, namespace, option, job, topic, line
+//	<app>       a placeholder: app, glob, version, field, cluster, other, targets, namespace, option, mode, gate, duration, job, topic, line, reason
 //	[ … ]       optional as a whole
 //	<app>@<version>  placeholders joined by a literal sign
 //
-// <targets> and <option> take one word or several. <line> takes everything that is
-// left and can only stand last.
+// <targets> and <option> take one word or several. <line> and <reason> take
+// everything that is left and can only stand last.
 type Syntax struct {
 	Verb     Verb
 	Form     string   // what follows the verb
@@ -94,6 +99,8 @@ type Syntax struct {
 	// Changes is true if the command changes something outside ferry, so that
 	// it needs a role.
 	Changes bool
+	// Gated is true if freezes, holds and approvals stand before it, too.
+	Gated bool
 	// Unlisted is true if nothing here can do it: it is understood, so that
 	// whoever asks hears why, but offered nowhere.
 	Unlisted bool
@@ -102,7 +109,7 @@ type Syntax struct {
 // Usage writes a syntax as people read it, everywhere:
 // "promote app@version [chart|image] to cluster".
 func (s Syntax) Usage() string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<", "", ">", "")
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<", "", ">", "")
 	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
 }
 

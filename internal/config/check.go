@@ -43,6 +43,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	checkAuthors(c.Repo, p)
 	checkPeople(p, "bot.admins", c.Bot.Admins)
 	checkRoles(c, p, verbs)
+	checkGates(c, p, verbs)
 	checkNames(p, "slack.teams", c.Slack.Teams, matching[chat.TeamID](teamID), "no workspace ID", "it starts with T and is part of the workspace's address in the browser")
 	checkNames(p, "slack.channels", c.Slack.Channels, matching[chat.ChannelID](channelID), "no channel ID", "it starts with C or G and stands at the end of the channel's details in Slack")
 	if !slashName.MatchString(c.Slack.Command) {
@@ -173,6 +174,9 @@ func checkPeople(p *problems, key string, people []Person) {
 		if _, ok := one.ID(); ok {
 			continue
 		}
+		if _, ok := one.Group(); ok {
+			continue
+		}
 		switch name := one.Name(); {
 		case name == "" || strings.ContainsAny(name, " \t\r\n<>@"):
 			p.at(at, fmt.Sprintf("%s: %q is neither a user ID nor a name", at, one), "write the ID from the person's profile (U012AB3CD) or the name as in @some.name")
@@ -183,14 +187,7 @@ func checkPeople(p *problems, key string, people []Person) {
 }
 
 func checkRoles(c *Config, p *problems, verbs []chat.Verb) {
-	clusters := make([]string, len(c.Clusters))
-	for i, cl := range c.Clusters {
-		clusters[i] = string(cl.Name)
-	}
-	commands := make([]string, len(verbs))
-	for i, v := range verbs {
-		commands[i] = string(v)
-	}
+	clusters, commands := clusterNames(c), texts(verbs)
 	first := map[string]int{}
 	for i, r := range c.Roles {
 		key := fmt.Sprintf("roles[%d]", i)

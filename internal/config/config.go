@@ -44,6 +44,8 @@ type Config struct {
 	Repo                 Repo       `yaml:"repo,required" eg:"{owner: somebody, name: fleet}" doc:"The Flux repository that ferry commits to."`
 	Bot                  Bot        `yaml:"bot" doc:"Who looks after ferry."`
 	Roles                []Role     `yaml:"roles" doc:"Who may change what. Without a role only the admins change anything; everybody may look."`
+	Freezes              []Freeze   `yaml:"freezes" doc:"Times at which nothing may change, unless somebody whose role lets them pass gives a reason."`
+	Approvals            []Approval `yaml:"approvals" doc:"What others have to agree to before it changes."`
 	Slack                Slack      `yaml:"slack" doc:"The workspace that ferry listens in."`
 	GitHub               GitHub     `yaml:"github" doc:"Where the repository is."`
 	Registries           Registries `yaml:"registries" doc:"Where versions are looked up before a change to them is planned."`
@@ -122,17 +124,18 @@ type PullRequests struct {
 
 // Bot says who looks after ferry.
 type Bot struct {
-	Admins []Person `yaml:"admins" doc:"People who may do everything, each as a user ID (U…) or as a name. Names are looked up once, at start; IDs are safer, since people can change their names."`
+	Admins []Person `yaml:"admins" doc:"People who may do everything, each as a user ID (U…), a user group's ID (S…) or a name. Names are looked up once, at start; IDs are safer, since people can change their names."`
 }
 
 // Role lets people use commands on some apps of some clusters.
 type Role struct {
 	Name       string   `yaml:"name,required" eg:"developers" doc:"What the role is called in answers."`
-	Users      []Person `yaml:"users,required" eg:"[U012AB3CD]" doc:"Who has it, each as a user ID or as a name."`
+	Users      []Person `yaml:"users,required" eg:"[U012AB3CD]" doc:"Who has it, each as a user ID (U…), a user group's ID (S…) or a name."`
 	Commands   []string `yaml:"commands,required" eg:"[promote, rollback]" doc:"The commands it allows, as patterns: [promote, rollback], [\"*\"]. Commands that change nothing need no role."`
 	Clusters   []string `yaml:"clusters,required" eg:"[dev]" doc:"On which clusters, as patterns: [dev, \"stage-*\"], [\"*\"] for all."`
 	Apps       []string `yaml:"apps" doc:"For which apps, as patterns of their names. Without it: all."`
 	Namespaces []string `yaml:"namespaces" doc:"For apps in which namespaces, as patterns. Without it: all."`
+	Passes     []string `yaml:"passes" doc:"Which of freeze, hold and approval its commands may pass, there, with a reason that is announced and recorded. Without it: none. Admins may pass all."`
 }
 
 // Slack is how the workspace is reached and which part of it is listened to.
@@ -199,6 +202,7 @@ type Timeouts struct {
 	Rollout   time.Duration `yaml:"rollout" doc:"From the commit until the app is healthy; then the change counts as failed."`
 	Grace     time.Duration `yaml:"grace" doc:"How long a reported failure must last before it is believed: a registry may stumble, a controller tries again."`
 	Merge     time.Duration `yaml:"merge" doc:"From opening a pull request until it is merged; then ferry no longer waits for it. It stays open."`
+	Approve   time.Duration `yaml:"approve" doc:"For people to approve a change that needs it; then it is given up."`
 	Plan      time.Duration `yaml:"plan" doc:"For one attempt to find, edit, render and commit a change."`
 	Reconcile time.Duration `yaml:"reconcile" doc:"For asking Flux on a cluster to look at the repository now."`
 	Drain     time.Duration `yaml:"drain" doc:"How long running jobs may go on when ferry is stopped. What is not done then is taken up at the next start."`
@@ -219,7 +223,7 @@ func Defaults() Config {
 		Registries: Registries{Lookup: LookupWarn},
 		State:      State{File: "ferry.db", Keep: defaultKeep()},
 		Timeouts: Timeouts{
-			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Plan: 2 * time.Minute,
+			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Approve: 24 * time.Hour, Plan: 2 * time.Minute,
 			Reconcile: 30 * time.Second, Drain: 5 * time.Second,
 		},
 		Log: Log{Level: "info", Format: "text"},

@@ -307,6 +307,10 @@ type Authorship struct {
 	Requester string `json:"requester"` // the chat's user ID
 	Name      string `json:"name"`      // display name, may be empty
 	Email     string `json:"email"`     // may be empty: then no co-author line
+	// Approvers are those whose approval it needed: user ID and name of each.
+	Approvers []string `json:"approvers,omitempty"`
+	// Glass is why gates were to be passed that are closed; usually empty.
+	Glass string `json:"glass,omitempty"`
 }
 
 // Commit is a commit that ferry made or found.

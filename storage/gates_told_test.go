@@ -1,0 +1,99 @@
+package storage_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"ferry/internal/deploy"
+	"ferry/internal/job"
+	"ferry/storage"
+)
+
+// TestHoldsAndApprovalsAreTold once each, with what they write, and not where
+// nothing was written.
+func TestHoldsAndApprovalsAreTold(t *testing.T) {
+	t.Parallel()
+	db, now := open(t), noon
+	clock := func() time.Time { return now }
+	trail := storage.NewTrail(db, clock)
+	holds, approvals := storage.NewHolds(db, clock).Audited(trail), storage.NewApprovals(db).Audited(trail)
+	podinfo := heldApp("prod", "podinfo")
+	told := func(d job.Deed, key string) job.Entry { return job.Entry{Deed: d, Key: key, By: "U1"} }
+	place := func(by, key string, until time.Time) error {
+		h := deploy.Hold{Target: podinfo, By: by, Reason: "r", Key: key, At: now, Until: until}
+		return holds.Place(t.Context(), h, told(job.Held, key))
+	}
+	release := func(key string) {
+		t.Helper()
+		if _, err := holds.Release(t.Context(), podinfo, told(job.Released, key)); err != nil {
+			t.Error(err)
+		}
+	}
+	release("r0") // nothing is held
+	for range 2 {
+		if err := place("U1", "h1", time.Time{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if place("U2", "h2", time.Time{}) == nil {
+		t.Error("it is held by two")
+	}
+	release("r1")
+	release("r2")
+	if err := place("U1", "h3", now.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(2 * time.Hour)
+	release("r3") // it had run out
+	for i, want := range []bool{true, false} {
+		a := deploy.Approval{Job: "j1", Plan: "h", By: "U2", At: now}
+		if added, err := approvals.Add(t.Context(), a, told(job.Approved, fmt.Sprint("a", i))); err != nil || added != want {
+			t.Errorf("approval %d: %v, %v", i, added, err)
+		}
+	}
+	var got []string
+	if err := trail.Each(t.Context(), func(e job.Entry) bool { got = append(got, string(e.Deed)+" "+e.Key); return true }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"held h1", "released r1", "held h3", "approved a0"}; !slices.Equal(got, want) {
+		t.Errorf("the trail says %q, want %q", got, want)
+	}
+	if r, err := storage.Check(t.Context(), db); err != nil || len(r.Problems) > 0 || r.Rows["approval/row"] != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := db.Commit(t.Context(), storage.Txn{Put: []storage.Put{{Key: "hold/row/x", Value: []byte("{")}, {Key: "approval/row/x", Value: []byte("[]")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := storage.Check(t.Context(), db); err != nil || len(r.Problems) != 2 {
+		t.Errorf("two rows are damaged: %+v, %v", r, err)
+	}
+}
+
+// TestApprovalsGoWithTheirJob, and no others.
+func TestApprovalsGoWithTheirJob(t *testing.T) {
+	t.Parallel()
+	db, now := open(t), noon
+	jobs, approvals := storage.NewJobs(db), storage.NewApprovals(db)
+	old, young := &job.Job{Key: "a", Created: now, Updated: now, Outcome: job.Done}, &job.Job{Key: "b", Created: now.Add(90 * time.Hour), Updated: now.Add(90 * time.Hour), Outcome: job.Done}
+	for _, j := range []*job.Job{old, young} {
+		if _, err := jobs.Create(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		for _, by := range []string{"U1", "U2"} {
+			if _, err := approvals.Add(t.Context(), deploy.Approval{Job: string(j.ID), Plan: "h", By: by}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := storage.NewRetention(db, storage.Keep{Jobs: storage.Limit{Age: time.Hour}}, func() time.Time { return now.Add(91 * time.Hour) }, nil)
+	if n, err := r.Sweep(t.Context()); err != nil || n != 1 {
+		t.Fatalf("%d forgotten, %v", n, err)
+	}
+	for j, want := range map[*job.Job]int{old: 0, young: 2} {
+		if said, err := approvals.Of(t.Context(), string(j.ID)); err != nil || len(said) != want {
+			t.Errorf("job %s has %d approvals, %v", j.ID, len(said), err)
+		}
+	}
+}
