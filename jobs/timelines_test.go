@@ -127,6 +127,7 @@ func timelines() []timeline {
 		{name: "a descendant replaced it", script: []event{sec(3, landed), sec(6, becomes(otherRevision))}, want: job.Superseded, after: 6},
 		{name: "a descendant that cannot be built", script: []event{sec(3, landed), sec(4, attempts(brokenRevision), flux("False", "BuildFailed", true)), sec(8, pods(2, 2, 2))}, want: job.Done, after: 8},
 		{name: "nothing but what cannot be built", script: []event{sec(4, attempts(brokenRevision), flux("False", "BuildFailed", true))}, want: job.Expired, after: 60, why: "BuildFailed"},
+		{name: "nobody answers what the next revision holds", script: []event{sec(3, landed), sec(4, attempts(silentRevision)), sec(8, pods(2, 2, 2))}, want: job.Done, after: 8},
 		{name: "nobody answers what a revision holds", script: []event{sec(4, attempts(silentRevision))}, want: job.Expired, after: 62},
 		{name: "wait: true, never applied", script: []event{sec(3, attempts(newRevision), value(imageSite.Value), flux("Unknown", "Progressing", true))}, want: job.Expired, after: 60, why: "applying"},
 		{name: "wait: true, the health check fails", script: []event{sec(3, attempts(newRevision), flux("False", "HealthCheckFailed", true))}, want: job.Failed, after: 13, why: "HealthCheckFailed"},
