@@ -228,3 +228,29 @@ func TestFollowingWaitsForNoNudge(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsStaleIsNotThere(t *testing.T) {
+	w := newWorld()
+	r := &change{changer: changer{Options{Fleet: w}}}
+	r.row.Plan, r.row.Change.Version = w.plan, "6.5.3"
+	r.row.Plan.Change.Target = w.apps["prod"][0].Target
+	if !r.isThere() {
+		t.Error("what is there and healthy is not there")
+	}
+	if w.states[0].Stale = true; r.isThere() {
+		t.Error("what was known of a cluster that does not answer counts")
+	}
+}
+
+// TestTryingAgainDoesNotMoveTheEnd has a deadline that passed 4 s ago.
+func TestTryingAgainDoesNotMoveTheEnd(t *testing.T) {
+	now := time.Now()
+	r := &change{changer: changer{Options{Now: func() time.Time { return now }, Rollout: time.Minute}}, job: &job.Job{}}
+	r.row.Followed = now.Add(-64 * time.Second)
+	if got := r.until().Sub(now); got != lastLook {
+		t.Errorf("a new process looks for %s", got)
+	}
+	if r.job.Stuck = now; r.until().Sub(now) != time.Second {
+		t.Errorf("another try looks for %s", r.until().Sub(now))
+	}
+}
