@@ -58,7 +58,7 @@ func (c *truth) change(r *rand.Rand) {
 	case 4:
 		c.attempt, c.settled = version, good
 	case 5:
-		c.deployed, c.content = version, good
+		c.deployed, c.content = version, r.IntN(10) < 7
 	case 6:
 		w.seen, w.stuck, w.hopeless = good, r.IntN(20) == 0, r.IntN(20) == 0
 	default:

@@ -127,6 +127,7 @@ func timelines() []timeline {
 		{name: "a descendant replaced it", script: []event{sec(3, landed), sec(6, becomes(otherRevision))}, want: job.Superseded, after: 6},
 		{name: "a descendant that cannot be built", script: []event{sec(3, landed), sec(4, attempts(brokenRevision), flux("False", "BuildFailed", true)), sec(8, pods(2, 2, 2))}, want: job.Done, after: 8},
 		{name: "nothing but what cannot be built", script: []event{sec(4, attempts(brokenRevision), flux("False", "BuildFailed", true))}, want: job.Expired, after: 60, why: "BuildFailed"},
+		{name: "nobody answers what the next revision holds", script: []event{sec(3, landed), sec(4, attempts(silentRevision)), sec(8, pods(2, 2, 2))}, want: job.Done, after: 8},
 		{name: "nobody answers what a revision holds", script: []event{sec(4, attempts(silentRevision))}, want: job.Expired, after: 62},
 		{name: "wait: true, never applied", script: []event{sec(3, attempts(newRevision), value(imageSite.Value), flux("Unknown", "Progressing", true))}, want: job.Expired, after: 60, why: "applying"},
 		{name: "wait: true, the health check fails", script: []event{sec(3, attempts(newRevision), flux("False", "HealthCheckFailed", true))}, want: job.Failed, after: 13, why: "HealthCheckFailed"},
@@ -226,4 +227,30 @@ func TestFollowingWaitsForNoNudge(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+func TestWhatIsStaleIsNotThere(t *testing.T) {
+	w := newWorld()
+	r := &change{changer: changer{Options{Fleet: w}}}
+	r.row.Plan, r.row.Change.Version = w.plan, "6.5.3"
+	r.row.Plan.Change.Target = w.apps["prod"][0].Target
+	if !r.isThere() {
+		t.Error("what is there and healthy is not there")
+	}
+	if w.states[0].Stale = true; r.isThere() {
+		t.Error("what was known of a cluster that does not answer counts")
+	}
+}
+
+// TestTryingAgainDoesNotMoveTheEnd has a deadline that passed 4 s ago.
+func TestTryingAgainDoesNotMoveTheEnd(t *testing.T) {
+	now := time.Now()
+	r := &change{changer: changer{Options{Now: func() time.Time { return now }, Rollout: time.Minute}}, job: &job.Job{}}
+	r.row.Followed = now.Add(-64 * time.Second)
+	if got := r.until().Sub(now); got != lastLook {
+		t.Errorf("a new process looks for %s", got)
+	}
+	if r.job.Stuck = now; r.until().Sub(now) != time.Second {
+		t.Errorf("another try looks for %s", r.until().Sub(now))
+	}
 }
