@@ -31,6 +31,7 @@ const (
 	brokenKind   kind = "promote what cannot start"
 	mistakeKind  kind = "mistake"
 	listKind     kind = "list"
+	holdKind     kind = "hold"
 	slashKind    kind = "promote by slash command"
 	elseKind     kind = "slash command where ferry is not"
 )
@@ -38,7 +39,7 @@ const (
 // deck is what episodes draw from; what is in it more often is drawn more often.
 var deck = [...]kind{
 	promoteKind, promoteKind, promoteKind, pullKind, pullKind, closedKind, conflictKind, pairKind, rollbackKind, rollbackKind, pinKind,
-	brokenKind, mistakeKind, listKind, slashKind, elseKind,
+	brokenKind, mistakeKind, listKind, holdKind, slashKind, elseKind,
 }
 
 // command is one thing that somebody asks for, once, whatever Slack delivers.
@@ -60,7 +61,7 @@ type command struct {
 
 // work reports whether a job is to come of it.
 func (c *command) work() bool {
-	return c.kind != mistakeKind && c.kind != listKind && c.kind != elseKind
+	return c.kind != mistakeKind && c.kind != listKind && c.kind != holdKind && c.kind != elseKind
 }
 
 // slash reports whether it is typed as one.
@@ -129,6 +130,10 @@ func (w *world) fill(c *command, used map[target]bool) bool {
 		return true
 	case listKind, elseKind:
 		c.text = "list"
+		return true
+	case holdKind: // of what nobody promotes
+		w.serial++
+		c.text = fmt.Sprintf("hold p%02d on %s because of number %d", w.rand.IntN(shared), proposed, w.serial)
 		return true
 	case pullKind, closedKind, conflictKind, pairKind:
 		on = proposed
