@@ -40,11 +40,15 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	defer stop()
 	group, gctx := errgroup.WithContext(asking)
 	for _, c := range commands {
-		group.Go(func() error { return w.ask(gctx, c) })
+		if c.after == nil {
+			group.Go(func() error { return w.converse(gctx, c) })
+		}
 	}
 	if w.faults != nil {
 		group.Go(func() error {
-			pause(gctx, storm)
+			within, over := context.WithTimeout(gctx, storm)
+			defer over()
+			w.faults.sockets(within, w.slack)
 			w.faults.calm(true)
 			return nil
 		})
@@ -116,12 +120,8 @@ func (w *world) ask(ctx context.Context, c *command) error {
 			}
 		}
 	}
-	for left := c.copies; left > 0 && !c.lost && pause(ctx, 400*time.Millisecond); {
-		if w.slack.Redeliver(c.envelope, 1) == nil { // there may be no socket
-			left--
-		}
-	}
-	return nil
+	c.sent.Store(true)
+	return w.redeliver(ctx, c)
 }
 
 // slash types a command until Slack finds ferry; if it is not acknowledged in time,
@@ -184,7 +184,7 @@ func (w *world) settle(ctx context.Context, commands []*command) error {
 	for pause(ctx, glance) {
 		var open []*command
 		for _, c := range commands {
-			if c.answered > 0 || c.lost {
+			if c.answered > 0 || c.sent.Load() && c.lost {
 				continue
 			}
 			done, err := w.ended(c)
@@ -217,7 +217,7 @@ func describe(commands []*command) string {
 
 // ended reports whether the last word on a command stands in Slack.
 func (w *world) ended(c *command) (bool, error) {
-	if c.asked.IsZero() || c.slash() && c.envelope == "" {
+	if !c.sent.Load() {
 		return false, nil
 	}
 	if c.kind == elseKind {
@@ -227,15 +227,16 @@ func (w *world) ended(c *command) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, m := range said {
-		switch kind := kindOf(string(m.Metadata)); {
-		case kind == "answer" && c.work():
-			return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, m.Text)
-		case kind == "answer", kind == "closing":
-			return true, nil
-		}
+	counts := count(said)
+	switch {
+	case !c.work():
+		return counts["answer"] > 0, nil
+	case counts["answer"] > c.again():
+		return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, said[len(said)-1].Text)
+	case c.click():
+		return counts["closing"] > 1, nil
 	}
-	return false, nil
+	return counts["closing"] > 0, nil
 }
 
 // said is what ferry wrote for a command; it finds the root of a slash command.

@@ -4,12 +4,15 @@
 //
 //   - mode kill: ends it with SIGKILL before and after each durable step and each
 //     outside call, and at random moments, and starts it again;
-//   - mode worst: lets GitHub and Slack fail in every way that their fakes know.
+//   - mode worst: lets GitHub and Slack fail in every way that their fakes know,
+//     has somebody push before ferry does, and ends Slack's sockets.
 //
-// Each event is delivered one to four times. After every episode ferry is stopped,
+// Some of what is asked is about an earlier command: cancel, retry, a button below
+// its closing reply (chain.go). Each event is delivered one to four times, and who
+// presses a button of which Slack heard nothing presses it again. After every episode ferry is stopped,
 // and Slack, Git, the clusters and the state file must agree (verdict.go): for each
-// command one commit, one status message, one closing reply, one record, what was
-// asked for runs, no job is lost or stuck.
+// command one commit with its trailers, one status message, one closing reply, one
+// record of each target, what was asked for runs, no job is lost or stuck.
 //
 // Where to kill is not listed here. Every request and every transaction names
 // itself (points.go), and docs/effects.md says in its column "point" which names

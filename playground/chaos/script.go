@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ferry/playground/github"
@@ -34,12 +35,25 @@ const (
 	holdKind     kind = "hold"
 	slashKind    kind = "promote by slash command"
 	elseKind     kind = "slash command where ferry is not"
+	withKind     kind = "promote what clusters share, with all of them"
+	unpinKind    kind = "unpin"
+
+	// Each of these is followed by the one below it.
+	cancelledKind kind = "promote what is cancelled"
+	cancelKind    kind = "cancel"
+	retriedKind   kind = "promote what is retried"
+	retryKind     kind = "retry"
+	sharedKind    kind = "promote what clusters share"
+	allKind       kind = "press promote all"
+	regretKind    kind = "promote what cannot start and is pressed back"
+	backKind      kind = "press roll back"
 )
 
 // deck is what episodes draw from; what is in it more often is drawn more often.
 var deck = [...]kind{
 	promoteKind, promoteKind, promoteKind, pullKind, pullKind, closedKind, conflictKind, pairKind, rollbackKind, rollbackKind, pinKind,
 	brokenKind, mistakeKind, listKind, holdKind, slashKind, elseKind,
+	withKind, unpinKind, cancelledKind, cancelledKind, retriedKind, sharedKind, regretKind,
 }
 
 // command is one thing that somebody asks for, once, whatever Slack delivers.
@@ -48,20 +62,26 @@ type command struct {
 	text    string
 	channel string
 	target  target
-	want    string // the version that is to run in the end
-	copies  int    // deliveries beside the first
+	with    []target
+	want    string   // the version that is to run in the end
+	after   *command // that it is about
+	next    *command // that is about this one
+	copies  int      // deliveries beside the first
 	at      time.Duration
 
 	asked    time.Time
-	root     string // of the thread, once it is known
-	envelope string // of a slash command
-	lost     bool   // Slack told the person that it did not work
+	sent     atomic.Bool  // Slack has it; what is above and envelope is not changed any more
+	presses  atomic.Int32 // of a button
+	landed   bool         // a commit came of it
+	root     string       // of the thread, once it is known
+	envelope string       // of a slash command
+	lost     bool         // Slack told the person that it did not work
 	answered time.Duration
 }
 
 // work reports whether a job is to come of it.
 func (c *command) work() bool {
-	return c.kind != mistakeKind && c.kind != listKind && c.kind != holdKind && c.kind != elseKind
+	return c.kind != mistakeKind && c.kind != listKind && c.kind != holdKind && c.kind != elseKind && c.kind != cancelKind
 }
 
 // slash reports whether it is typed as one.
@@ -70,9 +90,14 @@ func (c *command) slash() bool { return c.kind == slashKind || c.kind == elseKin
 // outcomes are how its job may end.
 func (c *command) outcomes() []string {
 	switch c.kind {
-	case closedKind:
+	case closedKind, retriedKind, sharedKind:
 		return []string{"refused"}
-	case brokenKind:
+	case cancelledKind:
+		if c.proposed() {
+			return []string{"cancelled"}
+		}
+		return []string{"done", "cancelled"} // whichever is first
+	case brokenKind, regretKind:
 		return []string{"failed"}
 	case pairKind:
 		return []string{"done", "superseded"}
@@ -95,6 +120,9 @@ func (w *world) draw(n int) []*command {
 			continue
 		}
 		out = append(out, c)
+		if next := w.follow(c); next != nil {
+			out = append(out, next)
+		}
 		if k == pairKind { // the first of them gives way
 			w.serial++
 			second := &command{kind: pullKind, target: c.target, want: fmt.Sprintf("1.%d.0", w.serial)}
@@ -112,6 +140,9 @@ func (w *world) draw(n int) []*command {
 		if i > 0 && out[i-1].kind == pairKind {
 			c.at = out[i-1].at + time.Second
 		}
+		if c.kind == cancelKind {
+			c.at = []time.Duration{0, 300 * time.Millisecond, time.Second, 3 * time.Second}[w.rand.IntN(4)]
+		}
 	}
 	return out
 }
@@ -123,7 +154,7 @@ func promotion(c *command) string {
 // fill chooses a target and words for a command; it reports false if there is none.
 func (w *world) fill(c *command, used map[target]bool) bool {
 	on := direct
-	fits := func(t target, v *version) bool { return v.now != "" && strings.HasPrefix(t.app, "a") }
+	fits := func(t target, v *version) bool { return strings.HasPrefix(t.app, "a") }
 	switch c.kind {
 	case mistakeKind:
 		c.text = "promote nosuch@1.0.0 to " + direct
@@ -135,10 +166,19 @@ func (w *world) fill(c *command, used map[target]bool) bool {
 		w.serial++
 		c.text = fmt.Sprintf("hold p%02d on %s because of number %d", w.rand.IntN(shared), proposed, w.serial)
 		return true
-	case pullKind, closedKind, conflictKind, pairKind:
+	case pullKind, closedKind, conflictKind, pairKind, retriedKind:
 		on = proposed
+	case cancelledKind:
+		on = []string{direct, proposed}[w.rand.IntN(2)]
+	case unpinKind:
+		on = []string{direct, proposed}[w.rand.IntN(2)]
+		fits = func(t target, v *version) bool { return strings.HasPrefix(t.app, "u") && !v.unpinned }
+	case withKind, sharedKind:
+		fits = func(t target, _ *version) bool { return strings.HasPrefix(t.app, "w") }
+	case regretKind:
+		fits = func(t target, v *version) bool { return strings.HasPrefix(t.app, "a") && v.good() && !v.doubted }
 	case rollbackKind:
-		fits = func(_ target, v *version) bool { return v.before != "" }
+		fits = func(t target, v *version) bool { return v.before != "" && !strings.HasPrefix(t.app, "w") }
 	case pinKind:
 		fits = func(t target, v *version) bool { return v.now == "" && strings.HasPrefix(t.app, "p") }
 	}
@@ -156,13 +196,19 @@ func (w *world) fill(c *command, used map[target]bool) bool {
 	used[c.target] = true
 	w.serial++
 	c.want = fmt.Sprintf("1.%d.0", w.serial)
-	if c.kind == brokenKind {
+	if c.kind == brokenKind || c.kind == regretKind {
 		c.want += broken
 	}
 	c.text = promotion(c)
 	switch c.kind {
 	case pinKind:
 		c.text += " pin"
+	case withKind:
+		c.with = []target{{proposed, c.target.app}}
+		c.text += " with " + proposed
+	case unpinKind:
+		c.want = first // that of the base
+		c.text = fmt.Sprintf("unpin %s on %s", c.target.app, c.target.cluster)
 	case rollbackKind:
 		c.want = w.targets[c.target].before
 		c.text = fmt.Sprintf("rollback %s on %s", c.target.app, c.target.cluster)
@@ -170,24 +216,40 @@ func (w *world) fill(c *command, used map[target]bool) bool {
 	return true
 }
 
+// good reports whether ferry brought what runs now, and saw it healthy.
+func (v *version) good() bool {
+	return v.now != first && v.now != "" && !strings.HasSuffix(v.now, broken)
+}
+
 // learn notes what the targets run after an episode.
 func (w *world) learn(commands []*command, outcome func(*command) string) {
 	for _, c := range commands {
-		v := w.targets[c.target]
-		if v == nil || !c.work() {
-			continue
+		for _, t := range c.targets() {
+			if v := w.targets[t]; v != nil {
+				v.learn(c, outcome(c))
+			}
 		}
-		healthy := v.now != first && v.now != "" && !strings.HasSuffix(v.now, broken)
-		switch how := outcome(c); {
-		case how != "done" && how != "failed":
-			continue
-		case healthy:
-			v.before = v.now
-		case c.kind == rollbackKind: // back from one that failed: what was before that is not known
-			v.before = ""
-		}
-		v.now = c.want
 	}
+}
+
+func (v *version) learn(c *command, how string) {
+	switch {
+	case c.kind == unpinKind && how == "done":
+		v.unpinned = true
+		return
+	case !c.changes():
+		return
+	case how == "cancelled" && c.landed: // nobody looked whether it is healthy
+		v.now, v.before, v.doubted = c.want, "", true
+		return
+	case how != "done" && how != "failed":
+		return
+	case v.good() && !v.doubted:
+		v.before = v.now
+	case c.kind == rollbackKind || c.kind == backKind: // back from one that failed: what was before that is not known
+		v.before = ""
+	}
+	v.now, v.doubted = c.want, false
 }
 
 // people look after pull requests: they merge them, close them, or push something
@@ -204,7 +266,9 @@ func newPeople(repo *github.Repo, commands []*command) *people {
 	p := &people{repo: repo, plans: map[target]kind{}, twice: map[target]bool{}, since: map[int]time.Time{}, touched: map[int]bool{}}
 	for _, c := range commands {
 		p.twice[c.target] = p.twice[c.target] || c.kind == pairKind
-		p.plans[c.target] = c.kind
+		for _, t := range c.targets() {
+			p.plans[t] = c.kind
+		}
 	}
 	return p
 }
@@ -232,7 +296,8 @@ func (p *people) look(now time.Time, old int) error {
 			continue
 		}
 		switch k := p.plans[t]; {
-		case k == closedKind:
+		case k == cancelledKind: // somebody else will
+		case k == closedKind || k == retryKind && len(list) == 1:
 			if err := p.repo.ClosePull(pull.Number); err != nil {
 				return err
 			}

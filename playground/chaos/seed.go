@@ -7,12 +7,14 @@ import (
 )
 
 // The repository: apps whose version each cluster has in an overlay of its own,
-// and some whose version stands in the base until it is pinned.
+// some of which could take it from the base, and some whose version stands in the
+// base.
 const (
 	direct   = "stage" // its changes are committed
 	proposed = "prod"  // its changes go through pull requests
 	plain    = 12      // apps a00, a01, …
-	shared   = 12      // apps p00, p01, …: each is pinned once
+	shared   = 12      // apps p00, p01, …: each is pinned once; and u00, u01, …: each is unpinned once
+	together = 4       // apps w00, w01, …: clusters share the version
 
 	space = "chaos" // their namespace
 	image = "ghcr.io/acme/"
@@ -42,7 +44,15 @@ func seedAt(url string) fstest.MapFS {
 		}
 	}
 	for i := range shared {
-		app := fmt.Sprintf("p%02d", i)
+		app := fmt.Sprintf("u%02d", i)
+		add("apps/base/"+app+"/deployment.yaml", deployment, app, space, app, app, app, image+app+":"+first)
+		add("apps/base/"+app+"/kustomization.yaml", "resources:\n  - deployment.yaml\n")
+		for _, cluster := range []string{direct, proposed} {
+			add("apps/"+cluster+"/"+app+"/kustomization.yaml", fluxOverlay, app, image+app, first)
+			fmt.Fprintf(lists[cluster], "  - %s\n", app)
+		}
+	}
+	for _, app := range sharing() {
 		add("apps/base/"+app+"/deployment.yaml", deployment, app, space, app, app, app, image+app+":"+first)
 		add("apps/base/"+app+"/kustomization.yaml", "resources:\n  - deployment.yaml\n")
 		for _, cluster := range []string{direct, proposed} {
@@ -54,6 +64,17 @@ func seedAt(url string) fstest.MapFS {
 		add("apps/"+cluster+"/kustomization.yaml", "resources:\n  - namespace.yaml\n%s", list)
 	}
 	return files
+}
+
+// sharing are the apps whose version stands in the base alone.
+func sharing() (out []string) {
+	for i := range shared {
+		out = append(out, fmt.Sprintf("p%02d", i))
+	}
+	for i := range together {
+		out = append(out, fmt.Sprintf("w%02d", i))
+	}
+	return out
 }
 
 const fluxSync = `apiVersion: source.toolkit.fluxcd.io/v1

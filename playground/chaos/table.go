@@ -89,6 +89,7 @@ type tally struct {
 	seen  map[string]int
 	stray map[string]bool
 	found map[string]int // outcomes
+	asked map[string]int // kinds of commands
 	fails map[string]int // failures of GitHub and Slack, by kind
 	took  []time.Duration
 }
@@ -96,7 +97,7 @@ type tally struct {
 func newTally(t *table) *tally {
 	y := &tally{
 		table: t, kills: map[spot]int{}, seen: map[string]int{}, stray: map[string]bool{},
-		found: map[string]int{}, fails: map[string]int{},
+		found: map[string]int{}, asked: map[string]int{}, fails: map[string]int{},
 	}
 	for _, r := range t.rows {
 		for _, p := range r.points {
@@ -148,9 +149,10 @@ func (y *tally) killed(s *spot) {
 	}
 }
 
-func (y *tally) ended(outcome string, took time.Duration) {
+func (y *tally) ended(asked, outcome string, took time.Duration) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
+	y.asked[asked]++
 	y.found[outcome]++
 	y.took = append(y.took, took)
 }
@@ -199,6 +201,9 @@ func (y *tally) report(out io.Writer, mode string, took time.Duration) {
 			}
 		}
 		fmt.Fprintf(out, "%-44s %8s %8d\n", "random moments", "", y.blind)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(y.asked)) {
+		fmt.Fprintf(out, "%-60s %4d\n", "asked: "+kind, y.asked[kind])
 	}
 	for _, kind := range slices.Sorted(maps.Keys(y.fails)) {
 		fmt.Fprintf(out, "%-44s %8d\n", kind, y.fails[kind])

@@ -64,7 +64,7 @@ func readState(file string) (*state, error) {
 	return s, nil
 }
 
-// of returns the jobs of a thread.
+// of returns the jobs of a thread, the oldest first.
 func (s *state) of(c *command) (out []job.Job, err error) {
 	for _, j := range s.jobs {
 		var request struct {
@@ -77,6 +77,7 @@ func (s *state) of(c *command) (out []job.Job, err error) {
 			out = append(out, j)
 		}
 	}
+	slices.SortFunc(out, func(a, b job.Job) int { return a.Created.Compare(b.Created) })
 	return out, nil
 }
 
@@ -90,7 +91,7 @@ func (w *world) judge(ctx context.Context, commands []*command, s *state, old in
 			errs = append(errs, fmt.Errorf("%q in %s, thread %s (%s, delivered %d times): %w", c.text, c.channel, c.root, c.kind, c.copies+1, err))
 		}
 		outcome[c] = how
-		w.tally.ended(how, c.answered)
+		w.tally.ended(string(c.kind), how, c.answered)
 	}
 	w.learn(commands, func(c *command) string { return outcome[c] })
 	return errors.Join(append(errs, w.runs(ctx))...)
@@ -105,10 +106,7 @@ func (w *world) one(c *command, s *state, old int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	counts := map[string]int{}
-	for _, m := range said {
-		counts[kindOf(string(m.Metadata))]++
-	}
+	counts := count(said)
 	if c.lost && c.root == "" {
 		return "lost and said so", nil
 	}
@@ -118,21 +116,24 @@ func (w *world) one(c *command, s *state, old int) (string, error) {
 		}
 		delete(counts, "root")
 	}
-	delete(counts, "waiting") // told while something did not answer
+	thread := c
+	if c.click() {
+		thread = c.after // in which it stands too
+	}
+	if err := thread.check(counts); err != nil {
+		return "", err
+	}
 	if !c.work() {
-		if len(said) != 1 || counts["answer"] != 1 {
-			return "", fmt.Errorf("said %v, want one answer", counts)
-		}
 		return "answered", nil
 	}
-	if len(counts) != 2 || counts["status"] != 1 || counts["closing"] != 1 {
-		return "", fmt.Errorf("said %v, want one status and one closing", counts)
-	}
 	jobs, err := s.of(c)
-	if err != nil || len(jobs) != 1 {
-		return "", errors.Join(err, fmt.Errorf("%d jobs, want 1", len(jobs)))
+	if err != nil || len(jobs) != thread.jobs() {
+		return "", errors.Join(err, fmt.Errorf("%d jobs, want %d", len(jobs), thread.jobs()))
 	}
 	j := jobs[0]
+	if c.click() {
+		j = jobs[1]
+	}
 	if !slices.Contains(c.outcomes(), string(j.Outcome)) {
 		return "", fmt.Errorf("job %s ended as %s (%s), want one of %v", j.ID, j.Outcome, j.Note, c.outcomes())
 	}
@@ -142,28 +143,46 @@ func (w *world) one(c *command, s *state, old int) (string, error) {
 // inGit counts what a job did there.
 func (w *world) inGit(c *command, j job.Job, old int) error {
 	trailer := "Ferry-Job: " + string(j.ID)
-	carries := func(text string) bool { return slices.Contains(strings.Split(text, "\n"), trailer) }
+	carries := func(text, line string) bool { return slices.Contains(strings.Split(text, "\n"), line) }
 	log, err := exec.Command("git", "--git-dir", w.repo().Dir(), "log", "--format=%B%x00", branch).Output()
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
 	commits, pulls := 0, 0
 	for message := range strings.SplitSeq(string(log), "\x00") {
-		if carries(message) {
-			commits++
+		if !carries(message, trailer) {
+			continue
+		}
+		commits++
+		c.landed = true
+		for _, t := range c.with {
+			if with := fmt.Sprintf("Ferry-With: %s/%s/%s", t.cluster, space, t.app); !carries(message, with) {
+				return fmt.Errorf("the commit of job %s does not say %q:\n%s", j.ID, with, message)
+			}
 		}
 	}
 	for _, p := range w.repo().Pulls()[old:] {
-		if carries(p.Body) {
-			pulls++
+		if !carries(p.Body, trailer) {
+			continue
+		}
+		if pulls++; p.State == "open" && j.Outcome == job.Cancelled {
+			return fmt.Errorf("job %s is cancelled, and its pull request #%d is open", j.ID, p.Number)
 		}
 	}
 	wantCommits, wantPulls := 1, 0
-	if c.target.cluster == proposed {
+	switch {
+	case c.proposed():
 		wantPulls = 1
 		if j.Outcome != job.Done {
 			wantCommits = 0
 		}
+		if j.Outcome == job.Cancelled {
+			wantPulls = min(pulls, 1) // it may have been told before there was one
+		}
+	case j.Outcome == job.Cancelled:
+		wantCommits = min(commits, 1)
+	case j.Outcome == job.Refused:
+		wantCommits = 0
 	}
 	if commits != wantCommits || pulls != wantPulls {
 		return fmt.Errorf("job %s has %d commits and %d pull requests, want %d and %d", j.ID, commits, pulls, wantCommits, wantPulls)
@@ -171,22 +190,30 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 	return nil
 }
 
+// inHistory counts the records of a job: one of each target, if it came so far
+// that there is something to tell.
 func inHistory(c *command, j job.Job, s *state) error {
-	n := 0
-	for _, r := range s.records {
-		if r.Job == string(j.ID) && r.Command == j.Verb {
+	for _, t := range c.targets() {
+		n := 0
+		for _, r := range s.records {
+			if r.Job != string(j.ID) || r.Command != j.Verb || string(r.Target.Cluster) != t.cluster || r.Target.App.Name != t.app {
+				continue
+			}
 			n++
 			if string(r.Version) != c.want || r.Outcome != string(j.Outcome) {
 				return fmt.Errorf("job %s: the history says %s %s, the job %s %s", j.ID, r.Version, r.Outcome, c.want, j.Outcome)
 			}
 		}
-	}
-	want := 1
-	if c.target.cluster == proposed && j.Outcome != job.Done {
-		want = n // whether a change that never was is recorded is not judged here
-	}
-	if n != want {
-		return fmt.Errorf("job %s has %d records, want %d", j.ID, n, want)
+		want := 1
+		switch {
+		case c.proposed() && j.Outcome != job.Done:
+			want = n // whether a change that never was is recorded is not judged here
+		case !c.landed:
+			want = 0
+		}
+		if n != want {
+			return fmt.Errorf("job %s has %d records of %s, want %d", j.ID, n, t, want)
+		}
 	}
 	return nil
 }

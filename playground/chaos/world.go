@@ -59,7 +59,12 @@ type target struct{ cluster, app string }
 // version is what is known of a target: what it should run now, and what ferry
 // brought before that, healthy; "" if that is not known. What was there at first
 // ferry remembers only if it looked while nothing was on its way.
-type version struct{ now, before string }
+type version struct {
+	now, before string
+	// unpinned is set once it has no version of its own any more, doubted while
+	// nobody has seen whether what runs is healthy.
+	unpinned, doubted bool
+}
 
 func newWorld(o options, n int, tally *tally) (w *world, err error) {
 	w = &world{
@@ -83,7 +88,7 @@ func newWorld(o options, n int, tally *tally) (w *world, err error) {
 	w.ferry = &process{binary: o.ferry, log: log}
 	w.killer = &killer{ferry: w.ferry, tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<32)), done: make(chan spot, 1)}
 	if o.mode == modeWorst {
-		w.faults = &faults{tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<33))}
+		w.faults = &faults{tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<33)), push: w.push}
 	}
 	return w, w.open()
 }
@@ -94,7 +99,7 @@ func (w *world) open() (err error) {
 		BaseURL: w.url, Users: []slack.User{{ID: asker, Name: "ada"}}, OnAck: w.killer.ack,
 		// Slack's minutes are too long to be waited for, and so few tries too few for
 		// a ferry that is killed every second.
-		Retries:  slices.Repeat([]time.Duration{time.Second}, 100),
+		Retries: slices.Repeat([]time.Duration{time.Second}, 100), DisconnectGrace: time.Second,
 		Channels: []slack.Channel{{ID: elsewhere, Name: "elsewhere", Private: true, Members: []string{asker}}},
 		Apps: []slack.App{{
 			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
@@ -129,6 +134,10 @@ func (w *world) open() (err error) {
 		}
 		for i := range shared {
 			w.targets[target{c, fmt.Sprintf("p%02d", i)}] = &version{} // until it is pinned
+			w.targets[target{c, fmt.Sprintf("u%02d", i)}] = &version{now: first}
+		}
+		for i := range together {
+			w.targets[target{c, fmt.Sprintf("w%02d", i)}] = &version{now: first}
 		}
 	}
 	return w.configure()
@@ -137,6 +146,12 @@ func (w *world) open() (err error) {
 func channel(i int) string { return fmt.Sprintf("C0DEPLOY%02d", i) }
 
 func (w *world) repo() *github.Repo { return w.github.Repo(owner + "/" + name) }
+
+// push is somebody else's commit, which has nothing to do with any app.
+func (w *world) push() error {
+	_, err := w.repo().Commit(branch, "Write a note", map[string]string{"notes.md": time.Now().String() + "\n"})
+	return err
+}
 
 func (w *world) openCluster(called, clone string) error {
 	c, err := cluster.New(cluster.Options{
@@ -187,7 +202,7 @@ func (w *world) state() string { return filepath.Join(w.home, "ferry.db") }
 func (w *world) handler() http.Handler {
 	slack, github := http.Handler(w.slack), http.Handler(w.github)
 	if w.faults != nil {
-		slack, github = w.faults.around(slack, slackFaults), w.faults.around(github, githubFaults)
+		slack, github = w.faults.around(slack, slackFaults, pointOfSlack), w.faults.around(github, githubFaults, pointOfGitHub)
 	}
 	slack, github = w.killer.around(pointOfSlack, slack), w.killer.around(pointOfGitHub, github)
 	mux := http.NewServeMux()
