@@ -21,7 +21,7 @@ type Trail interface {
 }
 
 // Recorder is a Handler that writes down what another one refused of the
-// commands that change something. What was accepted is told with the job's row.
+// commands that change something, unless they only try it. What was accepted is told with the job's row.
 type Recorder struct {
 	Next    Handler
 	Trail   Trail
@@ -32,7 +32,7 @@ type Recorder struct {
 // the command is to be handed over again.
 func (r Recorder) Handle(ctx context.Context, cmd chat.Command) error {
 	err := r.Next.Handle(ctx, cmd)
-	if err == nil || fault.Is(err, fault.Unavailable) || ctx.Err() != nil || !slices.Contains(r.Changes, cmd.Verb) {
+	if err == nil || fault.Is(err, fault.Unavailable) || ctx.Err() != nil || cmd.Args.Mode != "" || !slices.Contains(r.Changes, cmd.Verb) {
 		return err
 	}
 	e := job.Entry{

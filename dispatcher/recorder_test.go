@@ -45,6 +45,10 @@ func TestRefusalsAreWrittenDownOnce(t *testing.T) {
 			}
 		}
 	}
+	tried := chat.Command{Key: "tried", Verb: "promote", Args: chat.Args{Mode: "--dry-run"}}
+	if err := r.Handle(t.Context(), tried); err == nil {
+		t.Error("what is tried is not refused")
+	}
 	var all []job.Entry
 	if err := trail.Each(t.Context(), func(e job.Entry) bool { all = append(all, e); return true }); err != nil {
 		t.Fatal(err)

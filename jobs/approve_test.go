@@ -274,3 +274,15 @@ func TestWhatIsLackingIsSaidOnOneLine(t *testing.T) {
 		}
 	}
 }
+
+// TestApprovalIsWaitedForAsLongAsItHas, however long Slack is silent meanwhile.
+func TestApprovalIsWaitedForAsLongAsItHas(t *testing.T) {
+	for asked, want := range map[time.Duration]bool{-23 * time.Hour: true, -25 * time.Hour: false} {
+		r := &change{job: &job.Job{Step: stepApproval, Stuck: noon.Add(-2 * time.Hour)}, row: changeRow{Asked: noon.Add(asked)}}
+		r.Options = Options{Now: func() time.Time { return noon }, Answer: time.Hour, Approve: 24 * time.Hour}
+		err := error(fault.Newf(fault.Unavailable, "no answer"))
+		if got := r.goesOn(&err); got != want {
+			t.Errorf("asked %s ago: goes on %v, %v", -asked, got, err)
+		}
+	}
+}

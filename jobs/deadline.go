@@ -26,6 +26,8 @@ func (r *change) goesOn(err *error) bool {
 	}
 	until := r.job.Stuck.Add(r.Answer)
 	switch r.job.Step {
+	case stepApproval:
+		until = later(until, r.row.Asked.Add(r.Approve))
 	case stepMerge:
 		until = later(until, r.row.Proposed.Add(r.Merge))
 	case stepFollow:

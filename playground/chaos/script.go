@@ -32,6 +32,7 @@ const (
 	brokenKind   kind = "promote what cannot start"
 	mistakeKind  kind = "mistake"
 	listKind     kind = "list"
+	holdKind     kind = "hold"
 	slashKind    kind = "promote by slash command"
 	elseKind     kind = "slash command where ferry is not"
 	withKind     kind = "promote what clusters share, with all of them"
@@ -51,7 +52,7 @@ const (
 // deck is what episodes draw from; what is in it more often is drawn more often.
 var deck = [...]kind{
 	promoteKind, promoteKind, promoteKind, pullKind, pullKind, closedKind, conflictKind, pairKind, rollbackKind, rollbackKind, pinKind,
-	brokenKind, mistakeKind, listKind, slashKind, elseKind,
+	brokenKind, mistakeKind, listKind, holdKind, slashKind, elseKind,
 	withKind, unpinKind, cancelledKind, cancelledKind, retriedKind, sharedKind, regretKind,
 }
 
@@ -80,7 +81,7 @@ type command struct {
 
 // work reports whether a job is to come of it.
 func (c *command) work() bool {
-	return c.kind != mistakeKind && c.kind != listKind && c.kind != elseKind && c.kind != cancelKind
+	return c.kind != mistakeKind && c.kind != listKind && c.kind != holdKind && c.kind != elseKind && c.kind != cancelKind
 }
 
 // slash reports whether it is typed as one.
@@ -160,6 +161,10 @@ func (w *world) fill(c *command, used map[target]bool) bool {
 		return true
 	case listKind, elseKind:
 		c.text = "list"
+		return true
+	case holdKind: // of what nobody promotes
+		w.serial++
+		c.text = fmt.Sprintf("hold p%02d on %s because of number %d", w.rand.IntN(shared), proposed, w.serial)
 		return true
 	case pullKind, closedKind, conflictKind, pairKind, retriedKind:
 		on = proposed
