@@ -286,3 +286,26 @@ func TestApprovalIsWaitedForAsLongAsItHas(t *testing.T) {
 		}
 	}
 }
+
+// TestACommitNamesNobodyWhoseWordCountsNoMore: a job that comes back at its commit
+// takes another attempt for that, and no more.
+func TestACommitNamesNobodyWhoseWordCountsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, q := newApproving(t)
+		id := string(b.job.ID)
+		q.given["U2"] = deploy.Approval{Job: id, Plan: "h", By: "U2"}
+		row, err := json.Marshal(changeRow{
+			Change: deploy.Change{Target: b.apps["prod"][0].Target, Version: "6.5.4"}, Plan: b.plan, Approvers: []string{"U2", "U3"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.job.Step, b.job.Data = stepCommit, row
+		if _, err := b.carry(); !fault.Is(err, fault.Unavailable) || len(b.commits) != 0 {
+			t.Fatalf("first attempt: %v, %d commits", err, len(b.commits))
+		}
+		if _, err := b.carry(); err != nil || len(b.commits) != 1 || !slices.Equal(b.by.Approvers, []string{"U2 Ada"}) {
+			t.Errorf("second attempt: %v, %d commits, approved by %q", err, len(b.commits), b.by.Approvers)
+		}
+	})
+}

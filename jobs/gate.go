@@ -47,6 +47,9 @@ func (r *change) pass(ctx context.Context, p deploy.Plan) error {
 	}
 	named := r.row.Approvers // by the commit that is about to be made
 	if r.row.Approvers = leave.Approvers; slices.ContainsFunc(named, func(id string) bool { return !slices.Contains(leave.Approvers, id) }) {
+		if err := r.step(ctx, r.job.Step); err != nil { // the next attempt names those who are left
+			return err
+		}
 		return fault.New(fault.Unavailable, "who approved this has changed just now", "")
 	}
 	r.row.Glass = glass{}
