@@ -30,9 +30,9 @@ func pending(t *testing.T, j *storage.Journal) string {
 	return strings.Join(out, " ")
 }
 
-func appendTo(t *testing.T, j *storage.Journal, key string, want bool) {
+func appendTo(t *testing.T, j *storage.Journal, at time.Time, key string, want bool) {
 	t.Helper()
-	if fresh, err := j.Append(t.Context(), key, []byte("raw "+key)); err != nil || fresh != want {
+	if fresh, err := j.Append(t.Context(), key, at, []byte("raw "+key)); err != nil || fresh != want {
 		t.Errorf("append %s: fresh %v, %v; want %v", key, fresh, err, want)
 	}
 }
@@ -42,12 +42,20 @@ func TestJournal(t *testing.T) {
 	c := &clock{t: noon}
 	db := open(t)
 	j := storage.NewJournal(db, c.now)
-	appendTo(t, j, "T/C/2", true)
+	appendTo(t, j, c.t, "T/C/2", true)
 	c.pass(time.Second)
-	appendTo(t, j, "T/C/1", true)
-	appendTo(t, j, "T/C/2", false)
+	appendTo(t, j, c.t, "T/C/1", true)
+	appendTo(t, j, c.t, "T/C/2", false)
 	if got := pending(t, j); got != "T/C/2=raw T/C/2 T/C/1=raw T/C/1" {
 		t.Errorf("pending = %q", got)
+	}
+	if err := j.Pending(t.Context(), func(key string, at time.Time, _ []byte) bool {
+		if !at.Equal(noon) {
+			t.Errorf("%s arrived at %s", key, at)
+		}
+		return false
+	}); err != nil {
+		t.Error(err)
 	}
 	for range 2 { // the second is no error
 		if err := j.Done(t.Context(), "T/C/2"); err != nil {
@@ -61,13 +69,13 @@ func TestJournal(t *testing.T) {
 		t.Errorf("pending = %q", got)
 	}
 	c.pass(23 * time.Hour)
-	appendTo(t, j, "T/C/2", false) // a redelivery is still known
+	appendTo(t, j, c.t, "T/C/2", false) // a redelivery is still known
 	c.pass(2 * time.Hour)
 	if err := j.Done(t.Context(), "T/C/1"); err != nil {
 		t.Fatal(err)
 	}
-	appendTo(t, j, "T/C/2", true) // forgotten after a day
-	appendTo(t, j, "T/C/1", false)
+	appendTo(t, j, c.t, "T/C/2", true) // forgotten after a day
+	appendTo(t, j, c.t, "T/C/1", false)
 }
 
 func TestAJournalOfADayStaysSmall(t *testing.T) {
@@ -77,7 +85,7 @@ func TestAJournalOfADayStaysSmall(t *testing.T) {
 	j := storage.NewJournal(db, c.now)
 	for i := range 400 {
 		key := fmt.Sprint(i)
-		appendTo(t, j, key, true)
+		appendTo(t, j, c.t, key, true)
 		if err := j.Done(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}

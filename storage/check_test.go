@@ -69,7 +69,7 @@ func fill(t *testing.T, db storage.KV) {
 	if err := storage.NewHistory(db).Append(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := storage.NewJournal(db, now).Append(t.Context(), "e", []byte("raw")); err != nil {
+	if _, err := storage.NewJournal(db, now).Append(t.Context(), "e", noon, []byte("raw")); err != nil {
 		t.Fatal(err)
 	}
 	if err := storage.NewOutbox(db, now).Save(t.Context(), "k", []byte("{}"), true); err != nil {

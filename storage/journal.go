@@ -36,10 +36,9 @@ type envelope struct {
 	Raw []byte    `json:"raw"`
 }
 
-// Append stores an envelope under its key unless the key is known, pending or
+// Append stores an envelope that arrived then under its key unless the key is known, pending or
 // done; fresh tells whether it was stored. It is durable on return.
-func (j *Journal) Append(ctx context.Context, key string, raw []byte) (fresh bool, err error) {
-	at := j.now()
+func (j *Journal) Append(ctx context.Context, key string, at time.Time, raw []byte) (fresh bool, err error) {
 	row, err := json.Marshal(envelope{Key: key, At: at, Raw: raw})
 	if err != nil {
 		return false, fmt.Errorf("encode envelope %s: %w", key, err)

@@ -17,6 +17,8 @@ type Journal struct {
 	rows []journalRow
 	// Fail, if set, is asked before each Append; its error is returned.
 	Fail func(key string) error
+	// Slow is how long an Append takes.
+	Slow time.Duration
 }
 
 type journalRow struct {
@@ -27,7 +29,8 @@ type journalRow struct {
 }
 
 // Append implements inbox.Journal.
-func (j *Journal) Append(_ context.Context, key string, raw []byte) (bool, error) {
+func (j *Journal) Append(_ context.Context, key string, at time.Time, raw []byte) (bool, error) {
+	time.Sleep(j.Slow)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.Fail != nil {
@@ -38,7 +41,7 @@ func (j *Journal) Append(_ context.Context, key string, raw []byte) (bool, error
 	if slices.ContainsFunc(j.rows, func(r journalRow) bool { return r.key == key }) {
 		return false, nil
 	}
-	j.rows = append(j.rows, journalRow{key: key, at: time.Now(), raw: slices.Clone(raw)})
+	j.rows = append(j.rows, journalRow{key: key, at: at, raw: slices.Clone(raw)})
 	return true, nil
 }
 

@@ -22,7 +22,7 @@ type Journal interface {
 	// Append stores an envelope under its key unless the key is known, be it
 	// pending or done; fresh tells whether it was stored. It is durable when
 	// Append returns. Times of Append order the envelopes.
-	Append(ctx context.Context, key string, raw []byte) (fresh bool, err error)
+	Append(ctx context.Context, key string, at time.Time, raw []byte) (fresh bool, err error)
 	// Pending calls fn with every envelope that is not done, the oldest first,
 	// until fn returns false. fn may call Append and Done.
 	Pending(ctx context.Context, fn func(key string, at time.Time, raw []byte) (more bool)) error
@@ -35,7 +35,7 @@ type Journal interface {
 // Envelope is one thing that somebody did, as it came from the chat.
 type Envelope struct {
 	Key string
-	At  time.Time // when it was journalled
+	At  time.Time // when it arrived; the same in whatever process decides it
 	Raw []byte
 	// Attempt counts the tries of this process, from 1.
 	Attempt int
@@ -96,12 +96,13 @@ func orDefault[T int | time.Duration](v, def T) T {
 // Accept journals an envelope and puts it in the queue. When it returns nil the
 // envelope is durable and may be acknowledged, whether or not it is fresh.
 func (b *Inbox) Accept(ctx context.Context, key string, raw []byte) (fresh bool, err error) {
-	fresh, err = b.Journal.Append(ctx, key, raw)
+	at := time.Now()
+	fresh, err = b.Journal.Append(ctx, key, at, raw)
 	if err != nil {
 		return false, fmt.Errorf("journal envelope %s: %w", key, err)
 	}
 	if fresh {
-		b.hold(Envelope{Key: key, At: time.Now(), Raw: raw})
+		b.hold(Envelope{Key: key, At: at, Raw: raw})
 	}
 	return fresh, nil
 }

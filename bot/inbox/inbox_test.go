@@ -96,8 +96,10 @@ func TestABurstStaysInTheJournalAndIsAllDecided(t *testing.T) {
 func TestWhatADyingProcessLeavesIsDecidedByTheNext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var j bottest.Journal
-		b, stop := start(t, inbox.Options{Journal: &j, Decide: func(ctx context.Context, _ inbox.Envelope) error {
+		j := bottest.Journal{Slow: 3 * time.Second}
+		var first time.Time
+		b, stop := start(t, inbox.Options{Journal: &j, Decide: func(ctx context.Context, e inbox.Envelope) error {
+			first = e.At
 			<-ctx.Done() // stopped on the way
 			return ctx.Err()
 		}})
@@ -113,8 +115,8 @@ func TestWhatADyingProcessLeavesIsDecidedByTheNext(t *testing.T) {
 		}})
 		synctest.Wait()
 		stop()
-		if got.Key != "k" || string(got.Raw) != "raw" {
-			t.Errorf("decided %+v", got)
+		if got.Key != "k" || string(got.Raw) != "raw" || !got.At.Equal(first) {
+			t.Errorf("decided %+v, before that it was of %s", got, first)
 		}
 		if _, pending := j.Keys(); len(pending) > 0 {
 			t.Errorf("pending: %v", pending)
