@@ -190,6 +190,7 @@ func TestProposeDraft(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	w = newWorld(t)
+	n.On = w.proposal().On // two worlds have the same commits only within a second
 	w.Inject(github.Fault{Method: http.MethodPost, Path: regexp.MustCompile(`/pulls$`), Status: http.StatusUnprocessableEntity, Body: `{"message":"Draft pull requests are not supported in this repository."}`})
 	if p, err := w.forge().Propose(t.Context(), n); err != nil || len(p.Warnings) != 1 || w.repo.Pulls()[0].Draft {
 		t.Errorf("where there are none: %+v, %v", p, err)
