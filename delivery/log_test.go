@@ -74,8 +74,10 @@ func TestBlocksOfTrailers(t *testing.T) {
 	for message, jobs := range map[string]string{
 		"promote a\n\n" + block("a"):                   "a=n/a",
 		"promote 2 apps\n\n" + block("a") + block("b"): "a=n/a b=n/b",
+
 		"squashed (#3)\n\n* promote a\n\n" + block("a") + "---------\n\nCo-authored-by: x <y>\n": "a=n/a",
 		"one paragraph\n\nFerry-Job: a\nFerry-App: n/a\nFerry-Job: b\nFerry-App: n/b":            "a=n/a b=n/b",
+
 		"fix Ferry-Job: a":               "",
 		"talk\n\nIn prose\nFerry-Job: a": "",
 		"none\n\nFerry-App: n/a":         "",
