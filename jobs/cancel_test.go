@@ -210,7 +210,8 @@ func TestWhoMayCancelAndRetry(t *testing.T) {
 	})
 	j := &job.Job{
 		Key: "k", Title: "Promote it", Verb: "promote", Created: noon, Queues: []string{"prod/apps/podinfo"},
-		Request: []byte(`{"key":"k","user":"U1","verb":"promote","text":"promote podinfo@6.5.4 to prod","thread":{"channel":"C1","root":"1"}}`),
+		Request: []byte(`{"key":"k","user":"U1","verb":"promote","text":"promote podinfo@6.5.4 to prod despite hold because it is down",` +
+			`"args":{"gate":"hold","reason":"it is down"},"thread":{"channel":"C1","root":"1"}}`),
 	}
 	if _, err := jobs.Create(t.Context(), j); err != nil {
 		t.Fatal(err)
@@ -243,7 +244,7 @@ func TestWhoMayCancelAndRetry(t *testing.T) {
 		if fault.KindOf(err) != kind {
 			t.Errorf("retry of one that is %s: %v", outcome, err)
 		}
-		if kind == "" && (again.Key != "retry/"+string(j.ID) || again.User != "U2" || again.Verb != "promote" || again.Thread.Root != "again" || again.Text != "promote podinfo@6.5.4 to prod") {
+		if kind == "" && (again.Key != "retry/"+string(j.ID) || again.User != "U2" || again.Verb != "promote" || again.Thread.Root != "again" || again.Text != "promote podinfo@6.5.4 to prod" || again.Args != (chat.Args{})) {
 			t.Errorf("again is %+v", again)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"ferry/internal/chat"
 	"ferry/internal/fault"
@@ -17,6 +18,7 @@ var retrySyntax = chat.Syntax{
 	Details: []string{
 		"It makes a new job of the same command, here and in your name: you need the right to ask for it.",
 		"A job is retried once; the new one can be retried in its turn.",
+		"What it passed with `despite` it does not pass again: who may, writes the command anew.",
 	},
 	Examples: []string{"retry k3f9q"},
 }
@@ -43,6 +45,9 @@ func (r retry) again(ctx context.Context, cmd chat.Command) (chat.Command, error
 		return cmd, err
 	}
 	again.Key, again.User, again.Thread, again.At = "retry/"+string(j.ID), cmd.User, cmd.Thread, cmd.At
+	// To pass a gate is said by whoever does it, each time.
+	again.Args.Gate, again.Args.Reason = "", ""
+	again.Text, _, _ = strings.Cut(again.Text, " despite ")
 	known, ok, err := r.Rows.ByKey(ctx, again.Key)
 	if err != nil || !ok {
 		return again, err
