@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 )
@@ -74,23 +75,10 @@ func put(oci http.Handler, method, path, kind string, body []byte) error {
 		return fmt.Errorf("push %s: %w", path, err)
 	}
 	request.Header.Set("Content-Type", kind)
-	got := &answer{header: http.Header{}}
+	got := httptest.NewRecorder()
 	oci.ServeHTTP(got, request)
-	if got.code != http.StatusCreated {
-		return fmt.Errorf("push %s: %d %s", path, got.code, got.body.String())
+	if got.Code != http.StatusCreated {
+		return fmt.Errorf("push %s: %d %s", path, got.Code, got.Body)
 	}
 	return nil
 }
-
-// answer is what a handler says to somebody who is not on the network.
-type answer struct {
-	header http.Header
-	code   int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header { return a.header }
-
-func (a *answer) WriteHeader(code int) { a.code = code }
-
-func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }

@@ -17,6 +17,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -135,26 +136,13 @@ func (s *Server) put(method, path, kind string, body []byte) error {
 		return fmt.Errorf("publish %s: %w", path, err)
 	}
 	req.Header.Set("Content-Type", kind)
-	got := answer{header: http.Header{}, code: http.StatusOK}
-	s.images.ServeHTTP(&got, req)
-	if got.code != http.StatusCreated {
-		return fmt.Errorf("publish %s: %d %s", path, got.code, got.body.String())
+	got := httptest.NewRecorder()
+	s.images.ServeHTTP(got, req)
+	if got.Code != http.StatusCreated {
+		return fmt.Errorf("publish %s: %d %s", path, got.Code, got.Body)
 	}
 	return nil
 }
-
-// answer takes what a handler says to one who is not on the network.
-type answer struct {
-	header http.Header
-	code   int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header { return a.header }
-
-func (a *answer) WriteHeader(code int) { a.code = code }
-
-func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // indexOf serves the index.yaml of a chart repository, as `helm repo index`
 // writes it.
