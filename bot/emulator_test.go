@@ -18,7 +18,7 @@ import (
 func emulator(t *testing.T) (*house, *slack.Server) {
 	t.Helper()
 	scopes := []string{ // what ferry needs, and nothing more
-		"app_mentions:read", "channels:history", "chat:write", "commands", "groups:history", "im:history", "users:read",
+		"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "users:read",
 	}
 	s, err := slack.New(slack.Options{
 		Users:    []slack.User{{ID: "U01ALICE", Name: "alice"}, {ID: "U03GUEST", Name: "gus", Guest: true}},

@@ -9,8 +9,8 @@ import (
 	"ferry/internal/fault"
 )
 
-// Person tells who somebody is, as Slack said within the last five minutes, without
-// their groups. An error is an Unavailable fault.
+// Person tells who somebody is, as Slack said within the last five minutes or since
+// chat.AskedSince, without their groups. An error is an Unavailable fault.
 func (b *Bot) Person(ctx context.Context, id chat.UserID) (chat.Person, error) {
 	me, err := b.slack.Identify(ctx)
 	if err != nil {
@@ -30,8 +30,8 @@ func unknown(err error) error {
 	return fault.New(fault.Unavailable, "cannot tell who you are: Slack did not answer", "nothing was done").Because(err)
 }
 
-// Members tells who is in a user group, as Slack said within the last minutes. The
-// error is an Unavailable fault if it may pass.
+// Members tells who is in a user group, as Slack said within the last minutes or
+// since chat.AskedSince. The error is an Unavailable fault if it may pass.
 func (b *Bot) Members(ctx context.Context, id chat.GroupID) ([]chat.UserID, error) {
 	members, err := b.slack.Members(ctx, id)
 	if err == nil {
@@ -54,8 +54,29 @@ func (b *Bot) barred(ctx context.Context, r *slack.Request) error {
 			return err
 		}
 	}
+	if r.Kind == slack.Slash || r.Kind == slack.Press { // their envelopes do not tell it
+		var err error
+		if who.Outside, err = b.outside(ctx, r.Channel); err != nil {
+			return err
+		}
+	}
 	if says, help := who.Barred(); says != "" {
 		return fault.New(fault.Denied, says, help)
 	}
 	return nil
+}
+
+// outside reports whether a channel is shared with other organisations. What cannot
+// be learned of it is a refusal.
+func (b *Bot) outside(ctx context.Context, c chat.ChannelID) (bool, error) {
+	shared, err := b.slack.Shared(ctx, c)
+	switch {
+	case err == nil:
+		return shared, nil
+	case slack.MayPass(err):
+		return false, unknown(err)
+	}
+	b.o.Log.Warn("Slack does not tell whether a channel is shared", "channel", c, "error", err)
+	return false, fault.New(fault.Denied, "cannot tell whether this channel is shared with other organisations",
+		"nothing was done\nmention ferry with the command instead; whoever runs it finds the reason in its log").Because(err)
 }

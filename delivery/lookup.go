@@ -133,8 +133,11 @@ func says(err error) string {
 	return "the registry did not answer"
 }
 
-// promoteText is the command for a change, to another version.
+// promoteText is the command for a change, to another version; empty if that is no word.
 func promoteText(c deploy.Change, version string) string {
+	if !c.Unpin && !deploy.Word(version) {
+		return ""
+	}
 	out, to := "promote "+c.Target.App.Name+"@"+version, " to "
 	if c.Unpin {
 		out, to = "unpin "+c.Target.App.Name, " on "

@@ -15,8 +15,9 @@ import (
 	"ferry/internal/fault"
 )
 
-// People tells who somebody is and who is in a group, as the chat system says now:
-// an answer that may be out of date is an error, Unavailable if it may pass.
+// People tells who somebody is and who is in a group, as the chat system says now,
+// within minutes, or since chat.AskedSince: an answer that may be out of date is an
+// error, Unavailable if it may pass.
 type People interface {
 	Person(ctx context.Context, id chat.UserID) (chat.Person, error)
 	Members(ctx context.Context, group chat.GroupID) ([]chat.UserID, error)
@@ -88,6 +89,7 @@ func (p *Policy) May(ctx context.Context, user chat.UserID, verb chat.Verb, targ
 // committed for a job, for all targets of it. The error is as Allow's; with the code
 // deploy.NeedsApproval nothing is missing but approvals of this plan.
 func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, job string) (deploy.Leave, error) {
+	ctx = chat.AskedSince(ctx, p.Now())
 	f := factsOf(cmd, targetsOf(plan))
 	f.Plan = planOf(plan)
 	if !plan.Change.Unpin { // no version comes by that: the one that is there stays
@@ -102,7 +104,13 @@ func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, j
 			f.Approvals = append(f.Approvals, gate.Voice{Approval: a})
 		}
 	}
-	return p.decide(ctx, p.rules.Load(), &f)
+	rules := p.rules.Load()
+	leave, err := p.decide(ctx, rules, &f)
+	if !f.At.IsZero() { // else the facts were not learned
+		n := rules.Next(&f)
+		leave.Next, leave.Freeze, leave.Frozen = n.At, n.Freeze, n.Says
+	}
+	return leave, err
 }
 
 // MayApprove returns nil if what somebody says to a plan that another command asked
@@ -111,7 +119,7 @@ func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy
 	rules := p.rules.Load()
 	f := factsOf(asked, targetsOf(plan))
 	f.Plan, f.At = planOf(plan), p.Now()
-	who, unknown, err := p.person(ctx, rules, user)
+	who, unknown, err := p.person(chat.AskedSince(ctx, f.At), rules, user)
 	switch {
 	case err != nil:
 		return err

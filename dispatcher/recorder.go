@@ -36,7 +36,7 @@ func (r Recorder) Handle(ctx context.Context, cmd chat.Command) error {
 		return err
 	}
 	e := job.Entry{
-		Deed: job.Denied, Key: "command/" + cmd.Key, By: string(cmd.User), Team: string(cmd.Thread.Team), Channel: string(cmd.Thread.Channel),
+		Deed: job.Denied, Key: "command/" + cmd.Key + "/" + string(cmd.User), By: string(cmd.User), Team: string(cmd.Thread.Team), Channel: string(cmd.Thread.Channel),
 		Command: cmd.Text, Outcome: job.Refused, Says: err.Error(),
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ferry/internal/chat"
@@ -63,8 +64,9 @@ func (r *change) granted(ctx context.Context) error {
 }
 
 // agreed returns nil if the plan of the row is approved, and parks the job while it
-// is not. It ends if somebody rejects it, if another gate closed, if another job
-// wants the target, or at the deadline.
+// is not. It ends if somebody rejects it, if another gate closes, if another job
+// wants the target, or at the deadline. What a freeze ends does not go on by itself
+// after it: whoever asked decides anew, when somebody looks.
 func (r *change) agreed(ctx context.Context) error {
 	leave, err := r.Gate.Pass(ctx, r.cmd, r.row.Plan, string(r.job.ID))
 	e, _ := errors.AsType[*fault.Error](err)
@@ -74,7 +76,7 @@ func (r *change) agreed(ctx context.Context) error {
 	if e == nil || e.Code != deploy.NeedsApproval {
 		r.judged(leave, err)
 		r.row.Approvers = leave.Approvers
-		return r.over(ctx, err)
+		return r.over(ctx, waited(err))
 	}
 	deadline := r.row.Asked.Add(r.Approve)
 	if !r.Now().Before(deadline) {
@@ -89,16 +91,32 @@ func (r *change) agreed(ctx context.Context) error {
 		return r.over(ctx, fault.Newf(fault.Superseded, "this gave way to job %s", by.ID).
 			WithHelp("nothing was changed by this one\nwhile it waited for approval, somebody asked to: %s", by.Title))
 	}
-	if err := r.ask(ctx, e); err != nil {
+	until := "It waits until " + deadline.UTC().Format("Mon 2006-01-02 15:04") + " UTC."
+	if leave.Frozen != "" && !leave.Freeze.After(deadline) {
+		until = sentence("it waits until " + leave.Frozen)
+	}
+	if err := r.ask(ctx, e, until); err != nil {
 		return err
+	}
+	if next := leave.Next; !next.IsZero() && next.Before(deadline) {
+		deadline = next
 	}
 	return &job.Park{Until: deadline}
 }
 
+// waited says of what closed in the meantime that it found the change waiting.
+func waited(err error) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	return e.WithHelp("%s", strings.TrimSpace("nothing was changed: this waited for approval until now\n"+e.Help))
+}
+
 // ask shows the plan and what is missing; equal messages cost nothing. A button is
 // heard once, so that each who is missing gets a message with one of their own, and
-// so does a plan that is asked for again.
-func (r *change) ask(ctx context.Context, missing *fault.Error) error {
+// so does a plan that is asked for again. until is how long there is time.
+func (r *change) ask(ctx context.Context, missing *fault.Error, until string) error {
 	if err := r.show(ctx, func(p *progress) {
 		p.planned(r.row.Plan)
 		p.state = "Waits for approval"
@@ -120,7 +138,7 @@ func (r *change) ask(ctx context.Context, missing *fault.Error) error {
 	}
 	return r.Replier.Put(ctx, r.cmd.Thread, r.row.Question, chat.Message{
 		Tone: chat.Progress, Title: what + " waits for approval",
-		Lines: []string{sentence(why), fmt.Sprintf("`reject %s because …` ends it.", id)},
+		Lines: []string{sentence(why), until, fmt.Sprintf("`reject %s because …` ends it.", id)},
 		Code:  &chat.Code{Lang: "diff", Text: trimmed(r.row.Plan.Diff)}, Footer: "job " + id, By: r.cmd.User,
 		Buttons: []chat.Button{{Label: "Approve", Command: "approve " + id, Confirm: fmt.Sprintf("This approves %s.", strings.ReplaceAll(r.subject(), "`", ""))}},
 	})
@@ -242,4 +260,18 @@ func (c changer) speak(ctx context.Context, cmd chat.Command, a deploy.Approval,
 		m.Lines = []string{"Nobody counts twice: your first word stands."}
 	}
 	return m, nil
+}
+
+// wake lets what waits for approval to change a target look at its gates again.
+func (c changer) wake(ctx context.Context, t deploy.Target) error {
+	all, err := c.Rows.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range all {
+		if j.Step == stepApproval && slices.Contains(j.Queues, t.String()) {
+			err = errors.Join(err, c.Nudge(ctx, j.ID))
+		}
+	}
+	return err
 }

@@ -157,7 +157,7 @@ func (r *change) abandon(ctx context.Context) (chat.Message, error) {
 	var buttons []chat.Button
 	if ok {
 		line, button := r.back(good)
-		lines, buttons = append(lines, line), append(buttons, button)
+		lines, buttons = append(lines, line), button
 	}
 	m, ended := r.ended(fmt.Sprintf("ferry no longer follows %s `%s` on %s", app, c.Version, cluster), lines...)
 	m.Buttons = buttons

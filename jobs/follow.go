@@ -295,20 +295,25 @@ func (r *change) wayBack(ctx context.Context, m *chat.Message) error {
 	}
 	line, button := r.back(good)
 	m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. %s", c.Version, line))
-	m.Buttons = []chat.Button{button}
+	m.Buttons = button
 	return nil
 }
 
-// back offers a version that was good, to all that the change is about.
-func (r *change) back(good deploy.Record) (line string, b chat.Button) {
+// back offers a version that was good, to all that the change is about, with a button
+// if it is one word.
+func (r *change) back(good deploy.Record) (line string, b []chat.Button) {
 	c := r.row.Change
 	where, with := "there", r.withText()
 	if with != "" {
 		where = "on " + string(c.Target.Cluster)
 	}
 	command := fmt.Sprintf("rollback %s on %s", shortest(r.Fleet, c.Target), c.Target.Cluster)
-	return fmt.Sprintf("The last version seen healthy %s is `%s`; `%s%s` brings it back.", where, good.Version, command, with), chat.Button{
+	line = fmt.Sprintf("The last version seen healthy %s is `%s`; `%s%s` brings it back.", where, good.Version, command, with)
+	if !deploy.Word(string(good.Version)) {
+		return line, nil
+	}
+	return line, []chat.Button{{
 		Label: "Roll back to " + string(good.Version), Command: command + " to " + string(good.Version) + with, Danger: true,
 		Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, places(c)),
-	}
+	}}
 }

@@ -116,6 +116,9 @@ func (h hold) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 	if err := h.Holds.Place(ctx, held, deed(cmd, job.Held, until(held)+": "+held.Reason, t.String())); err != nil {
 		return chat.Message{}, err
 	}
+	if err := h.wake(ctx, t); err != nil {
+		return chat.Message{}, err
+	}
 	return chat.Message{
 		Tone: chat.Done, Title: fmt.Sprintf("%s is held on %s %s", t.App.Name, t.Cluster, until(held)),
 		Lines: []string{sentence(flat(held.Reason)), fmt.Sprintf("`release %s on %s` ends it.", shortest(h.Fleet, t), t.Cluster)},

@@ -63,9 +63,11 @@ func unknownApp(f Fleet, c deploy.Cluster, name string, apps []deploy.AppState) 
 func names(apps []deploy.AppState, whole bool) []string {
 	out := make([]string, 0, len(apps))
 	for _, a := range apps {
-		if whole {
+		switch {
+		case !deploy.Word(a.App.Namespace) || !deploy.Word(a.App.Name):
+		case whole:
 			out = append(out, a.App.String())
-		} else {
+		default:
 			out = append(out, a.App.Name)
 		}
 	}

@@ -147,7 +147,7 @@ func (r *change) offerAll(ctx context.Context, p deploy.Plan, err error) error {
 		if ferr != nil {
 			live, ferr = find(r.Fleet, t.Cluster, t.App.Name)
 		}
-		if ferr != nil {
+		if ferr != nil || !deploy.Word(live.App.Namespace) || !deploy.Word(live.App.Name) {
 			return err // not all of them can be named here
 		}
 		c.With = append(c.With, live.Target)

@@ -28,6 +28,8 @@ type Slack struct {
 	Users map[string]map[string]any
 	// Groups are the members of user groups by ID.
 	Groups map[string][]string
+	// Shared are the channels that are shared with another organisation.
+	Shared map[string]bool
 	// Scopes is the value of X-OAuth-Scopes.
 	Scopes string
 	// Events, if set, is told "ack ID" when an envelope is acknowledged.
@@ -134,6 +136,8 @@ func (s *Slack) run(method string, form url.Values) map[string]any {
 			return map[string]any{"ok": false, "error": "no_such_subteam"}
 		}
 		return map[string]any{"users": members}
+	case "conversations.info":
+		return map[string]any{"channel": map[string]any{"id": form.Get("channel"), "is_ext_shared": s.Shared[form.Get("channel")]}}
 	case "users.list":
 		var members []any
 		for id := range s.Users {

@@ -31,9 +31,11 @@ func Scopes() map[string]string {
 	return map[string]string{
 		"app_mentions:read": "to be spoken to in channels",
 		"channels:history":  "to find its own messages after a lost answer, in public channels",
+		"channels:read":     "to tell whether a button or slash command comes from a channel that is shared with others",
 		"chat:write":        "to answer",
 		"commands":          "for the slash command",
 		"groups:history":    "to find its own messages after a lost answer, in private channels",
+		"groups:read":       "to tell the same of private channels",
 		"im:history":        "to be spoken to in direct messages",
 		"users:read":        "to tell members from guests",
 	}

@@ -69,13 +69,14 @@ type Options struct {
 
 // Client talks to one workspace.
 type Client struct {
-	o       Options
-	http    *http.Client
-	limit   *limiter
-	rung    atomic.Int32 // of render.Rung: the one that works here
-	people  people
-	groups  groups
-	sockets sockets
+	o        Options
+	http     *http.Client
+	limit    *limiter
+	rung     atomic.Int32 // of render.Rung: the one that works here
+	people   people
+	groups   groups
+	channels channels
+	sockets  sockets
 
 	mu sync.Mutex
 	me Identity

@@ -30,7 +30,7 @@ type group struct {
 	asking  sync.Mutex // held while Slack is asked: of several who want to know one asks
 	mu      sync.Mutex
 	members []chat.UserID
-	at      time.Time
+	at      time.Time // of the question
 }
 
 func (g *groups) of(id chat.GroupID) *group {
@@ -51,31 +51,48 @@ func (g *group) within(age time.Duration) ([]chat.UserID, bool) {
 	return g.members, !g.at.IsZero() && time.Since(g.at) < age
 }
 
+// fresh returns what need not be asked again.
+func (g *group) fresh(ctx context.Context) ([]chat.UserID, bool) {
+	since, strict := chat.Asked(ctx)
+	if !strict {
+		return g.within(groupFresh)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.members, !g.at.IsZero() && !g.at.Before(since)
+}
+
 // Members tells who is in a user group, as Slack said within the last minute, or
-// within five if it does not answer. It fails closed: an older answer is none. The
-// groups that are asked for are those of the configuration, so that they are few.
+// within five if it does not answer. With chat.AskedSince it is as Slack said since
+// then, or within the last minute if it does not answer. It fails closed: an older
+// answer is none. The groups that are asked for are those of the configuration, so
+// that they are few.
 func (c *Client) Members(ctx context.Context, id chat.GroupID) ([]chat.UserID, error) {
 	g := c.groups.of(id)
-	if members, ok := g.within(groupFresh); ok {
+	if members, ok := g.fresh(ctx); ok {
 		return members, nil
 	}
 	g.asking.Lock()
 	defer g.asking.Unlock()
-	if members, ok := g.within(groupFresh); ok {
+	if members, ok := g.fresh(ctx); ok {
 		return members, nil
+	}
+	good, now := groupGood, time.Now()
+	if _, strict := chat.Asked(ctx); strict {
+		good = lately
 	}
 	var a struct {
 		Users []chat.UserID `json:"users"`
 	}
 	if err := c.call(ctx, "usergroups.users.list", url.Values{"usergroup": {string(id)}}, &a); err != nil {
-		if members, ok := g.within(groupGood); ok && MayPass(err) {
+		if members, ok := g.within(good); ok && MayPass(err) {
 			return members, nil
 		}
 		return nil, fmt.Errorf("ask who is in the group %s: %w", id, err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.members, g.at = a.Users, time.Now()
+	g.members, g.at = a.Users, now
 	return a.Users, nil
 }
 

@@ -57,6 +57,8 @@ func (m *member) person() Person {
 
 const (
 	peopleTTL = 5 * time.Minute
+	// lately is how old an answer may be that stands for one that does not come.
+	lately    = time.Minute
 	maxPeople = 1000
 )
 
@@ -68,23 +70,27 @@ type people struct {
 
 type cached struct {
 	person Person
-	until  time.Time
+	at     time.Time // of the question
 }
 
-// Person tells who somebody is, as Slack said within the last five minutes. It
-// fails closed: an old answer is no answer.
+// Person tells who somebody is, as Slack said within the last five minutes, or, with
+// chat.AskedSince, since then; if it does not answer that, within the last minute. It
+// fails closed: an older answer is no answer.
 func (c *Client) Person(ctx context.Context, id chat.UserID) (Person, error) {
 	now := time.Now()
 	c.people.mu.Lock()
 	known, ok := c.people.known[id]
 	c.people.mu.Unlock()
-	if ok && now.Before(known.until) {
+	if since, strict := chat.Asked(ctx); ok && (!strict && now.Sub(known.at) < peopleTTL || strict && !known.at.Before(since)) {
 		return known.person, nil
 	}
 	var a struct {
 		User member `json:"user"`
 	}
 	if err := c.call(ctx, "users.info", url.Values{"user": {string(id)}}, &a); err != nil {
+		if ok && now.Sub(known.at) < lately && MayPass(err) {
+			return known.person, nil
+		}
 		return Person{}, fmt.Errorf("ask who %s is: %w", id, err)
 	}
 	if a.User.ID != id {
@@ -95,12 +101,12 @@ func (c *Client) Person(ctx context.Context, id chat.UserID) (Person, error) {
 	defer c.people.mu.Unlock()
 	if len(c.people.known) >= maxPeople {
 		for other, k := range c.people.known {
-			if now.After(k.until) || len(c.people.known) >= maxPeople {
+			if now.Sub(k.at) >= peopleTTL || len(c.people.known) >= maxPeople {
 				delete(c.people.known, other)
 			}
 		}
 	}
-	c.people.known[id] = cached{p, now.Add(peopleTTL)}
+	c.people.known[id] = cached{p, now}
 	return p, nil
 }
 

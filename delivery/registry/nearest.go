@@ -8,6 +8,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"ferry/internal/deploy"
 	"ferry/internal/near"
 )
 
@@ -41,7 +42,7 @@ func same(a, b string) bool {
 // numbers), of these the same series first, and the newest first within it. Of
 // other names: those few edits apart, then those with the longest common start.
 func nearest(asked string, known []string, n int) []string {
-	known = slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == "latest" || signature.MatchString(s) })
+	known = slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == "latest" || signature.MatchString(s) || !deploy.Word(s) })
 	v, err := semver.NewVersion(asked)
 	if err != nil {
 		return alike(asked, known, n)

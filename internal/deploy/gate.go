@@ -42,6 +42,10 @@ type Leave struct {
 	Passed []string
 	// Approvers are the chat's user IDs of those whose approval counted.
 	Approvers []string
+	// Next is when the answer may become another one by itself, Freeze when a freeze
+	// begins, which Frozen tells of; zero if that is not in sight.
+	Next, Freeze time.Time
+	Frozen       string
 }
 
 // Period says how often a window comes.

@@ -13,6 +13,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Kind tells what an error means for the one who asked.
@@ -84,10 +85,10 @@ func (e *Error) WithHelp(format string, args ...any) *Error {
 	return &c
 }
 
-// WithChoices returns a copy of e with its choices set.
+// WithChoices returns a copy of e with its choices set; empty ones are left out.
 func (e *Error) WithChoices(choices ...string) *Error {
 	c := *e
-	c.Choices = choices
+	c.Choices = slices.DeleteFunc(slices.Clone(choices), func(s string) bool { return s == "" })
 	return &c
 }
 
