@@ -69,7 +69,8 @@ func (s *scene) environment(env *testscript.Env) error {
 	return nil
 }
 
-// configure writes config.yaml as an ordinary user would. What a script brings in more.yaml is added to its end,
+// configure writes config.yaml as an ordinary user would. What a script brings in more.yaml is added to its end, with
+// the next full minute for $SOON and an hour after it for $LATER,
 // timeouts.yaml takes the place of the usual ones, and proposing names clusters that go through pull requests.
 func (s *scene) configure() error {
 	var text strings.Builder
@@ -82,7 +83,7 @@ func (s *scene) configure() error {
 		fmt.Fprintf(&text, "  %s: {file: %s, delivery: %s}\n", name, s.running()[name].FerryKubeconfig(), way)
 	}
 	text.WriteString(os.Expand(ordinary, s.value))
-	text.WriteString(s.brought("more.yaml", ""))
+	text.WriteString(os.Expand(s.brought("more.yaml", ""), s.value))
 	return os.WriteFile(filepath.Join(s.dir, "config.yaml"), []byte(text.String()), 0o600)
 }
 
@@ -119,11 +120,21 @@ func (s *scene) value(name string) string {
 		return s.dir
 	case "ADDRESS":
 		return s.bot.address
+	case "SOON": // the first minute for which there is time enough
+		return soon().Format(minute)
+	case "LATER":
+		return soon().Add(time.Hour).Format(minute)
 	case "TIMEOUTS":
 		return strings.TrimSpace(s.brought("timeouts.yaml", "{rollout: 2m, grace: 2s}"))
 	}
 	return "$" + name
 }
+
+// minute is how a freeze is written that comes once.
+const minute = "2006-01-02 15:04"
+
+// soon is the begin of a minute, in UTC, before which something can still be asked.
+func soon() time.Time { return time.Now().UTC().Add(time.Minute + 15*time.Second).Truncate(time.Minute) }
 
 // ferryCmd is the script's command "ferry":
 //

@@ -30,9 +30,11 @@ func workspace() slack.Options {
 			{ID: "U0ALICE", Name: "alice", Real: "Alice Liddell"},
 			{ID: "U0BOB", Name: "bob", Real: "Bob Roberts"},
 			{ID: "U0CAROL", Name: "carol", Real: "Carol Reed"},
+			{ID: "U0DAVE", Name: "dave", Real: "Dave Lister"},
 			{ID: "U0GUEST", Name: "guest", Guest: true},
 		},
-		Channels: []slack.Channel{{ID: "C0DEPLOYS", Name: "deploys"}, {ID: "C0RANDOM", Name: "random"}},
+		Channels:   []slack.Channel{{ID: "C0DEPLOYS", Name: "deploys"}, {ID: "C0RANDOM", Name: "random"}, {ID: "C0PARTNERS", Name: "partners", Shared: true}},
+		Usergroups: []slack.Usergroup{{ID: "S0LEADS", Handle: "leads", Name: "Leads", Users: []string{"U0BOB", "U0CAROL", "U0DAVE"}}},
 		Apps: []slack.App{{
 			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
 			Scopes: []string{
@@ -179,7 +181,7 @@ func (r *room) transcript() string {
 	return out.String()
 }
 
-// slackCmd is the script's command "slack":
+// slackCmd is the script's command "slack". JOB in what is said is the job of the conversation at hand:
 //
 //	slack say [-as USER] [-in CHANNEL] TEXT   the conversation is the thread below it; CHANNEL ferry is the direct one,
 //	                                          #deploys the usual one, and alice the one who speaks
@@ -191,6 +193,7 @@ func (r *room) transcript() string {
 //	slack count N REGEXP                      exactly N do now
 //	slack silent                              ferry said nothing there, and answers what is asked next
 //	slack click [-as USER] LABEL              presses a button
+//	slack leads USER…                         those, by their IDs, are the user group S0LEADS from now on
 //	slack slash [-as USER] TEXT               a slash command; the conversation is what ferry says from now on
 //	slack fault METHOD lost|down [N]          answers of the next calls are lost after they had their effect, or 503
 //	slack disconnect                          the socket breaks, as it does every few hours
@@ -204,6 +207,13 @@ func (s *scene) slackCmd(neg bool, args []string) error {
 	}
 	who, args := takeFlag(args, "as")
 	where, args := takeFlag(args, "in")
+	if what == "say" && len(args) == 1 && strings.Contains(args[0], "JOB") {
+		id, err := s.room.job()
+		if err != nil {
+			return err
+		}
+		args = []string{strings.ReplaceAll(args[0], "JOB", id)}
+	}
 	switch what {
 	case "say", "slash":
 		s.room.earlier = append(s.room.earlier, s.room.talk)
@@ -234,6 +244,8 @@ func (s *scene) slackCmd(neg bool, args []string) error {
 		return s.silent()
 	case what == "click" && len(args) == 1:
 		return s.click(args[0])
+	case what == "leads":
+		return s.room.server.SetUsergroup("S0LEADS", args)
 	case what == "slash" && len(args) == 1:
 		return s.slash(args[0])
 	case what == "fault" && len(args) >= 2:
@@ -285,6 +297,22 @@ func (s *scene) saw(neg bool, args []string) error {
 	}
 	return s.until(most, func() error { return errors.Join(look(), s.bot.alive()) })
 }
+
+// job is the newest job that the conversation tells of.
+func (r *room) job() (string, error) {
+	messages, err := r.heard()
+	if err != nil {
+		return "", err
+	}
+	for _, m := range slices.Backward(messages) {
+		if id := jobNamed.FindStringSubmatch(words(m)); id != nil {
+			return id[1], nil
+		}
+	}
+	return "", errors.New("the conversation tells of no job")
+}
+
+var jobNamed = regexp.MustCompile(`\bjob ([a-z0-9]{4,16})\b`)
 
 func (r *room) matching(re *regexp.Regexp) (n int, all string, err error) {
 	messages, err := r.heard()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,14 @@ import (
 
 	"ferry/playground/registry"
 )
+
+// gates are the rules of the demo: what is paid with goes to prod with the word of a
+// release manager, whoever asks for it.
+const gates = `roles:
+  - {name: developers, users: [U0BOB], commands: [promote, rollback, hold, release], clusters: ["*"]}
+approvals:
+  - {name: release managers, from: [` + managersID + `], clusters: [prod], namespaces: [payments]}
+`
 
 // writeConfig writes the kubeconfigs and the configuration file, an ordinary
 // one, and returns its path.
@@ -26,6 +35,7 @@ func (p *Playground) writeConfig() (string, error) {
 	fmt.Fprintf(&b, "namespaces: [%s]\n", strings.Join(p.fleet.Namespaces, ", "))
 	fmt.Fprintf(&b, "repo: {owner: %s, name: %s, branch: %s}\n", repoOwner, repoName, branch)
 	fmt.Fprintf(&b, "bot: {admins: [%s]}\n", adminID)
+	b.WriteString(cmp.Or(p.options.Gates, gates))
 	fmt.Fprintf(&b, "slack: {base_url: %q}\n", p.slackURL())
 	fmt.Fprintf(&b, "github: {base_url: %q}\n", p.githubURL())
 	b.WriteString("registries:\n  mirrors:\n")

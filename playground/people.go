@@ -8,6 +8,7 @@ const (
 	appToken    = "xapp-demo-app"
 	githubToken = "demo"
 	adminID     = "U0ADA"
+	managersID  = "S0MANAGERS"
 )
 
 // workspace is who sits in the local Slack, and where.
@@ -17,12 +18,14 @@ func workspace(url, fleet string) slack.Options {
 		Users: []slack.User{
 			{ID: adminID, Name: "ada", Real: "Ada Lovelace", Title: "Platform", Email: "ada@acme.example", Admin: true},
 			{ID: "U0BOB", Name: "bob", Real: "Bob Builder", Title: "Developer", Email: "bob@acme.example"},
+			{ID: "U0EVE", Name: "eve", Real: "Eve Adams", Title: "Release manager", Email: "eve@acme.example"},
 			{ID: "U0GUEST", Name: "gus", Real: "Gus Guest", Title: "Guest", Guest: true},
 		},
 		Channels: []slack.Channel{
-			{ID: "C0DEPLOY", Name: "deployments", Topic: "Who moves what where", Members: []string{adminID, "U0BOB", "U0FERRY"}},
+			{ID: "C0DEPLOY", Name: "deployments", Topic: "Who moves what where", Members: []string{adminID, "U0BOB", "U0EVE", "U0FERRY"}},
 			{ID: "C0GENERAL", Name: "general", Topic: "Everything else"},
 		},
+		Usergroups: []slack.Usergroup{{ID: managersID, Handle: "release-managers", Name: "Release managers", Users: []string{adminID, "U0BOB", "U0EVE"}}},
 		Apps: []slack.App{{
 			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
 			Scopes: []string{

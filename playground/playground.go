@@ -36,6 +36,7 @@ type Options struct {
 	Ferry string // binary; empty starts none
 	Dir   string // empty makes one that Run removes
 	Fleet string // of seed.Fleets; empty is the demo
+	Gates string // roles, freezes and approvals of the configuration; empty is the demo's
 	Out   io.Writer
 	Err   io.Writer
 }

@@ -132,7 +132,7 @@ func TestEverythingOnOnePort(t *testing.T) {
 	if code := r.call(t, "GET", "/playground/state", "", &state); code != http.StatusOK {
 		t.Fatal(code)
 	}
-	if len(state.Clusters) != 3 || len(state.Users) != 3 || !state.Users[0].Admin || state.Users[1].Admin || len(state.Channels) != 2 {
+	if len(state.Clusters) != 3 || len(state.Users) != 4 || !state.Users[0].Admin || state.Users[1].Admin || len(state.Channels) != 2 {
 		t.Errorf("state: %+v", state)
 	}
 	var auth struct{ OK bool }

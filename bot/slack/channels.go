@@ -10,14 +10,10 @@ import (
 	"ferry/internal/chat"
 )
 
-// channelTTL is how long it counts what Slack said of a channel. An event tells it
-// by itself; a slash command and a button do not.
-const (
-	channelTTL = time.Minute
-	mostKnown  = 1000
-)
+// mostKnown bounds the channels of which is kept what Slack said.
+const mostKnown = 1000
 
-// channels caches which channels are shared with other organisations.
+// channels remembers which channels are shared with other organisations.
 type channels struct {
 	mu    sync.Mutex
 	known map[chat.ChannelID]channel
@@ -29,19 +25,15 @@ type channel struct {
 }
 
 // Shared tells whether a channel is shared with another organisation, or about to
-// be, as Slack said within the last minute. In a direct conversation with ferry there
-// is nobody else to be shared with. An error is worth another try if MayPass says so.
+// be, as Slack says now, or said within the last minute if it does not answer. Events
+// tell it by themselves, slash commands and buttons, which are few, do not. A direct
+// conversation with ferry is shared with nobody else. An error is worth another try if
+// MayPass says so.
 func (c *Client) Shared(ctx context.Context, id chat.ChannelID) (bool, error) {
 	if id != "" && id[0] == 'D' {
 		return false, nil
 	}
 	now := time.Now()
-	c.channels.mu.Lock()
-	known, ok := c.channels.known[id]
-	c.channels.mu.Unlock()
-	if ok && now.Sub(known.at) < channelTTL {
-		return known.shared, nil
-	}
 	var a struct {
 		Channel struct {
 			Shared  bool `json:"is_ext_shared"`
@@ -49,9 +41,15 @@ func (c *Client) Shared(ctx context.Context, id chat.ChannelID) (bool, error) {
 		} `json:"channel"`
 	}
 	if err := c.call(ctx, "conversations.info", url.Values{"channel": {string(id)}}, &a); err != nil {
+		c.channels.mu.Lock()
+		known, ok := c.channels.known[id]
+		c.channels.mu.Unlock()
+		if ok && now.Sub(known.at) < lately && MayPass(err) {
+			return known.shared, nil
+		}
 		return false, fmt.Errorf("ask whether %s is shared: %w", id, err)
 	}
-	known = channel{a.Channel.Shared || a.Channel.Pending, now}
+	known := channel{a.Channel.Shared || a.Channel.Pending, now}
 	c.channels.mu.Lock()
 	defer c.channels.mu.Unlock()
 	if c.channels.known == nil || len(c.channels.known) >= mostKnown {
