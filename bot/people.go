@@ -10,7 +10,7 @@ import (
 )
 
 // Person tells who somebody is, as Slack said within the last five minutes or since
-// chat.AskedSince, without their groups. An error is an Unavailable fault.
+// chat.AskedAnew, without their groups. An error is an Unavailable fault.
 func (b *Bot) Person(ctx context.Context, id chat.UserID) (chat.Person, error) {
 	me, err := b.slack.Identify(ctx)
 	if err != nil {
@@ -31,7 +31,7 @@ func unknown(err error) error {
 }
 
 // Members tells who is in a user group, as Slack said within the last minutes or
-// since chat.AskedSince. The error is an Unavailable fault if it may pass.
+// since chat.AskedAnew. The error is an Unavailable fault if it may pass.
 func (b *Bot) Members(ctx context.Context, id chat.GroupID) ([]chat.UserID, error) {
 	members, err := b.slack.Members(ctx, id)
 	if err == nil {

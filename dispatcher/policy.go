@@ -16,8 +16,8 @@ import (
 )
 
 // People tells who somebody is and who is in a group, as the chat system says now,
-// within minutes, or since chat.AskedSince: an answer that may be out of date is an
-// error, Unavailable if it may pass.
+// within minutes, or as chat.AskedAnew wants it: an answer that may be out of date is
+// an error, Unavailable if it may pass.
 type People interface {
 	Person(ctx context.Context, id chat.UserID) (chat.Person, error)
 	Members(ctx context.Context, group chat.GroupID) ([]chat.UserID, error)
@@ -89,7 +89,6 @@ func (p *Policy) May(ctx context.Context, user chat.UserID, verb chat.Verb, targ
 // committed for a job, for all targets of it. The error is as Allow's; with the code
 // deploy.NeedsApproval nothing is missing but approvals of this plan.
 func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, job string) (deploy.Leave, error) {
-	ctx = chat.AskedSince(ctx, p.Now())
 	f := factsOf(cmd, targetsOf(plan))
 	f.Plan = planOf(plan)
 	if !plan.Change.Unpin { // no version comes by that: the one that is there stays
@@ -106,6 +105,10 @@ func (p *Policy) Pass(ctx context.Context, cmd chat.Command, plan deploy.Plan, j
 	}
 	rules := p.rules.Load()
 	leave, err := p.decide(ctx, rules, &f)
+	if err == nil { // what lets it pass has to be so now
+		f.Holds = nil
+		leave, err = p.decide(chat.AskedAnew(ctx, chat.Asking{Since: p.Now()}), rules, &f)
+	}
 	if !f.At.IsZero() { // else the facts were not learned
 		n := rules.Next(&f)
 		leave.Next, leave.Freeze, leave.Frozen = n.At, n.Freeze, n.Says
@@ -119,7 +122,7 @@ func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy
 	rules := p.rules.Load()
 	f := factsOf(asked, targetsOf(plan))
 	f.Plan, f.At = planOf(plan), p.Now()
-	who, unknown, err := p.person(chat.AskedSince(ctx, f.At), rules, user)
+	who, unknown, err := p.person(ctx, rules, user)
 	switch {
 	case err != nil:
 		return err
@@ -169,6 +172,10 @@ func (p *Policy) decide(ctx context.Context, rules *gate.Rules, f *gate.Facts) (
 		return none, err
 	}
 	f.Who = who
+	if asking, anew := chat.Asked(ctx); anew { // whoever approved must not be one who was among them a minute ago
+		asking.Certain = true
+		ctx = chat.AskedAnew(ctx, asking)
+	}
 	for i := range f.Approvals {
 		a := &f.Approvals[i]
 		var lost error

@@ -134,7 +134,9 @@ func (s *scene) value(name string) string {
 const minute = "2006-01-02 15:04"
 
 // soon is the begin of a minute, in UTC, before which something can still be asked.
-func soon() time.Time { return time.Now().UTC().Add(time.Minute + 15*time.Second).Truncate(time.Minute) }
+func soon() time.Time {
+	return time.Now().UTC().Add(time.Minute + 15*time.Second).Truncate(time.Minute)
+}
 
 // ferryCmd is the script's command "ferry":
 //

@@ -28,7 +28,7 @@ func TestWhatIsAskedAnewIsAsOfThen(t *testing.T) {
 		want := func(after, since time.Duration, members int, isGuest, known bool, asked int) {
 			t.Helper()
 			time.Sleep(time.Until(began.Add(after)))
-			ctx, before := chat.AskedSince(t.Context(), began.Add(since)), calls
+			ctx, before := chat.AskedAnew(t.Context(), chat.Asking{Since: began.Add(since)}), calls
 			got, err := c.Members(ctx, "S1")
 			who, perr := c.Person(ctx, "U1")
 			if len(got) != members || who.Guest != isGuest || (err == nil) != known || (perr == nil) != known || calls-before != asked {
@@ -41,6 +41,13 @@ func TestWhatIsAskedAnewIsAsOfThen(t *testing.T) {
 		want(2*time.Second, 2*time.Second, 1, true, true, 2)
 		status = http.StatusBadGateway
 		want(time.Minute, time.Minute, 1, true, true, 2) // it stands in for an answer
+		certain := chat.AskedAnew(t.Context(), chat.Asking{Since: time.Now(), Certain: true})
+		if members, err := c.Members(certain, "S1"); err == nil || !MayPass(err) {
+			t.Errorf("what has to be certain: %v, %v", members, err)
+		}
+		if who, err := c.Person(certain, "U1"); err == nil || !MayPass(err) {
+			t.Errorf("who has to be certain: %+v, %v", who, err)
+		}
 		want(63*time.Second, 63*time.Second, 0, false, false, 2)
 		if _, err := c.Members(t.Context(), "S1"); err != nil {
 			t.Errorf("what need not be asked anew: %v", err)

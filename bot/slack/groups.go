@@ -53,19 +53,19 @@ func (g *group) within(age time.Duration) ([]chat.UserID, bool) {
 
 // fresh returns what need not be asked again.
 func (g *group) fresh(ctx context.Context) ([]chat.UserID, bool) {
-	since, strict := chat.Asked(ctx)
-	if !strict {
+	asking, anew := chat.Asked(ctx)
+	if !anew {
 		return g.within(groupFresh)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.members, !g.at.IsZero() && !g.at.Before(since)
+	return g.members, !g.at.IsZero() && !g.at.Before(asking.Since)
 }
 
 // Members tells who is in a user group, as Slack said within the last minute, or
-// within five if it does not answer. With chat.AskedSince it is as Slack said since
-// then, or within the last minute if it does not answer. It fails closed: an older
-// answer is none. The groups that are asked for are those of the configuration, so
+// within five if it does not answer. With chat.AskedAnew it is as Slack said since
+// then, or, unless that has to be certain, within the last minute if it does not
+// answer. It fails closed: an older answer is none. The groups that are asked for are those of the configuration, so
 // that they are few.
 func (c *Client) Members(ctx context.Context, id chat.GroupID) ([]chat.UserID, error) {
 	g := c.groups.of(id)
@@ -78,14 +78,15 @@ func (c *Client) Members(ctx context.Context, id chat.GroupID) ([]chat.UserID, e
 		return members, nil
 	}
 	good, now := groupGood, time.Now()
-	if _, strict := chat.Asked(ctx); strict {
+	asking, anew := chat.Asked(ctx)
+	if anew {
 		good = lately
 	}
 	var a struct {
 		Users []chat.UserID `json:"users"`
 	}
 	if err := c.call(ctx, "usergroups.users.list", url.Values{"usergroup": {string(id)}}, &a); err != nil {
-		if members, ok := g.within(good); ok && MayPass(err) {
+		if members, ok := g.within(good); ok && !asking.Certain && MayPass(err) {
 			return members, nil
 		}
 		return nil, fmt.Errorf("ask who is in the group %s: %w", id, err)

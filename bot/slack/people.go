@@ -73,22 +73,23 @@ type cached struct {
 	at     time.Time // of the question
 }
 
-// Person tells who somebody is, as Slack said within the last five minutes, or, with
-// chat.AskedSince, since then; if it does not answer that, within the last minute. It
-// fails closed: an older answer is no answer.
+// Person tells who somebody is, as Slack said within the last five minutes, or as
+// chat.AskedAnew wants it; if it does not answer, within the last minute. It fails
+// closed: an older answer is no answer.
 func (c *Client) Person(ctx context.Context, id chat.UserID) (Person, error) {
 	now := time.Now()
 	c.people.mu.Lock()
 	known, ok := c.people.known[id]
 	c.people.mu.Unlock()
-	if since, strict := chat.Asked(ctx); ok && (!strict && now.Sub(known.at) < peopleTTL || strict && !known.at.Before(since)) {
+	asking, anew := chat.Asked(ctx)
+	if ok && (!anew && now.Sub(known.at) < peopleTTL || anew && !known.at.Before(asking.Since)) {
 		return known.person, nil
 	}
 	var a struct {
 		User member `json:"user"`
 	}
 	if err := c.call(ctx, "users.info", url.Values{"user": {string(id)}}, &a); err != nil {
-		if ok && now.Sub(known.at) < lately && MayPass(err) {
+		if ok && now.Sub(known.at) < lately && !asking.Certain && MayPass(err) {
 			return known.person, nil
 		}
 		return Person{}, fmt.Errorf("ask who %s is: %w", id, err)

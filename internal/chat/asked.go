@@ -5,17 +5,25 @@ import (
 	"time"
 )
 
-type askedKey struct{}
-
-// AskedSince has what is learned of people and groups with the context count only if
-// the chat system was asked for it at that moment or later: a click may be older than
-// what has become of whoever clicked.
-func AskedSince(ctx context.Context, t time.Time) context.Context {
-	return context.WithValue(ctx, askedKey{}, t)
+// Asking is how new what is learned of people and groups has to be.
+type Asking struct {
+	// Since: what the chat system was asked before that moment counts only while it
+	// does not answer, and not for long.
+	Since time.Time
+	// Certain: it does not count then either.
+	Certain bool
 }
 
-// Asked returns the moment of AskedSince, if there is one.
-func Asked(ctx context.Context) (since time.Time, strict bool) {
-	since, strict = ctx.Value(askedKey{}).(time.Time)
-	return since, strict
+type askedKey struct{}
+
+// AskedAnew has people and groups be looked up with the context as it says: a click may
+// be older than what has become of whoever clicked.
+func AskedAnew(ctx context.Context, a Asking) context.Context {
+	return context.WithValue(ctx, askedKey{}, a)
+}
+
+// Asked returns what AskedAnew wants, if anything.
+func Asked(ctx context.Context) (a Asking, anew bool) {
+	a, anew = ctx.Value(askedKey{}).(Asking)
+	return a, anew
 }
