@@ -91,7 +91,7 @@ func (w *suspending) one(ctx context.Context, a deploy.Automation) (why string, 
 		stopped, others := w.stopped(after)
 		switch {
 		case len(others) > 0:
-			why = fmt.Sprintf("`%s:%d` would change %s as well", c.file, edit.Line, listed(others))
+			why = fmt.Sprintf("`%s:%d` would change more than that: %s", c.file, edit.Line, listed(others))
 		case a.Cluster == "" || slices.ContainsFunc(stopped, func(o deploy.Automation) bool { return same(o, a) }):
 			if a.Cluster == "" {
 				stopped = []deploy.Automation{a}
