@@ -59,7 +59,7 @@ func (e *engine) heed(ctx context.Context, s *scene, p *deploy.Plan, sites []sit
 	default:
 		return nil, fault.New(fault.Refused, says, help).WithCode(Automated)
 	}
-	if doubt := doubtful(p.Automation); says == "" && doubt != "" {
+	if doubt := doubtful(s.change, p.Automation); says == "" && doubt != "" {
 		p.Warnings = append(p.Warnings, doubt)
 	}
 	return stopped, nil
@@ -102,11 +102,15 @@ func inCharge(c deploy.Change, all []deploy.Automation) (says, help string) {
 }
 
 // doubtful warns of a marker of which it is not certain that nobody heeds it.
-func doubtful(all []deploy.Automation) string {
+func doubtful(c deploy.Change, all []deploy.Automation) string {
 	for _, a := range all {
 		switch {
 		case a.Ref == (deploy.Ref{}):
-			return fmt.Sprintf("`%s:%d` is marked for ImagePolicy %s; no image automation for it is found in Git, one elsewhere would undo this", a.Field.File, a.Field.Line, name(a.Policy))
+			text := fmt.Sprintf("`%s:%d` is marked for ImagePolicy %s; no image automation for it is found in Git, one elsewhere would undo this", a.Field.File, a.Field.Line, name(a.Policy))
+			if c.Suspend {
+				text += fmt.Sprintf(": `flux suspend image update --all -n %s` on its cluster holds it", a.Policy.Namespace)
+			}
+			return text
 		case !a.Suspended && a.Branch != "":
 			return fmt.Sprintf("ImageUpdateAutomation %s%s writes `%s:%d` too, on the branch %s: merging that would undo this", name(a.Ref), standing(a.At), a.Field.File, a.Field.Line, a.Branch)
 		}

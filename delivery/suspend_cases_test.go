@@ -119,7 +119,7 @@ var suspendCases = []suspendCase{
 	},
 	{
 		name: "in another repository", more: map[string]string{"clusters/prod/auto.yaml": ""},
-		edits: map[string][]string{"apps/web.yaml": webMoves}, warns: []string{"no image automation for it is found in Git, one elsewhere would undo this"},
+		edits: map[string][]string{"apps/web.yaml": webMoves}, warns: []string{"no image automation for it is found in Git, one elsewhere would undo this: `flux suspend image update --all -n x` on its cluster holds it"},
 	},
 	{
 		name: "two for one field", more: map[string]string{"clusters/prod/auto.yaml": automation("updates", "x", "./apps", "") + "---\n" + automation("more", "x", ".", "  suspend: false\n") + otherMarked},

@@ -171,17 +171,19 @@ func (a *automations) others(ctx context.Context, one deploy.Automation, own []d
 	if err != nil || data == nil {
 		return nil, err
 	}
-	var out []string
-	reads := a.world.ReadBy()
-	var files []string
-	for file := range reads {
-		if manifest(file) {
-			files = append(files, file)
+	f := a.world.Files()
+	var files, shas, out []string
+	for file := range a.world.ReadBy() {
+		if entry, ok := f.Tree.Entry(file); ok && manifest(file) {
+			files, shas = append(files, file), append(shas, entry.SHA)
 		}
+	}
+	if err := f.Blobs.Prefetch(ctx, shas); err != nil {
+		return nil, err
 	}
 	slices.Sort(files)
 	for _, file := range files {
-		text, err := read(ctx, a.world.Files(), file)
+		text, err := read(ctx, f, file)
 		if err != nil {
 			return nil, err
 		}

@@ -108,6 +108,42 @@ func TestTurnAtRandom(t *testing.T) {
 	})
 }
 
+// FuzzTurn turns every scalar of any file: it is refused, or one value is true.
+func FuzzTurn(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(newShapes(seed).file())
+	}
+	for _, src := range []string{"a: false", "a: {b: False, c: ~}\n", "- &x NULL\n- *x\n", "? false\n: false\n", "a: !!bool false # b\n"} {
+		f.Add([]byte(src))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		file, err := yamledit.Parse(src)
+		if err != nil || !readable(src) {
+			return
+		}
+		before := leaves(t, src)
+		for i, s := range file.Scalars() {
+			if i > 20 {
+				return
+			}
+			out, e, err := file.Turn(s, true)
+			if err != nil {
+				if !known(err) {
+					t.Fatalf("%q: %v", src, err)
+				}
+				continue
+			}
+			checkSplice(t, string(src), string(out), e)
+			key := fmt.Sprint(s.Doc, s.Path)
+			for k, now := range leaves(t, out) {
+				if was, ok := before[k]; !ok || now != was && k != key || k == key && !strings.HasSuffix(now, " true") {
+					t.Fatalf("%s was %q and became %q in %q", k, was, now, out)
+				}
+			}
+		}
+	})
+}
+
 // checkTurn turns what was put in, and back.
 func checkTurn(t fataler, put []byte, doc int) {
 	t.Helper()
