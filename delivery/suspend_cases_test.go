@@ -138,6 +138,20 @@ var suspendCases = []suspendCase{
 		suspended: []string{" x/updates old/auto.yaml:15"}, warns: []string{"x/updates, which no known cluster applies, is suspended"},
 	},
 	{
+		name: "in a file that nobody applies, beside one of a like name", more: map[string]string{
+			"clusters/prod/auto.yaml": "", "old/auto.yaml": automation("update", "x", "./none", "  suspend: false\n") + "---\n" + automation("updates", "x", ".", ""),
+		},
+		edits:     bothIn("old/auto.yaml", automation("updates", "x", ".", ""), automation("updates", "x", ".", "")+"  suspend: true\n"),
+		suspended: []string{" x/updates old/auto.yaml:31"}, warns: []string{"x/updates, which no known cluster applies, is suspended"},
+	},
+	{
+		name: "in a file that nobody applies, of two namespaces", more: map[string]string{
+			"clusters/prod/auto.yaml": "", "old/auto.yaml": automation("updates", "y", ".", "  suspend: false\n") + "---\n" + automation("updates", "x", ".", ""),
+		},
+		edits:     bothIn("old/auto.yaml", automation("updates", "x", ".", ""), automation("updates", "x", ".", "")+"  suspend: true\n"),
+		suspended: []string{" x/updates old/auto.yaml:31"}, warns: []string{"x/updates, which no known cluster applies, is suspended"},
+	},
+	{
 		name: "of both clusters, in one file", more: map[string]string{
 			"clusters/prod/auto.yaml": flux("auto", "path: base"), "clusters/stage/auto.yaml": flux("auto", "path: base"),
 			"base/auto.yaml": automation("updates", "x", "./apps", ""),

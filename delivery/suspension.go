@@ -114,10 +114,17 @@ func suspensionsIn(file string, y *yamledit.File, a deploy.Automation, o flux.Pl
 	return out
 }
 
-// names reports whether a document may be an automation, or a patch of it: its
-// name may get a prefix, and its namespace too. Rendering decides.
+// names reports whether a document may be an automation, or a patch of it: its name
+// may get a prefix, its namespace may be given later, and rendering decides. Where
+// nothing is rendered it must be that one by its names.
 func names(d document, a deploy.Automation) bool {
-	return d.kind == imageAutomation && d.group == imageGroup && d.name != "" && strings.Contains(a.Ref.Name, d.name)
+	if d.kind != imageAutomation || d.group != imageGroup || d.name == "" {
+		return false
+	}
+	if a.Cluster == "" {
+		return d.name == a.Ref.Name && (d.namespace == "" || d.namespace == a.Ref.Namespace)
+	}
+	return strings.Contains(a.Ref.Name, d.name)
 }
 
 func suspendIn(y *yamledit.File, doc int) (yamledit.Scalar, bool) {
@@ -220,7 +227,8 @@ func (a *automations) dataOf(ctx context.Context, one deploy.Automation) (map[st
 		return nil, err
 	}
 	for _, d := range lying {
-		if d.at.File == one.At.File && text(d.data["kind"]) == imageAutomation && text(at(d.data, "/metadata/name")) == one.Ref.Name {
+		ns := text(at(d.data, "/metadata/namespace"))
+		if d.at.File == one.At.File && text(d.data["kind"]) == imageAutomation && text(at(d.data, "/metadata/name")) == one.Ref.Name && (ns == "" || ns == one.Ref.Namespace) {
 			return d.data, nil
 		}
 	}
