@@ -228,3 +228,34 @@ func TestSuspendTogether(t *testing.T) {
 		t.Errorf("%v, %d commits: %s", err, len(log), log[0].Message)
 	}
 }
+
+// TestSuspendProposed: a pull request holds both, and is still the same one after
+// somebody else suspended the automation.
+func TestSuspendProposed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, repo(suspending(nil)))
+	declared := func() []deploy.Declared { return unseen("prod", "stage") }
+	change := want("x/web", "0.9.0", "prod", "apps", false)
+	change.Suspend = true
+	first, opened, err := r.Propose(t.Context(), change, declared, deploy.Authorship{Job: "j1", Command: "rollback"}, anyPlan)
+	if err != nil || len(first.Suspended) != 1 {
+		t.Fatal(explainOrNil(err), first.Suspended)
+	}
+	text := r.repo.Pulls()[0].Body
+	for _, wanted := range []string{
+		"this changes Deployment x/web on prod, ImageUpdateAutomation x/updates on prod and nothing else:\n", "\n    +  suspend: true\n",
+		"clusters/prod/auto.yaml:15: ImageUpdateAutomation x/updates is suspended\n",
+	} {
+		if !strings.Contains(text, wanted) {
+			t.Errorf("the description lacks %q: %s", wanted, text)
+		}
+	}
+	by := strings.Replace(automation("updates", "x", "./apps", ""), lastLine, inserted, 1)
+	if _, err := r.repo.Commit("main", "suspend it", map[string]string{"clusters/prod/auto.yaml": by}); err != nil {
+		t.Fatal(err)
+	}
+	now, renewed, err := r.Renew(t.Context(), opened, first, declared, deploy.Authorship{Job: "j1", Command: "rollback"})
+	if err != nil || now.Hash != first.Hash || len(now.Suspended) > 0 || renewed.Number != opened.Number {
+		t.Errorf("%s %+v, pull request %d and %d", explainOrNil(err), now.Suspended, opened.Number, renewed.Number)
+	}
+}
