@@ -44,9 +44,8 @@ func suspendsAutomation(b *bench) {
 	if _, err := r.Get(context.Background(), "none", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		b.Errorf("what is not there was made: %v", err)
 	}
-	b.gitRepository(ns, "fleet", object{"branch": "main"})
-	if err := fleet.SuspendAutomation(context.Background(), one, deploy.Ref{Kind: "GitRepository", Namespace: ns, Name: "fleet"}, "j3"); err == nil {
-		b.Error("another kind was suspended")
+	if err := fleet.SuspendAutomation(context.Background(), one, deploy.Ref{Kind: "GitRepository", Namespace: ns, Name: "updates"}, "j3"); err == nil {
+		b.Error("another kind was taken for an automation")
 	}
 	if b.cluster.Limited == "" {
 		return
