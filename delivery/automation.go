@@ -29,27 +29,56 @@ const (
 	imagePolicyField = "$imagepolicy"
 )
 
-// heed refuses a plan that image automation would undo, or warns of it.
-func (e *engine) heed(ctx context.Context, s *scene, p *deploy.Plan, sites []site) error {
+// heed refuses a plan that image automation would undo, or warns of it; where the
+// change says so it suspends the automation, by edits on top of the plan's sites.
+func (e *engine) heed(ctx context.Context, s *scene, p *deploy.Plan, sites []site) ([]site, error) {
 	for _, at := range sites {
 		found, err := e.automationOf(ctx, s, at)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.Automation = append(p.Automation, found...)
 	}
 	says, help := inCharge(s.change, p.Automation)
+	stopped := []site{}
+	if says != "" && s.change.Suspend {
+		more, left, err := e.suspend(ctx, s, p, sites)
+		if err != nil {
+			return nil, err
+		}
+		stopped, says = more, ""
+		if len(left) > 0 {
+			refusal := refuseStaying(s.change, left)
+			says, help = refusal.Says, refusal.Help
+		}
+	}
 	switch {
 	case says == "":
 	case e.warnAutomated:
 		p.Warnings = append(p.Warnings, says+": "+strings.ReplaceAll(help, "\n", "; "))
 	default:
-		return fault.New(fault.Refused, says, help).WithCode(Automated)
+		return nil, fault.New(fault.Refused, says, help).WithCode(Automated)
 	}
-	if doubt := doubtful(p.Automation); says == "" && doubt != "" {
+	if doubt := doubtful(s.change, p.Automation); says == "" && doubt != "" {
 		p.Warnings = append(p.Warnings, doubt)
 	}
-	return nil
+	return stopped, nil
+}
+
+// settle ends a plan whose sites are proven: what image automation would write over
+// them is heeded, and if that takes edits of its own, all are proven together.
+func (e *engine) settle(ctx context.Context, s *scene, f field, p deploy.Plan, sites []site, all proof) (deploy.Plan, *flux.World, error) {
+	stopped, err := e.heed(ctx, s, &p, sites)
+	if err != nil {
+		return p, nil, err
+	}
+	if len(stopped) > 0 {
+		sites = append(slices.Clone(sites), stopped...)
+		if all, err = e.prove(ctx, s, f, sites[len(sites)-1].world, filesOf(sites)); err != nil {
+			return p, nil, err
+		}
+	}
+	return e.finish(ctx, s, p, sites, all)
 }
 
 // inCharge says what a person does about automation in charge; nothing where
@@ -73,11 +102,15 @@ func inCharge(c deploy.Change, all []deploy.Automation) (says, help string) {
 }
 
 // doubtful warns of a marker of which it is not certain that nobody heeds it.
-func doubtful(all []deploy.Automation) string {
+func doubtful(c deploy.Change, all []deploy.Automation) string {
 	for _, a := range all {
 		switch {
 		case a.Ref == (deploy.Ref{}):
-			return fmt.Sprintf("`%s:%d` is marked for ImagePolicy %s; no image automation for it is found in Git, one elsewhere would undo this", a.Field.File, a.Field.Line, name(a.Policy))
+			text := fmt.Sprintf("`%s:%d` is marked for ImagePolicy %s; no image automation for it is found in Git, one elsewhere would undo this", a.Field.File, a.Field.Line, name(a.Policy))
+			if c.Suspend {
+				text += fmt.Sprintf(": `flux suspend image update --all -n %s` on its cluster holds it", a.Policy.Namespace)
+			}
+			return text
 		case !a.Suspended && a.Branch != "":
 			return fmt.Sprintf("ImageUpdateAutomation %s%s writes `%s:%d` too, on the branch %s: merging that would undo this", name(a.Ref), standing(a.At), a.Field.File, a.Field.Line, a.Branch)
 		}
@@ -100,12 +133,7 @@ func (e *engine) automationOf(ctx context.Context, s *scene, at site) ([]deploy.
 	if !marked {
 		return nil, nil
 	}
-	e.mu.Lock()
-	if e.auto == nil || e.auto.world != s.world {
-		e.auto = &automations{e: e, world: s.world}
-	}
-	all := e.auto
-	e.mu.Unlock()
+	all := e.automations(s.world)
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	found, err := all.covering(ctx, policy, at.file)

@@ -28,6 +28,16 @@ type automations struct {
 	places  map[*flux.Object]deploy.Place
 }
 
+// automations are those of a world.
+func (e *engine) automations(w *flux.World) *automations {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.auto == nil || e.auto.world != w {
+		e.auto = &automations{e: e, world: w}
+	}
+	return e.auto
+}
+
 // lyingDoc is a document of image automation in a file that no known cluster
 // applies.
 type lyingDoc struct {

@@ -10,7 +10,7 @@
 //	locate    which scalar in which file moves it: candidates are tried  (locate.go)
 //	edit      the bytes of that scalar, and no others                    (yamledit)
 //	pin       or an override in the cluster's own files                  (pin.go, override.go)
-//	heed      what image automation would write there again              (automation.go)
+//	heed      what image automation would write there again; suspend it  (automation.go, suspend.go)
 //	prove     everything rendered again: only the target may differ      (proof.go)
 //	commit    compare-and-swap on the head the plan was made on          (apply.go, batch.go)
 //

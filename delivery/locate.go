@@ -31,6 +31,8 @@ type site struct {
 	// value is the whole scalar that is rendered then, in world.
 	value string
 	world *flux.World
+	// suspends is the automation that it suspends, for a site of that.
+	suspends deploy.Ref
 }
 
 // maxProbes is how many candidates are tried before ferry gives up.

@@ -120,6 +120,8 @@ func fieldsOfOne(p deploy.Plan, by deploy.Authorship) deploy.ChangeFields {
 		}
 		does := fmt.Sprintf("%s becomes %s", line(e.Before), line(e.After))
 		switch {
+		case e.Suspends != (deploy.Ref{}):
+			does = line(e.Suspends.String()) + " is suspended"
 		case p.Change.Unpin:
 			does = fmt.Sprintf("the pin of %s goes, which holds what the base does", c.Cluster)
 		case e.Before == "":

@@ -151,10 +151,7 @@ func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *lo
 		p.Sharing = e.sharing(ctx, s, f, goal[0].wanted, all)
 		return p, nil, e.refuseShared(ctx, s, goal, sites, all.others)
 	}
-	if err := e.heed(ctx, s, &p, sites); err != nil {
-		return p, nil, err
-	}
-	return e.finish(ctx, s, p, sites, all)
+	return e.settle(ctx, s, f, p, sites, all)
 }
 
 // pick finds the fields that a change means.
@@ -218,7 +215,7 @@ func (e *engine) finish(ctx context.Context, s *scene, p deploy.Plan, sites []si
 	p.Files = map[string][]byte{}
 	var diff, rendered strings.Builder
 	for _, at := range sites {
-		p.Edits = append(p.Edits, deploy.Edit{File: at.file, Line: at.line, Column: at.column, Before: at.before, After: at.after})
+		p.Edits = append(p.Edits, deploy.Edit{File: at.file, Line: at.line, Column: at.column, Before: at.before, After: at.after, Suspends: at.suspends})
 		p.Files[at.file] = at.data
 	}
 	for _, file := range filesOf(sites) {
@@ -346,9 +343,15 @@ func hash(p deploy.Plan) string {
 	type edit struct{ File, Before, After string }
 	var edits []edit
 	for _, e := range p.Edits {
-		edits = append(edits, edit{e.File, e.Before, e.After})
+		if e.Suspends == (deploy.Ref{}) {
+			edits = append(edits, edit{e.File, e.Before, e.After})
+		}
 	}
-	all := []any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, p.Affected}
+	affected, stopped := outOfService(p)
+	all := []any{p.Change.Target, p.Change.Version, p.From, p.Already, p.Site, edits, affected}
+	if len(stopped) > 0 {
+		all = append(all, stopped)
+	}
 	if len(p.Parts) > 0 {
 		all = append(all, p.Parts)
 	}

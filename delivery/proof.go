@@ -42,23 +42,30 @@ func (e *engine) prove(ctx context.Context, s *scene, f field, after *flux.World
 		if err := e.comparable(ctx, s, after, c, files); err != nil {
 			return p, err
 		}
-		if after.Unchanged(s.world, c) {
-			continue
-		}
-		for _, root := range s.world.Roots(c) {
-			p.all = append(p.all, difference(root, after.Find(c, root.Ref))...)
-		}
-		for _, root := range after.Roots(c) { // Kustomizations that only the edit brings
-			if s.world.Find(c, root.Ref) == nil {
-				p.all = append(p.all, difference(nil, root)...)
-			}
-		}
+		p.all = append(p.all, movedOn(c, s.world, after)...)
 	}
 	slices.SortStableFunc(p.all, func(a, b moved) int {
 		return strings.Compare(string(a.cluster)+" "+a.ref().String(), string(b.cluster)+" "+b.ref().String())
 	})
 	p.others = s.others(f, p)
 	return p, nil
+}
+
+// movedOn lists what two worlds render differently for a cluster.
+func movedOn(c deploy.Cluster, before, after *flux.World) []moved {
+	if after.Unchanged(before, c) {
+		return nil
+	}
+	var out []moved
+	for _, root := range before.Roots(c) {
+		out = append(out, difference(root, after.Find(c, root.Ref))...)
+	}
+	for _, root := range after.Roots(c) { // Kustomizations that only the edit brings
+		if before.Find(c, root.Ref) == nil {
+			out = append(out, difference(nil, root)...)
+		}
+	}
+	return out
 }
 
 // comparable refuses where a rendering of a cluster is missing that an edit of

@@ -19,6 +19,8 @@ func TestFleetConformance(t *testing.T) {
 	cluster, err := testbed.Start(t.Context(), testbed.Options{Name: "fleet", Dir: logDir(t, "fleet"), NoFlux: true, Progress: t.Output()})
 	must(t, err)
 	t.Cleanup(func() { must(t, cluster.Stop()) })
+	must(t, serveImageAutomation(t.Context(), cluster))
+	t.Run("a suspension ends by what Git says", func(t *testing.T) { suspensionEnds(t, cluster) })
 	k8stest.Suite(t, func(t *testing.T) k8stest.Cluster {
 		return k8stest.Cluster{
 			Kubeconfig: cluster.Kubeconfig(),

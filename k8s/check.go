@@ -64,7 +64,11 @@ func (c *controller) check(ctx context.Context) []Row {
 	}
 	reach.Detail += ", " + version
 	rows := []Row{reach}
-	for _, n := range needs(c.options.Namespaces) {
+	all := needs(c.options.Namespaces)
+	if r, err := c.client.imageAutomations(ctx); err == nil { // else there is nothing to suspend
+		all = append(all, need{[]string{"patch"}, r, nil, false, "image automation that a rollback suspends may write once more before Git's word arrives"})
+	}
+	for _, n := range all {
 		scopes := n.scopes
 		if len(scopes) == 0 {
 			scopes = scope{""}

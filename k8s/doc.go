@@ -60,6 +60,12 @@
 // behind each other, and old workloads beside a new release would prove what is
 // not so.
 //
+// # What is written
+//
+// Two patches, each harmless when repeated: Reconcile's annotation on sources, and
+// SuspendAutomation's spec.suspend of an ImageUpdateAutomation. Neither makes an
+// object, and ferry goes on without either.
+//
 // # Limits
 //
 // A Kustomization with spec.kubeConfig (hub and spoke) is kept below the

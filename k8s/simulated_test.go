@@ -68,6 +68,7 @@ func newServer(t testing.TB, uid string) *simulated {
 				"pods", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "configmaps", "secrets", "namespaces",
 				"kustomizations.kustomize.toolkit.fluxcd.io", "helmreleases.helm.toolkit.fluxcd.io",
 				"gitrepositories.source.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io",
+				"imageupdateautomations.image.toolkit.fluxcd.io",
 			}},
 		}})
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -172,4 +172,7 @@ func checksNeeds(b *bench) {
 	if r := byWhat["patch gitrepositories"]; r.OK || r.Needed || r.Help == "" {
 		b.Errorf("what is not, and can be done without: %+v", r)
 	}
+	if r := byWhat["patch imageupdateautomations"]; r.OK || r.Needed || r.Help == "" {
+		b.Errorf("image automation may be left to Git: %+v", r)
+	}
 }

@@ -32,6 +32,7 @@ const (
 	helmReleases    = "helm.toolkit.fluxcd.io/v2/helmreleases/HelmRelease"
 	gitRepositories = "source.toolkit.fluxcd.io/v1/gitrepositories/GitRepository"
 	helmRepos       = "source.toolkit.fluxcd.io/v1/helmrepositories/HelmRepository"
+	automations     = "image.toolkit.fluxcd.io/v1/imageupdateautomations/ImageUpdateAutomation"
 	ociRepositories = "source.toolkit.fluxcd.io/v1/ocirepositories/OCIRepository"
 )
 

@@ -67,6 +67,7 @@ func Suite(t *testing.T, newCluster func(t *testing.T) Cluster) {
 		{"follows a release", followsRelease},
 		{"follows a value of any kind", followsAnyKind},
 		{"asks Flux to reconcile", asksToReconcile},
+		{"suspends image automation", suspendsAutomation},
 		{"goes stale and comes back", goesStale},
 		{"notices silence", noticesSilence},
 		{"one server under two names", oneServerTwice},
