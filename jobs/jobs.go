@@ -203,27 +203,7 @@ type Command struct {
 
 // List returns every command there is, in the order in which help shows them.
 func List(o Options) []Command {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Rollout <= 0 {
-		o.Rollout = 10 * time.Minute
-	}
-	if o.Merge <= 0 {
-		o.Merge = 24 * time.Hour
-	}
-	if o.Approve <= 0 {
-		o.Approve = 24 * time.Hour
-	}
-	if o.Answer <= 0 {
-		o.Answer = time.Hour
-	}
-	if o.Grace <= 0 {
-		o.Grace = 15 * time.Second
-	}
+	o = o.withDefaults()
 	h, line := &help{}, kubectlSyntax
 	line.Unlisted = o.Executor == nil || !o.Executor.Answers(string(line.Verb))
 	commands := []Command{
@@ -250,6 +230,36 @@ func List(o Options) []Command {
 		h.commands = append(h.commands, c.Syntax)
 	}
 	return commands
+}
+
+// Own returns what ferry alone asks itself for. None of it can be written.
+func Own(o Options) []Command {
+	return []Command{{Syntax: chat.Syntax{Verb: soakVerb}, Work: soak{changer{o.withDefaults()}}}}
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rollout <= 0 {
+		o.Rollout = 10 * time.Minute
+	}
+	if o.Merge <= 0 {
+		o.Merge = 24 * time.Hour
+	}
+	if o.Approve <= 0 {
+		o.Approve = 24 * time.Hour
+	}
+	if o.Answer <= 0 {
+		o.Answer = time.Hour
+	}
+	if o.Grace <= 0 {
+		o.Grace = 15 * time.Second
+	}
+	return o
 }
 
 // Syntaxes returns how every command is written, where these executors are.

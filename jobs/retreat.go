@@ -95,11 +95,15 @@ func (c changer) retreatOne(ctx context.Context, j *job.Job, cmd chat.Command, l
 	case rule.Mode != deploy.RetreatAuto || c.Follower == nil:
 		return []string{still + " " + line}, []chat.Button{button}, nil
 	case l.Asks != "":
-		return []string{still + " ferry does not go back by itself, because " + sentence(l.Asks), line}, []chat.Button{button}, nil
+		return []string{still + " ferry does not go back by itself, because " + l.Asks + ".", line}, []chat.Button{button}, nil
 	}
 	made, err := c.goBack(ctx, j, cmd, l, good, all)
 	if e, refused := errors.AsType[*fault.Error](err); refused && e.Kind != fault.Unavailable && e.Kind != fault.Internal {
-		out := []string{still + " ferry did not go back by itself: " + sentence(e.Says)}
+		says := strings.TrimSuffix(e.Says, ".") + "."
+		if !strings.HasPrefix(says, self+" ") {
+			says = "ferry did not go back by itself: " + says
+		}
+		out := []string{still + " " + says}
 		for help := range strings.Lines(e.Help) {
 			out = append(out, sentence(strings.TrimSpace(help)))
 		}
@@ -198,7 +202,7 @@ func (c changer) holdBack(ctx context.Context, l loss, origin job.ID) error {
 		return nil
 	}
 	for _, t := range append([]deploy.Target{l.Target}, l.With...) {
-		why := flat("it did not last: " + firstOf(l.Why, "it did not become healthy"))
+		why := strings.TrimSuffix(clipTo(strings.NewReplacer("`", "", "*", "").Replace(firstOf(l.Why, "it did not become healthy")), 200), ".")
 		err := c.Holds.Place(ctx, deploy.Hold{Target: t, Version: l.Version, By: self, Name: self, Reason: why, Key: string(origin), At: c.Now()}, job.Entry{
 			Deed: job.Held, Key: fmt.Sprintf("held/%s/%s", origin, t), By: self, Job: origin, Targets: []string{t.String()}, Says: fmt.Sprintf("%s: %s", l.Version, why),
 		})
