@@ -216,7 +216,11 @@ func (r *change) commit(ctx context.Context) error {
 		if err := r.remember(ctx, p); err != nil {
 			return err
 		}
-		return r.step(ctx, stepCommit)
+		r.suspends()
+		if err := r.step(ctx, stepCommit); err != nil {
+			return err
+		}
+		return r.suspend(ctx, p)
 	})
 	if err != nil {
 		if r.job.Step == stepCommit { // it was found and proven: what failed is the commit

@@ -213,6 +213,7 @@ func (r *change) isBack(m chat.Message) chat.Message {
 		why = fmt.Sprintf("`%s` did not become healthy.", u.Version)
 	}
 	m.Lines = append([]string{why}, m.Lines...)
+	m.Lines = append(m.Lines, r.automated()...)
 	m.Lines = append(m.Lines, r.heldBack(loss{Target: c.Target, With: c.With, Version: u.Version}))
 	return m
 }

@@ -165,6 +165,8 @@ type Options struct {
 	Retreat  func(deploy.Target) deploy.Retreat
 	Follower Follower
 	Amender  Amender
+	// Suspender may be nil: then image automations are suspended in Git alone.
+	Suspender Suspender
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
 	// Approve is how long a change may wait for approval (default 24 h).

@@ -15,8 +15,9 @@ type Automation struct {
 	At       Place `json:"at,omitzero"`
 	PolicyAt Place `json:"policy_at,omitzero"`
 	Field    Place `json:"field"`
-	// Suspended is what Git says of it. Branch is set for one that pushes to
-	// another branch: what it writes is then up to people.
+	// Suspended is what Git says of it, for those in Plan.Suspended after the
+	// commit. Branch is set for one that pushes to another branch: what it writes
+	// is then up to people.
 	Suspended bool   `json:"suspended,omitempty"`
 	Branch    string `json:"branch,omitempty"`
 }

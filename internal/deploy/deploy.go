@@ -233,7 +233,8 @@ type Change struct {
 	// Unpin takes such an override away again, where nothing that is rendered
 	// changes by that. Version is empty then: the plan says which one stays.
 	Unpin bool `json:"unpin,omitempty"`
-	// Suspend takes image automations that would write over it out of service, in the same commit.
+	// Suspend takes image automations that would write over it out of service, in
+	// the same commit.
 	Suspend bool `json:"suspend,omitempty"`
 }
 
@@ -260,6 +261,9 @@ type Edit struct {
 	// Before and After are the bytes that change, as they stand in the file.
 	Before string `json:"before"`
 	After  string `json:"after"`
+	// Suspends is the image automation that the edit suspends; zero for an edit of
+	// the version.
+	Suspends Ref `json:"suspends,omitzero"`
 }
 
 // Affected is an object whose rendering a plan changes.
@@ -294,8 +298,13 @@ type Plan struct {
 	// Automation are the image automations that look for the fields which change,
 	// also of a plan that is refused for them.
 	Automation []Automation `json:"automation,omitempty"`
+	// Suspended are those of them that this plan suspends; At is the line of
+	// spec.suspend after the commit. They stay suspended until somebody sets that
+	// to false.
+	Suspended []Automation `json:"suspended,omitempty"`
 	// Hash covers intent, old and new values and blast radius, not Base or line
-	// numbers: it is what an approval binds to.
+	// numbers: it is what an approval binds to. Of automations it covers which are
+	// out of service after the commit, not whether they were before.
 	Hash string `json:"hash"`
 	// Files are the new contents by path; nil takes a file away. They are not part of a job's row:
 	// whoever resumes a job plans again and compares hashes.
