@@ -26,7 +26,7 @@ func (v *Verdict) Err(f *Facts) error {
 	}
 	says := "you may not " + string(f.Verb) + about(f.Targets) + " now"
 	if f.Cause != "" {
-		says = "ferry does not " + string(f.Verb) + about(f.Targets) + " by itself"
+		says = "ferry does not roll back" + about(f.Targets) + " by itself"
 	}
 	var help []string
 	if len(v.Reasons) == 1 {
