@@ -135,7 +135,7 @@ func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy
 }
 
 func factsOf(cmd chat.Command, targets []deploy.Target) gate.Facts {
-	f := gate.Facts{Who: chat.Person{ID: cmd.User}, Verb: cmd.Verb, Targets: targets}
+	f := gate.Facts{Who: chat.Person{ID: cmd.User}, Verb: cmd.Verb, Targets: targets, Cause: cmd.Cause}
 	if cmd.Args.Gate != "" {
 		f.Glass.Reason = string(cmd.Args.Reason)
 		for name := range strings.SplitSeq(string(cmd.Args.Gate), ",") {
@@ -167,18 +167,21 @@ func planOf(p deploy.Plan) gate.Plan {
 // decide learns what is missing of the facts.
 func (p *Policy) decide(ctx context.Context, rules *gate.Rules, f *gate.Facts) (deploy.Leave, error) {
 	var none deploy.Leave
-	who, unknown, err := p.person(ctx, rules, f.Who.ID)
-	if err != nil {
-		return none, err
+	var unknown error
+	if f.Cause == "" {
+		who, lost, err := p.person(ctx, rules, f.Who.ID)
+		if err != nil {
+			return none, err
+		}
+		f.Who, unknown = who, lost
 	}
-	f.Who = who
 	if asking, anew := chat.Asked(ctx); anew { // whoever approved must not be one who was among them a minute ago
 		asking.Certain = true
 		ctx = chat.AskedAnew(ctx, asking)
 	}
 	for i := range f.Approvals {
 		a := &f.Approvals[i]
-		var lost error
+		var lost, err error
 		if a.Who, lost, err = p.person(ctx, rules, chat.UserID(a.By)); err != nil {
 			return none, err
 		}

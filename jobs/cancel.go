@@ -67,6 +67,13 @@ func (c cancel) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 
 // mayAsk reports whether somebody has the right of a job's verb on its targets.
 func (o Options) mayAsk(ctx context.Context, user chat.UserID, j *job.Job) error {
+	if chat.Verb(j.Verb) == soakVerb { // it has no queue, and is about what was promoted
+		row, err := rowOf(j)
+		if err != nil {
+			return err
+		}
+		return o.Rights.Allow(ctx, user, promoteSyntax.Verb, append([]deploy.Target{row.Change.Target}, row.Change.With...))
+	}
 	return o.Rights.Allow(ctx, user, chat.Verb(j.Verb), targetsOf(j))
 }
 
@@ -156,7 +163,7 @@ func (r *change) abandon(ctx context.Context) (chat.Message, error) {
 	}
 	var buttons []chat.Button
 	if ok {
-		line, button := r.back(good)
+		line, button := r.back(loss{Target: c.Target, With: c.With, Version: c.Version}, good)
 		lines, buttons = append(lines, line), button
 	}
 	m, ended := r.ended(fmt.Sprintf("ferry no longer follows %s `%s` on %s", app, c.Version, cluster), lines...)

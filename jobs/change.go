@@ -56,6 +56,12 @@ type changeRow struct {
 	Approvers []string  `json:"approvers,omitempty"`
 	// Glass is what had to be passed for it, and why.
 	Glass glass `json:"glass,omitzero"`
+	// Undo is set on a rollback that ferry makes by itself.
+	Undo *undo `json:"undo,omitempty"`
+	// End is how it ended, from stepEnd on.
+	End *end `json:"end,omitempty"`
+	// Soak is set on the watch that follows a change.
+	Soak *soaking `json:"soak,omitempty"`
 }
 
 // changer carries a version to a target, for promote and rollback alike.
@@ -85,14 +91,14 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	case unpinSyntax.Verb:
 		r.view.verb = unpinning
 	}
-	if len(j.Data) > 0 {
-		if err := json.Unmarshal(j.Data, &r.row); err != nil {
-			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
-		}
+	var err error
+	if r.row, err = rowOf(j); err != nil {
+		return chat.Message{}, err
 	}
 	r.view.again = j.Attempts > 1
 	if j.Step == "" && j.Cancel == nil {
 		if err := r.begin(ctx, choose); err != nil {
+			r.goesOn(&err)
 			return chat.Message{}, err
 		}
 	}
@@ -103,7 +109,9 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 		if m.Title == "" {
 			err = errors.Join(r.unchanged(err), r.remembered(ctx, err))
 		}
-		err = errors.Join(err, r.show(ctx, func(p *progress) { p.fail(err) }))
+		if j.Step != stepEnd { // there it is shown already
+			err = errors.Join(err, r.show(ctx, func(p *progress) { p.fail(err) }))
+		}
 	}
 	return m, err
 }
@@ -119,11 +127,14 @@ func (r *change) unchanged(err error) error {
 
 // begin decides what to change and remembers what ran before.
 func (r *change) begin(ctx context.Context, choose func(context.Context) (deploy.Change, error)) error {
+	if r.row.Undo != nil {
+		choose = func(context.Context) (deploy.Change, error) { return r.undoing() }
+	}
 	want, err := choose(ctx)
 	if err != nil {
 		return err
 	}
-	r.row = changeRow{Change: want, Began: r.Now()}
+	r.row = changeRow{Change: want, Began: r.Now(), Undo: r.row.Undo}
 	r.row.Owners, err = r.owners(want.With)
 	return err
 }
@@ -160,6 +171,9 @@ func before(p deploy.Part, now deploy.Version) deploy.Site {
 
 // carry takes the change from wherever its row says to its end.
 func (r *change) carry(ctx context.Context) (chat.Message, error) {
+	if r.job.Step == stepEnd { // a wish that it end comes too late
+		return r.close(ctx)
+	}
 	if m, over, err := r.cancelled(ctx); over || err != nil {
 		return m, err
 	}
@@ -167,7 +181,7 @@ func (r *change) carry(ctx context.Context) (chat.Message, error) {
 		if err := r.granted(ctx); err != nil {
 			return chat.Message{}, err
 		}
-		if r.row.Plan.Already && r.isThere() {
+		if r.row.Plan.Already && r.isThere() && r.row.Undo == nil {
 			return chat.Message{}, errors.Join(r.already(), r.show(ctx, func(p *progress) { p.planned(r.row.Plan); p.untouched() }))
 		}
 		r.row.Followed, r.job.Note = r.Now(), ""
@@ -202,7 +216,11 @@ func (r *change) commit(ctx context.Context) error {
 		if err := r.remember(ctx, p); err != nil {
 			return err
 		}
-		return r.step(ctx, stepCommit)
+		r.suspends()
+		if err := r.step(ctx, stepCommit); err != nil {
+			return err
+		}
+		return r.suspend(ctx, p)
 	})
 	if err != nil {
 		if r.job.Step == stepCommit { // it was found and proven: what failed is the commit
@@ -214,7 +232,7 @@ func (r *change) commit(ctx context.Context) error {
 		commit = deploy.Commit{SHA: plan.Base}
 	}
 	r.row.Plan, r.row.Commit = plan, commit
-	if plan.Already && r.isThere() {
+	if plan.Already && r.isThere() && r.row.Undo == nil {
 		return nil // the end of it is shown next
 	}
 	return r.show(ctx, func(p *progress) { p.planned(plan); p.committed(commit) })
@@ -234,7 +252,10 @@ func (r *change) already() error {
 }
 
 func (r *change) authorship(ctx context.Context) deploy.Authorship {
-	name, email := r.People.Author(ctx, r.cmd.User)
+	var name, email string
+	if r.cmd.User != self {
+		name, email = r.People.Author(ctx, r.cmd.User)
+	}
 	by := deploy.Authorship{
 		Job: string(r.job.ID), Command: string(r.cmd.Verb), Requester: string(r.cmd.User), Name: name, Email: email,
 		Glass: despite(r.cmd.Args),
@@ -264,20 +285,35 @@ func (r *change) show(ctx context.Context, edit func(*progress)) error {
 	return r.Replier.Put(ctx, r.cmd.Thread, "job/"+string(r.job.ID)+"/status", r.view.message())
 }
 
-// record remembers the outcome. Evidence is what proved it, if anything did.
-func (r *change) record(ctx context.Context, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
+// own is the part of the plan that is about the change's first target.
+func (r *change) own() deploy.Part {
 	own := parts(r.row.Plan)[0]
 	own.Target = r.row.Change.Target
-	return r.recordOf(ctx, own, outcome, reason, evidence)
+	return own
+}
+
+// record remembers the outcome. Evidence is what proved it, if anything did.
+func (r *change) record(ctx context.Context, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
+	return r.recordOf(ctx, r.own(), outcome, reason, evidence)
 }
 
 // recordOf is record for one of several targets.
 func (r *change) recordOf(ctx context.Context, p deploy.Part, outcome job.Outcome, reason string, evidence *deploy.Observation) error {
+	rec := r.recorded(p, outcome, reason, evidence)
+	return r.History.Append(ctx, &rec)
+}
+
+// recorded is the record of an outcome on one of the targets.
+func (r *change) recorded(p deploy.Part, outcome job.Outcome, reason string, evidence *deploy.Observation) deploy.Record {
 	c := r.row.Change
-	return r.History.Append(ctx, &deploy.Record{
+	rec := deploy.Record{
 		Target: p.Target, Version: cmp.Or(c.Version, r.row.Plan.Change.Version), From: p.From, Field: p.Site.Field, Site: p.Site,
 		Commit: r.row.Commit.SHA, URL: r.row.Commit.URL, Job: string(r.job.ID), Command: string(r.cmd.Verb), By: string(r.cmd.User),
 		At: r.Now(), Healthy: outcome == job.Done && (!c.Unpin || proves(evidence, p.Site)), Outcome: string(outcome), Reason: reason, Evidence: evidence,
 		Approvers: r.row.Approvers, Why: r.row.Glass.Reason,
-	})
+	}
+	if u := r.row.Undo; u != nil {
+		rec.Undoes, rec.Why = string(u.Job), strings.TrimSpace(fmt.Sprintf("%s did not last: %s", u.Version, u.Why))
+	}
+	return rec
 }

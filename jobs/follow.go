@@ -85,6 +85,8 @@ type watcher struct {
 	// since is when the present run of failing judgements began.
 	since time.Time
 	err   error
+	// soaks: it goes on although the change has arrived.
+	soaks bool
 }
 
 // watch observes until the judgement is final. One observation serves for all
@@ -187,7 +189,7 @@ func (w *watcher) holdings(ctx context.Context, o deploy.Observation) (applied, 
 }
 
 func (w *watcher) final() bool {
-	return w.last.verdict == arrived || w.last.verdict == failed || w.last.verdict == replaced
+	return w.last.verdict == arrived && !w.soaks || w.last.verdict == failed || w.last.verdict == replaced
 }
 
 // finish records the outcome and words the closing message.
@@ -199,13 +201,7 @@ func (r *change) finish(ctx context.Context, w *watcher) (chat.Message, error) {
 	}
 	switch {
 	case w.last.verdict == arrived:
-		if err := r.record(ctx, job.Done, "", &w.seen); err != nil {
-			return chat.Message{}, err
-		}
-		if err := r.show(ctx, func(p *progress) { p.arrived(w.seen) }); err != nil {
-			return chat.Message{}, err
-		}
-		return r.success(), nil
+		return r.arrived(ctx, r.success(), []deploy.Record{r.recorded(r.own(), job.Done, "", &w.seen)}, func(p *progress) { p.arrived(w.seen) })
 	case w.last.verdict == replaced:
 		err := fault.Newf(fault.Superseded, "%s on %s was changed again in Git before `%s` was seen healthy", app, cluster, c.Version).
 			WithHelp("ferry follows this change no further\n`history %s on %s` and the repository's log tell who made the other one", shortest(r.Fleet, c.Target), cluster)
@@ -240,6 +236,9 @@ func (r *change) success() chat.Message {
 		}
 		m.Lines = []string{fmt.Sprintf("It was `%s`; %s from %s to healthy.", r.row.Plan.From, took, from)}
 	}
+	if r.row.Undo != nil {
+		m = r.isBack(m)
+	}
 	if pinned(r.row.Plan) {
 		m.Lines = append(m.Lines, fmt.Sprintf("It has a version of its own there now; `unpin %s on %s` takes that away once the base holds the same.",
 			shortest(r.Fleet, c.Target), c.Target.Cluster))
@@ -256,11 +255,8 @@ func (r *change) links() []chat.Link {
 	return all
 }
 
-// failure tells why, what is in Git now, and offers the way back.
+// failure tells why, and what becomes of it.
 func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outcome, w *watcher) (chat.Message, error) {
-	if rec := r.record(ctx, outcome, w.last.why(), &w.seen); rec != nil {
-		return chat.Message{}, rec
-	}
 	m := chat.Message{Tone: chat.Failure, Title: err.Says, Links: r.links()}
 	if why := w.last.why(); why != "" {
 		m.Lines = append(m.Lines, why)
@@ -268,52 +264,6 @@ func (r *change) failure(ctx context.Context, err *fault.Error, outcome job.Outc
 	if w.last.raw != "" {
 		m.Code = &chat.Code{Text: w.last.raw}
 	}
-	if herr := r.wayBack(ctx, &m); herr != nil {
-		return chat.Message{}, herr
-	}
-	if serr := r.show(ctx, func(p *progress) { p.seen(w.last, w.seen); p.fail(err) }); serr != nil {
-		return chat.Message{}, serr
-	}
-	return m, err
-}
-
-// wayBack tells what is in Git now, and offers the last version that was good.
-func (r *change) wayBack(ctx context.Context, m *chat.Message) error {
-	c := r.row.Change
-	good, ok, err := lastGood(ctx, r.History, c.Target, c.Version)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		where := "there"
-		if len(c.With) > 0 {
-			where = "on " + string(c.Target.Cluster)
-		}
-		m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. No other version has been seen healthy %s yet; `promote %s@… to %s%s` brings another one.",
-			c.Version, where, shortest(r.Fleet, c.Target), c.Target.Cluster, r.withText()))
-		return nil
-	}
-	line, button := r.back(good)
-	m.Lines = append(m.Lines, fmt.Sprintf("Git still holds `%s`. %s", c.Version, line))
-	m.Buttons = button
-	return nil
-}
-
-// back offers a version that was good, to all that the change is about, with a button
-// if it is one word.
-func (r *change) back(good deploy.Record) (line string, b []chat.Button) {
-	c := r.row.Change
-	where, with := "there", r.withText()
-	if with != "" {
-		where = "on " + string(c.Target.Cluster)
-	}
-	command := fmt.Sprintf("rollback %s on %s", shortest(r.Fleet, c.Target), c.Target.Cluster)
-	line = fmt.Sprintf("The last version seen healthy %s is `%s`; `%s%s` brings it back.", where, good.Version, command, with)
-	if !deploy.Word(string(good.Version)) {
-		return line, nil
-	}
-	return line, []chat.Button{{
-		Label: "Roll back to " + string(good.Version), Command: command + " to " + string(good.Version) + with, Danger: true,
-		Confirm: fmt.Sprintf("This commits %s for %s on %s.", good.Version, c.Target.App.Name, places(c)),
-	}}
+	records := []deploy.Record{r.recorded(r.own(), outcome, w.last.why(), &w.seen)}
+	return r.lost(ctx, err, m, w, records, func(p *progress) { p.seen(w.last, w.seen); p.fail(err) })
 }

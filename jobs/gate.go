@@ -34,6 +34,9 @@ type glass struct {
 // pass asks the gate at the moment of a commit. A plan that changes nothing needs
 // no leave.
 func (r *change) pass(ctx context.Context, p deploy.Plan) error {
+	if err := r.ours(p); err != nil {
+		return err
+	}
 	if r.Gate == nil || p.Already {
 		return nil
 	}
@@ -68,6 +71,9 @@ func (r *change) judged(leave deploy.Leave, err error) {
 	}
 	if len(leave.Passed) > 0 {
 		says = fmt.Sprintf("break-glass, because %s: %s", r.cmd.Args.Reason, strings.Join(leave.Passed, "; "))
+		if r.cmd.Cause != "" {
+			says = fmt.Sprintf("by the rule for what does not last, for job %s: %s", r.cmd.Cause, strings.Join(leave.Passed, "; "))
+		}
 	}
 	e := r.entry(job.Judged)
 	e.Says, e.Key = says, fmt.Sprintf("%s/judged/%s/%x", r.job.ID, r.row.Plan.Hash, sha256.Sum256([]byte(says)))
@@ -79,7 +85,10 @@ func (g glass) lines() []string {
 	if len(g.Passed) == 0 {
 		return nil
 	}
-	out := []string{"*Break-glass*: " + sentence(flat(g.Reason))}
+	var out []string
+	if g.Reason != "" { // else ferry passed them by itself
+		out = append(out, "*Break-glass*: "+sentence(flat(g.Reason)))
+	}
 	for _, p := range g.Passed {
 		out = append(out, strings.TrimSuffix("It passed although "+p, ".")+".")
 	}

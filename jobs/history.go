@@ -26,7 +26,7 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 	const most = 20
 	t := &chat.Table{Columns: []string{"UTC", "What", "Version", "Outcome", "By"}}
 	called := naming(h.Fleet)
-	more, replaced := false, map[deploy.Target]time.Time{}
+	more, replaced, undone := false, map[deploy.Target]time.Time{}, map[string]bool{}
 	err := h.History.Among(ctx, asked(cmd.Args), func(r deploy.Record) bool {
 		if r.Command == seen {
 			return true
@@ -35,6 +35,10 @@ func (h history) Answer(ctx context.Context, cmd chat.Command) (chat.Message, er
 			more = true
 			return false
 		}
+		if undone[r.Job+" "+r.Target.String()] && !r.Healthy {
+			r.Outcome = string(job.RolledBack)
+		}
+		undone[r.Undoes+" "+r.Target.String()] = r.Healthy && r.Undoes != ""
 		t.Rows = append(t.Rows, h.row(ctx, r, called, replaced[r.Target]))
 		replaced[r.Target] = r.At
 		return true
@@ -65,6 +69,9 @@ func asked(a chat.Args) func(deploy.Target) bool {
 
 // author is what somebody is called.
 func (o Options) author(ctx context.Context, id string) string {
+	if id == self {
+		return self
+	}
 	if name, _ := o.People.Author(ctx, chat.UserID(id)); name != "" {
 		return name
 	}
@@ -90,7 +97,7 @@ func (h history) row(ctx context.Context, r deploy.Record, called func(deploy.Ap
 			outcome = "unpinned"
 		}
 	}
-	if r.Why != "" && !r.FromGit { // Git tells of what was asked for
+	if r.Why != "" && r.Undoes == "" && !r.FromGit { // Git tells of what was asked for
 		outcome += ", break-glass"
 	}
 	if r.FromGit {

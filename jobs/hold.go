@@ -40,7 +40,7 @@ var releaseSyntax = chat.Syntax{
 	Verb:     "release",
 	Form:     "<app> on <cluster> [because <reason>]",
 	Summary:  "end the holds of an app on a cluster, whoever placed them",
-	Details:  []string{"The answer says whose they were and why."},
+	Details:  []string{"The answer says whose they were and why.", "What ferry holds back by itself, because it did not last there, needs a reason."},
 	Examples: []string{"release podinfo on prod", "release podinfo on prod because 6.5.5 was not to blame"},
 	Changes:  true,
 }
@@ -131,6 +131,9 @@ func (r release) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 	if err != nil {
 		return chat.Message{}, err
 	}
+	if err := r.explained(ctx, cmd, t); err != nil {
+		return chat.Message{}, err
+	}
 	ended, err := r.Holds.Release(ctx, t, deed(cmd, job.Released, flat(string(cmd.Args.Reason)), t.String()))
 	if err != nil {
 		return chat.Message{}, err
@@ -152,6 +155,26 @@ func (r release) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 	}
 	r.Log.Info("holds released", "target", t.String(), "user", cmd.User, "holds", len(ended), "reason", string(cmd.Args.Reason))
 	return m, nil
+}
+
+// explained refuses to end without a reason what ferry holds back by itself: the
+// version did not last there, and somebody has to know why it would now.
+func (r release) explained(ctx context.Context, cmd chat.Command, t deploy.Target) error {
+	if cmd.Args.Reason != "" {
+		return nil
+	}
+	all, err := r.Holds.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range all {
+		if h.Target == t && h.By == self {
+			command := fmt.Sprintf("release %s on %s because", shortest(r.Fleet, t), t.Cluster)
+			return fault.Newf(fault.Invalid, "a reason is missing: ferry holds `%s` back on %s", h.Version, t.Cluster).
+				WithHelp("%s\n`%s …` ends that", flat(h.Reason), command)
+		}
+	}
+	return nil
 }
 
 // Answer implements Query.

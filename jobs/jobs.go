@@ -160,6 +160,13 @@ type Options struct {
 	// May says whether somebody may use a command on targets; nil lets everybody.
 	// It decides on what is offered alone: whoever takes an offer is asked again.
 	May func(context.Context, chat.UserID, chat.Verb, []deploy.Target) error
+	// Retreat is the rule for what does not last on a target; nil offers the way back.
+	// Follower and Amender go with it; without the first nothing is done by itself.
+	Retreat  func(deploy.Target) deploy.Retreat
+	Follower Follower
+	Amender  Amender
+	// Suspender may be nil: then image automations are suspended in Git alone.
+	Suspender Suspender
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
 	// Approve is how long a change may wait for approval (default 24 h).
@@ -198,27 +205,7 @@ type Command struct {
 
 // List returns every command there is, in the order in which help shows them.
 func List(o Options) []Command {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Rollout <= 0 {
-		o.Rollout = 10 * time.Minute
-	}
-	if o.Merge <= 0 {
-		o.Merge = 24 * time.Hour
-	}
-	if o.Approve <= 0 {
-		o.Approve = 24 * time.Hour
-	}
-	if o.Answer <= 0 {
-		o.Answer = time.Hour
-	}
-	if o.Grace <= 0 {
-		o.Grace = 15 * time.Second
-	}
+	o = o.withDefaults()
 	h, line := &help{}, kubectlSyntax
 	line.Unlisted = o.Executor == nil || !o.Executor.Answers(string(line.Verb))
 	commands := []Command{
@@ -245,6 +232,36 @@ func List(o Options) []Command {
 		h.commands = append(h.commands, c.Syntax)
 	}
 	return commands
+}
+
+// Own returns what ferry alone asks itself for. None of it can be written.
+func Own(o Options) []Command {
+	return []Command{{Syntax: chat.Syntax{Verb: soakVerb}, Work: soak{changer{o.withDefaults()}}}}
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rollout <= 0 {
+		o.Rollout = 10 * time.Minute
+	}
+	if o.Merge <= 0 {
+		o.Merge = 24 * time.Hour
+	}
+	if o.Approve <= 0 {
+		o.Approve = 24 * time.Hour
+	}
+	if o.Answer <= 0 {
+		o.Answer = time.Hour
+	}
+	if o.Grace <= 0 {
+		o.Grace = 15 * time.Second
+	}
+	return o
 }
 
 // Syntaxes returns how every command is written, where these executors are.

@@ -37,6 +37,8 @@ func (r retry) again(ctx context.Context, cmd chat.Command) (chat.Command, error
 	switch {
 	case !j.Ended():
 		return cmd, fault.Newf(fault.Refused, "job %s is still under way", j.ID).WithHelp("nothing was done\n`status %s` tells how far it is", j.ID)
+	case chat.Verb(j.Verb) == soakVerb:
+		return cmd, fault.Newf(fault.Refused, "job %s is a watch of ferry's own", j.ID).WithHelp("nothing was done")
 	case j.Outcome == job.Done:
 		return cmd, fault.Newf(fault.Already, "job %s is done: %s", j.ID, j.Note).WithHelp("nothing was done")
 	}
@@ -47,6 +49,7 @@ func (r retry) again(ctx context.Context, cmd chat.Command) (chat.Command, error
 	again.Key, again.User, again.Thread, again.At = "retry/"+string(j.ID), cmd.User, cmd.Thread, cmd.At
 	// To pass a gate is said by whoever does it, each time.
 	again.Args.Gate, again.Args.Reason = "", ""
+	again.Cause = "" // whoever asks again asks as a person
 	again.Text, _, _ = strings.Cut(again.Text, " despite ")
 	known, ok, err := r.Rows.ByKey(ctx, again.Key)
 	if err != nil || !ok {

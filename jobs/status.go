@@ -83,7 +83,7 @@ func (s status) waits(ctx context.Context, j *job.Job) string {
 	if by := s.ahead(ctx, j); by != nil {
 		return "waiting for job " + string(by.ID)
 	}
-	if !j.Ended() && (j.Step == stepMerge || j.Step == stepApproval) && j.Note != "" {
+	if !j.Ended() && (j.Step == stepMerge || j.Step == stepApproval || j.Step == stepSoak) && j.Note != "" {
 		return strings.ReplaceAll(j.Note, "`", "")
 	}
 	return stateOf(j)
@@ -98,9 +98,10 @@ func (s status) ahead(ctx context.Context, j *job.Job) *job.Job {
 	if err != nil {
 		return nil // it waits for something, then
 	}
+	behind := false
 	for _, other := range all {
-		if other.ID == j.ID {
-			return nil
+		if behind = behind || other.ID == j.ID; behind && (other.After == "" || other.ID == j.ID || j.After != "") {
+			continue // but what ferry takes back by itself goes first
 		}
 		if slices.ContainsFunc(other.Queues, func(q string) bool { return slices.Contains(j.Queues, q) }) {
 			return other

@@ -87,14 +87,15 @@ func (w *watcher) part() deploy.Part {
 
 // finishAll is the end in which all are healthy.
 func (r *change) finishAll(ctx context.Context, all []*watcher) (chat.Message, error) {
-	for _, w := range all {
-		if err := r.recordOf(ctx, w.part(), job.Done, "", &w.seen); err != nil {
-			return chat.Message{}, err
-		}
+	records := make([]deploy.Record, len(all))
+	for i, w := range all {
+		records[i] = r.recorded(w.part(), job.Done, "", &w.seen)
 	}
 	m := r.success()
-	m.Title = fmt.Sprintf("%s `%s` is healthy on %s", r.row.Change.Target.App.Name, r.row.Change.Version, places(r.row.Change))
-	return m, r.show(ctx, func(p *progress) { p.done, p.tone = true, chat.Done })
+	if r.row.Undo == nil {
+		m.Title = fmt.Sprintf("%s `%s` is healthy on %s", r.row.Change.Target.App.Name, r.row.Change.Version, places(r.row.Change))
+	}
+	return r.arrived(ctx, m, records, func(p *progress) { p.done, p.tone = true, chat.Done })
 }
 
 // finishWorst is the end that one of several targets brought: it records what
@@ -103,6 +104,7 @@ func (r *change) finishWorst(ctx context.Context, all []*watcher, worst *watcher
 	c := r.row.Change
 	err, outcome := r.worded(worst)
 	var healthy, open []string
+	var records []deploy.Record
 	for i, w := range all {
 		name := place(c.Target, w.goal.Change.Target)
 		what, why, text := outcome, w.last.why(), ""
@@ -116,9 +118,7 @@ func (r *change) finishWorst(ctx context.Context, all []*watcher, worst *watcher
 			why, text = fmt.Sprintf("not followed to its end: %s", err.Says), "not followed to its end"
 			open = append(open, name)
 		}
-		if rec := r.recordOf(ctx, w.part(), what, why, &w.seen); rec != nil {
-			return chat.Message{}, rec
-		}
+		records = append(records, r.recorded(w.part(), what, why, &w.seen))
 		if serr := r.show(ctx, func(p *progress) {
 			if text == "" {
 				p.arrivedOne(i, w.seen) // the end may have come before that was shown
@@ -142,12 +142,17 @@ func (r *change) finishWorst(ctx context.Context, all []*watcher, worst *watcher
 	if len(open) > 0 {
 		m.Lines = append(m.Lines, fmt.Sprintf("It was still on its way on %s: `list %s` shows how it goes on.", spoken(open), c.Target.App.Name))
 	}
-	if outcome == job.Superseded {
-		m.Lines = append(m.Lines, "ferry follows this change no further.")
-	} else if berr := r.wayBack(ctx, &m); berr != nil {
-		return chat.Message{}, berr
+	final := func(p *progress) { p.done, p.tone = true, toneOf(err) }
+	if outcome != job.Superseded {
+		return r.lost(ctx, err, m, worst, records, final)
 	}
-	return m, errors.Join(err, r.show(ctx, func(p *progress) { p.done, p.tone = true, toneOf(err) }))
+	for i := range records {
+		if rec := r.History.Append(ctx, &records[i]); rec != nil {
+			return chat.Message{}, rec
+		}
+	}
+	m.Lines = append(m.Lines, "ferry follows this change no further.")
+	return m, errors.Join(err, r.show(ctx, final))
 }
 
 // worded is the end that one target brought, in words.

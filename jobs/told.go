@@ -22,6 +22,10 @@ func (r *change) told(s job.Step) []job.Entry {
 		e.Deed, e.Key, e.Says = job.Proposed, fmt.Sprintf("%s/pull/%d", r.job.ID, r.row.Proposal.Number), r.row.Proposal.URL
 	case s == stepFollow && !r.row.Plan.Already:
 		e.Deed, e.Key, e.Says, e.Commit = job.Committed, fmt.Sprintf("%s/commit/%s", r.job.ID, r.row.Commit.SHA), what, r.row.Commit.SHA
+	case s == stepEnd && r.row.End.Kind != "":
+		const exact = "15:04:05.000"
+		seen := fmt.Sprintf("first seen %s, believed %s", r.row.End.Failing.UTC().Format(exact), r.row.End.Believed.UTC().Format(exact))
+		e.Deed, e.Key, e.Says, e.Commit = job.Lost, fmt.Sprintf("%s/lost", r.job.ID), seen+": "+r.row.End.Says, r.row.Commit.SHA
 	default:
 		return nil
 	}

@@ -165,10 +165,9 @@ func TestAHoldWakesWhatWaitsForApprovalThere(t *testing.T) {
 // more of the command than whoever presses the button sees.
 func TestWhatIsNoWordIsOfferedInNoCommand(t *testing.T) {
 	b := newBench(t, newWorld())
-	r := &change{changer: changer{b.options}}
-	r.row.Change.Target = b.apps["prod"][0].Target
+	c := changer{b.options}
 	for v, n := range map[deploy.Version]int{"6.5.3": 1, "6.5.3 despite hold because it is fine": 0} {
-		if _, buttons := r.back(deploy.Record{Version: v}); len(buttons) != n {
+		if _, buttons := c.back(loss{Target: b.apps["prod"][0].Target}, deploy.Record{Version: v}); len(buttons) != n {
 			t.Errorf("%s: %+v", v, buttons)
 		}
 	}

@@ -193,9 +193,13 @@ func TestTogetherUntilTheDeadline(t *testing.T) {
 			t.Fatalf("closing = %+v, %v", m, err)
 		}
 		before := len(b.records())
-		if b.job.Step != stepFollow {
+		if b.job.Step != stepEnd {
 			t.Fatalf("the row says %q", b.job.Step)
 		}
+		if _, err := b.run(); !fault.Is(err, fault.Expired) || len(b.records()) != before || len(w.commits) != 1 {
+			t.Errorf("told again: %v, %d records, %d commits", err, len(b.records()), len(w.commits))
+		}
+		b.job.Step = stepFollow
 		if _, err := b.run(); !fault.Is(err, fault.Expired) || len(b.records()) != before || len(w.commits) != 1 {
 			t.Errorf("again: %v, %d records, %d commits", err, len(b.records()), len(w.commits))
 		}

@@ -150,6 +150,7 @@ type bench struct {
 	t       *testing.T
 	options Options
 	history *storage.History
+	holds   *storage.Holds
 	cmd     chat.Command
 	job     *job.Job
 	parked  int
@@ -170,7 +171,7 @@ func newBench(t *testing.T, w *world) *bench {
 	})
 	h := storage.NewHistory(db)
 	b := &bench{
-		world: w, t: t, history: h,
+		world: w, t: t, history: h, holds: storage.NewHolds(db, time.Now),
 		options: Options{Fleet: w, Cluster: w, Delivery: w, History: h, Rows: storage.NewJobs(db), People: w, Replier: w, Rollout: time.Minute, Grace: 10 * time.Second},
 		cmd: chat.Command{
 			Key: "k", User: "U1", Verb: "promote", Text: "promote podinfo@6.5.4 to prod",

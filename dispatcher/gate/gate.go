@@ -13,6 +13,9 @@
 // is open because something is not known: a person without a role, a group whose
 // members could not be read, an approval of another plan count for nothing.
 //
+// What ferry takes back by itself (Facts.Cause) has its authority from the rule that
+// says so: it needs no role and no approval, passes freezes, and stops at holds.
+//
 // Freezes, holds and approvals can be passed by those whose role says so, with a
 // reason (break-glass); who somebody is and what their role lets them do cannot.
 // The verdict tells what was passed, for the record.
@@ -108,6 +111,9 @@ type Facts struct {
 	// Holds are those on the targets; those that ran out may be among them.
 	Holds []deploy.Hold
 	Glass Glass
+	// Cause is the job for whose sake ferry takes something back by itself, on the
+	// authority of a rule; empty for what a person asks for.
+	Cause string
 }
 
 // Plan is what matters of a plan.
@@ -162,13 +168,15 @@ func (v *Verdict) Waits() bool {
 // Decide holds the facts against the rules.
 func Decide(r *Rules, f *Facts) Verdict {
 	var v Verdict
-	if says, help := f.Who.Barred(); says != "" {
+	if says, help := f.Who.Barred(); says != "" && f.Cause == "" {
 		v.Reasons = append(v.Reasons, Reason{Kind: Person, Says: says, Help: help})
 	}
 	if !slices.Contains(r.Changes, f.Verb) {
 		return v
 	}
-	v.roles(r, f)
+	if f.Cause == "" {
+		v.roles(r, f)
+	}
 	if !slices.Contains(r.Gated, f.Verb) {
 		return v
 	}
@@ -178,7 +186,9 @@ func Decide(r *Rules, f *Facts) Verdict {
 			v.holds(r, f, t)
 		}
 	}
-	v.approvals(r, f)
+	if f.Cause == "" {
+		v.approvals(r, f)
+	}
 	return v
 }
 
@@ -193,8 +203,18 @@ func (f *Facts) target(i int) (t *deploy.Target, fresh bool) {
 	return t, !slices.Contains(f.Targets, *t) && !slices.Contains(f.Plan.Touched[:i], *t)
 }
 
-// shut notes a gate that is closed, unless whoever asks may pass it and does.
+// shut notes a gate that is closed, unless whoever asks may pass it and does. What
+// ferry takes back by itself passes freezes, which is told, and nothing else: a hold
+// is somebody's word about this very target.
 func (v *Verdict) shut(r *Rules, f *Facts, reason Reason) {
+	switch {
+	case f.Cause != "" && reason.Kind == Freeze:
+		v.Passed = append(v.Passed, reason)
+		return
+	case f.Cause != "":
+		v.Reasons = append(v.Reasons, reason)
+		return
+	}
 	reason.Tried = slices.Contains(f.Glass.Gates, reason.Kind)
 	reason.Passable = r.passes(f, reason.Kind, &reason.Target)
 	if reason.Tried && reason.Passable && f.Glass.Reason != "" {

@@ -23,10 +23,14 @@ func (v *Verdict) holds(r *Rules, f *Facts, t *deploy.Target) {
 		if !h.Until.IsZero() {
 			until = "until " + h.Until.UTC().Format(moment) + " UTC"
 		}
+		because := ""
+		if h.Version != "" {
+			because = " because …"
+		}
 		v.shut(r, f, Reason{
 			Kind: Hold, Target: *t, Name: by, Until: h.Until,
 			Says: fmt.Sprintf("%s by %s %s: %s", what, by, until, h.Reason),
-			Help: fmt.Sprintf("`release %s on %s` ends the hold", t.App, t.Cluster),
+			Help: fmt.Sprintf("`release %s on %s%s` ends the hold", t.App, t.Cluster, because),
 		})
 	}
 }

@@ -46,7 +46,7 @@ func (r *Rules) Next(f *Facts) (n Next) {
 // frozenBy is the first target that a freeze will lie over and that is not passed
 // then, nil if there is none.
 func (r *Rules) frozenBy(c *Calendar, f *Facts) *deploy.Target {
-	if !c.about(f.Verb) {
+	if !c.about(f.Verb) || f.Cause != "" {
 		return nil
 	}
 	broken := f.Glass.Reason != "" && slices.Contains(f.Glass.Gates, Freeze)

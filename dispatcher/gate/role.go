@@ -22,6 +22,9 @@ func (s *Scope) covers(t *deploy.Target) bool {
 	return matches(s.Clusters, string(t.Cluster)) && matches(s.Apps, t.App.Name) && matches(s.Namespaces, t.App.Namespace)
 }
 
+// Covers reports whether a rule is about a target.
+func (s *Scope) Covers(t deploy.Target) bool { return s.covers(&t) }
+
 func matches(patterns []string, name string) bool {
 	if len(patterns) == 0 {
 		return true

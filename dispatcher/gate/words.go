@@ -25,6 +25,9 @@ func (v *Verdict) Err(f *Facts) error {
 		return fault.New(kind, v.Reasons[0].Says, v.Reasons[0].Help)
 	}
 	says := "you may not " + string(f.Verb) + about(f.Targets) + " now"
+	if f.Cause != "" {
+		says = "ferry does not roll back" + about(f.Targets) + " by itself"
+	}
 	var help []string
 	if len(v.Reasons) == 1 {
 		says += ": " + v.Reasons[0].sentence(f)

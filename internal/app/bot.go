@@ -87,15 +87,15 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	}
 	var work *dispatcher.Dispatcher
 	changes := prompt{deliveries, c.Timeouts.Plan}
-	commands := jobs.List(jobs.Options{
+	options := jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Planner: changes, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
 		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
-		May: policy.May,
-	})
+		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers},
+	}
 	work = dispatcher.New(dispatcher.Options{
-		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
+		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
 	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing()})
@@ -246,10 +246,13 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	return o
 }
 
-func routes(commands []jobs.Command) []dispatcher.Route {
-	out := make([]dispatcher.Route, len(commands))
-	for i, c := range commands {
-		out[i] = dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Deed: c.Deed, Again: c.Again}
+func routes(o jobs.Options) []dispatcher.Route {
+	var out []dispatcher.Route
+	for _, c := range jobs.List(o) {
+		out = append(out, dispatcher.Route{Verb: c.Syntax.Verb, Query: c.Query, Work: c.Work, Deed: c.Deed, Again: c.Again})
+	}
+	for _, c := range jobs.Own(o) {
+		out = append(out, dispatcher.Route{Verb: c.Syntax.Verb, Work: c.Work, Apart: true})
 	}
 	return out
 }

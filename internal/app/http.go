@@ -23,6 +23,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	jobs     *prometheus.CounterVec
+	undone   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	requests *prometheus.CounterVec
 	chats    *prometheus.CounterVec
@@ -35,6 +36,9 @@ func newMetrics(clusters func() []deploy.ClusterState) *metrics {
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ferry_jobs_ended_total", Help: "Jobs that ended, by command and outcome.",
 		}, []string{"command", "outcome"}),
+		undone: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ferry_jobs_rolled_back_total", Help: "Jobs whose change ferry took back by itself after they had ended, by command.",
+		}, []string{"command"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ferry_job_duration_seconds", Help: "Time from a job's request to its outcome.",
 			Buckets: []float64{0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000},
@@ -50,7 +54,7 @@ func newMetrics(clusters func() []deploy.ClusterState) *metrics {
 			Buckets: []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
 		}, []string{"what"}),
 	}
-	m.registry.MustRegister(m.jobs, m.duration, m.requests, m.chats, m.calls, fleetCollector{clusters}, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.jobs, m.undone, m.duration, m.requests, m.chats, m.calls, fleetCollector{clusters}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -59,6 +63,9 @@ func (m *metrics) ended(j *job.Job) {
 	m.jobs.WithLabelValues(j.Verb, string(j.Outcome)).Inc()
 	m.duration.WithLabelValues(j.Verb).Observe(j.Updated.Sub(j.Created).Seconds())
 }
+
+// rolledBack counts a job whose change was taken back after it had ended.
+func (m *metrics) rolledBack(j *job.Job) { m.undone.WithLabelValues(j.Verb).Inc() }
 
 // slack counts what the bot tells of itself.
 func (m *metrics) slack(what string, took time.Duration, err error) {

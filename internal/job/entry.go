@@ -16,6 +16,8 @@ const (
 	Rejected  Deed = "rejected"
 	Proposed  Deed = "proposed"
 	Committed Deed = "committed"
+	Lost      Deed = "lost"      // a version did not last: the failure was believed
+	Suspended Deed = "suspended" // an image automation
 	Ended     Deed = "ended"
 	Held      Deed = "held"
 	Released  Deed = "released"

@@ -1,0 +1,216 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+)
+
+// soaked is a theatre in which a promotion was seen healthy at the start.
+type soaked struct {
+	*theatre
+	t    *testing.T
+	made following
+	o    Options
+	job  *job.Job
+	rows []*job.Job // unfinished
+}
+
+func (s *soaked) Unfinished(context.Context) ([]*job.Job, error)        { return s.rows, nil }
+func (s *soaked) Get(context.Context, job.ID) (*job.Job, error)         { return s.job, nil }
+func (s *soaked) Recent(context.Context, int) ([]*job.Job, error)       { return s.rows, nil }
+func (s *soaked) ByKey(context.Context, string) (*job.Job, bool, error) { return nil, false, nil }
+func (s *soaked) Of(_ context.Context, _ deploy.Target, fn func(deploy.Record) bool) error {
+	fn(deploy.Record{Version: "6.5.3", Healthy: true, Field: deploy.FieldImage})
+	return nil
+}
+
+var watchCommand = chat.Command{Key: "job/j1/watch", User: self, Verb: soakVerb, Cause: "j1", Args: chat.Args{App: "apps/podinfo", Cluster: "prod", Version: "6.5.4", Targets: "prod"}}
+
+func newSoaked(t *testing.T, mode deploy.RetreatMode, script []event) *soaked {
+	t.Helper()
+	s := &soaked{theatre: newTheatre(arrivedImage(), imageSite, script), t: t}
+	becomes(newRevision)(&s.first)
+	s.start = time.Now()
+	s.o = Options{
+		Fleet: s, Cluster: s, Delivery: s, History: s, People: s, Replier: s, Rows: s, Rollout: time.Minute, Grace: 10 * time.Second, Follower: &s.made,
+		Retreat: func(deploy.Target) deploy.Retreat { return deploy.Retreat{Mode: mode, Soak: 5 * time.Minute} },
+	}
+	s.plan.Change = deploy.Change{Target: s.apps["prod"][0].Target, Version: "6.5.4"}
+	data, err := json.Marshal(changeRow{
+		Change: s.plan.Change, Plan: s.plan, Commit: deploy.Commit{SHA: "c0ffee"}, Followed: s.start.Add(-time.Minute),
+		Soak: &soaking{Healthy: s.start, Until: s.start.Add(5 * time.Minute)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.job = &job.Job{ID: "w1", Verb: string(soakVerb), Data: data, After: "j1"}
+	return s
+}
+
+func (s *soaked) run(ctx context.Context) (chat.Message, error) {
+	row, err := json.Marshal(s.job)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	j := new(job.Job) // as another process reads it
+	if err := json.Unmarshal(row, j); err != nil {
+		return chat.Message{}, err
+	}
+	j.Cancel = s.job.Cancel
+	return Own(s.o)[0].Work.Run(ctx, watchCommand, j, func(context.Context) error {
+		kept := *j
+		s.job = &kept
+		return nil
+	})
+}
+
+// TestSoaking plays what comes after an arrival, with a new process in the middle.
+func TestSoaking(t *testing.T) {
+	falls := []event{sec(60, pods(2, 1, 2), pod("CrashLoopBackOff"))}
+	for _, c := range []struct {
+		name   string
+		mode   deploy.RetreatMode
+		script []event
+		busy   string // another job on this queue
+		quiet  job.Outcome
+		after  int
+		made   bool
+		button bool
+	}{
+		{name: "it holds", mode: deploy.RetreatAuto, quiet: job.Done, after: 300},
+		{name: "it falls over", mode: deploy.RetreatAuto, script: falls, after: 70, made: true},
+		{name: "it falls over, offer", mode: deploy.RetreatOffer, script: falls, after: 70, button: true},
+		{name: "it falls over, off", mode: deploy.RetreatOff, script: falls, after: 70},
+		{name: "it stumbles", mode: deploy.RetreatAuto, script: []event{sec(60, pods(2, 1, 2), pod("CrashLoopBackOff")), sec(65, pods(2, 2, 2), noProblem)}, quiet: job.Done, after: 300},
+		{name: "a node is drained", mode: deploy.RetreatAuto, script: []event{sec(60, pods(2, 0, 2), pod(deploy.NotReady)), sec(120, pods(2, 2, 2), noProblem)}, quiet: job.Done, after: 300},
+		{name: "somebody changes it", mode: deploy.RetreatAuto, script: []event{sec(60, becomes(otherRevision))}, quiet: job.Superseded, after: 60},
+		{name: "somebody changes it while it falls", mode: deploy.RetreatAuto, script: []event{falls[0], sec(66, becomes(otherRevision))}, quiet: job.Superseded, after: 66},
+		{name: "somebody is at it", mode: deploy.RetreatAuto, script: falls, busy: "prod/apps/podinfo", quiet: job.Superseded, after: 70},
+		{name: "somebody is at another one", mode: deploy.RetreatAuto, script: falls, busy: "prod/apps/other", after: 70, made: true},
+		{name: "the cluster is lost", mode: deploy.RetreatAuto, script: []event{sec(60, lost)}, quiet: job.Done, after: 300},
+		{name: "a later commit still holds it", mode: deploy.RetreatAuto, script: []event{sec(30, becomes(laterRevision)), falls[0]}, after: 70, made: true},
+		{name: "it falls just before the end", mode: deploy.RetreatAuto, script: []event{sec(295, pods(2, 1, 2), pod("CrashLoopBackOff"))}, quiet: job.Done, after: 300},
+	} {
+		for _, restart := range []time.Duration{0, 20 * time.Second, 45 * time.Second} {
+			t.Run(c.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newSoaked(t, c.mode, c.script)
+					if s.rows = []*job.Job{s.job}; c.busy != "" {
+						s.rows = append(s.rows, &job.Job{ID: "j9", Queues: []string{c.busy}})
+					}
+					if restart > 0 {
+						life, cancel := context.WithTimeout(t.Context(), restart)
+						if _, err := s.run(life); life.Err() == nil {
+							t.Fatalf("it ended: %v", err)
+						}
+						cancel()
+					}
+					m, err := s.run(t.Context())
+					if after := time.Since(s.start); after != time.Duration(c.after)*time.Second {
+						t.Errorf("it ended after %s", after)
+					}
+					quiet, _ := errors.AsType[*job.Quiet](err)
+					if c.quiet != "" && (quiet == nil || quiet.Outcome != c.quiet || m.Title != "") || c.quiet == "" && quiet != nil {
+						t.Fatalf("ended with %+v, %v", m, err)
+					}
+					if (len(s.made.made) == 1) != c.made || (len(m.Buttons) == 1) != c.button {
+						t.Errorf("jobs %+v, buttons %+v", s.made.cmds, m.Buttons)
+					}
+					if c.quiet != "" {
+						return
+					}
+					if !fault.Is(err, fault.Failed) || m.Title != "podinfo `6.5.4` fell over on prod, 60 s after it was healthy" || !strings.HasPrefix(m.Lines[0], "*CrashLoopBackOff*") {
+						t.Errorf("it says %+v, %v", m, err)
+					}
+					if c.made && (s.made.cmds[0].Cause != "j1" || s.made.made[0].After != "w1" || s.made.cmds[0].Key != "job/w1/rollback/prod/apps/podinfo") {
+						t.Errorf("the command is %+v", s.made.cmds[0])
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAWatchThatIsOverWhenFerryComesBack says nothing.
+func TestAWatchThatIsOverWhenFerryComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoaked(t, deploy.RetreatAuto, nil)
+		time.Sleep(time.Hour) // the bubble's clock
+		began := time.Now()
+		m, err := s.run(t.Context())
+		if quiet, _ := errors.AsType[*job.Quiet](err); quiet == nil || quiet.Outcome != job.Done || m.Title != "" || time.Since(began) > time.Minute {
+			t.Errorf("%+v, %v after %s", m, err, time.Since(began))
+		}
+	})
+}
+
+// TestAWatchCanBeCancelled by whoever may promote there.
+func TestAWatchCanBeCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoaked(t, deploy.RetreatAuto, nil)
+		asked := make(chan struct{})
+		time.AfterFunc(time.Minute, func() { close(asked) })
+		if _, err := s.run(job.WithAsked(t.Context(), asked)); !errors.Is(err, job.ErrCancelled) || time.Since(s.start) != time.Minute {
+			t.Fatalf("%v after %s", err, time.Since(s.start))
+		}
+		s.job.Cancel = &job.Cancel{By: "U2", At: time.Now()}
+		m, err := s.run(t.Context())
+		if !fault.Is(err, fault.Cancelled) || m.Title != "ferry no longer watches podinfo `6.5.4` on prod" || m.By != "U2" {
+			t.Errorf("%+v, %v", m, err)
+		}
+		r := &rightsOf{}
+		s.o.Rights = r
+		if err := s.o.mayAsk(t.Context(), "U3", s.job); err != nil || !slices.Equal(r.asked, []string{"U3 promote [prod/apps/podinfo]"}) {
+			t.Errorf("%v, asked %q", err, r.asked)
+		}
+	})
+}
+
+// rightsOf notes what is asked of roles.
+type rightsOf struct{ asked []string }
+
+func (r *rightsOf) Allow(_ context.Context, user chat.UserID, verb chat.Verb, targets []deploy.Target) error {
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.String()
+	}
+	r.asked = append(r.asked, string(user)+" "+string(verb)+" ["+strings.Join(names, " ")+"]")
+	return nil
+}
+
+// TestWhatArrivesIsWatched where a rule says so, for as long as it says, and once.
+func TestWhatArrivesIsWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b, f, _ := crashing(t, deploy.Retreat{Mode: deploy.RetreatOffer, Soak: 10 * time.Minute})
+		w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+		for range 2 {
+			m, err := b.run()
+			if err != nil || m.Lines[len(m.Lines)-1] != "ferry watches it for another 10 min." {
+				t.Fatalf("%+v, %v", m, err)
+			}
+		}
+		row, err := rowOf(f.made[0])
+		if err != nil || len(f.made) != 1 || f.cmds[0].Verb != soakVerb || f.cmds[0].Cause != "j1" || row.Soak.Until.Sub(row.Soak.Healthy) != 10*time.Minute || row.End != nil {
+			t.Errorf("%+v, %+v, %v", f.cmds, row, err)
+		}
+		title, targets, err := Own(b.options)[0].Work.Admit(t.Context(), f.cmds[0])
+		if title != "Watch podinfo `6.5.4` on prod" || targets != nil || err != nil {
+			t.Errorf("%q, %v, %v", title, targets, err)
+		}
+		b.cmd, b.job = chat.Command{Key: "k2", User: "U1", Verb: "rollback", Text: "rollback podinfo on prod", Args: chat.Args{App: "podinfo", Cluster: "prod"}}, &job.Job{ID: "j2"}
+		if m, err := b.run(); err != nil || len(f.made) != 1 {
+			t.Errorf("a rollback is watched: %+v, %v", m, err)
+		}
+	})
+}
