@@ -153,6 +153,7 @@ type bench struct {
 	cmd     chat.Command
 	job     *job.Job
 	parked  int
+	words   int // about plans
 	nudged  int
 	told    []job.Entry
 }
