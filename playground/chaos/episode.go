@@ -11,13 +11,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ferry/playground/chaos/point"
+	"ferry/playground/chaos/verdict"
 	"ferry/playground/slack"
 )
 
 const (
 	glance = 50 * time.Millisecond
-	// unmet is how long a kill waits for a rare spot before it happens anyway.
-	unmet = 2500 * time.Millisecond
 	// storm is how long GitHub and Slack are at their worst. What it did to a job is
 	// made good after it: pauses between tries grow to a minute.
 	storm = 20 * time.Second
@@ -29,6 +29,8 @@ const (
 // returns how many there were.
 func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	commands := w.draw(n)
+	w.draws, w.struck = nil, nil
+	fmt.Fprintf(w.out, "world %d, episode %d asks for %s\n", w.number, number, kinds(commands))
 	old := len(w.repo().Pulls())
 	if err := w.ferry.start(); err != nil {
 		return 0, err
@@ -40,7 +42,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	defer stop()
 	group, gctx := errgroup.WithContext(asking)
 	for _, c := range commands {
-		if c.after == nil {
+		if c.head == c {
 			group.Go(func() error { return w.converse(gctx, c) })
 		}
 	}
@@ -84,7 +86,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	if err := w.judge(ctx, commands, rows, old); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(w.out, "episode %d: %d commands, none lost, none twice\n", number, len(commands))
+	fmt.Fprintf(w.out, "world %d, episode %d: %d commands, none lost, none twice%s\n", w.number, number, len(commands), w.drawn())
 	return len(commands), nil
 }
 
@@ -111,7 +113,7 @@ func (w *world) ask(ctx context.Context, c *command) error {
 		}
 	} else {
 		var err error
-		if c.root, err = w.slack.Say(asker, c.channel, "<@U0FERRY> "+c.text, ""); err != nil {
+		if c.root, err = w.slack.Say(c.who(), c.channel, "<@U0FERRY> "+c.text, ""); err != nil {
 			return err
 		}
 		for _, e := range w.slack.Envelopes() {
@@ -128,7 +130,7 @@ func (w *world) ask(ctx context.Context, c *command) error {
 // the person is told so, and it may be done or not.
 func (w *world) slash(ctx context.Context, c *command) error {
 	for pause(ctx, glance) {
-		ack, err := w.slack.Slash(ctx, asker, c.channel, "/ferry", c.text)
+		ack, err := w.slack.Slash(ctx, c.who(), c.channel, "/ferry", c.text)
 		if err != nil {
 			return err
 		}
@@ -137,43 +139,6 @@ func (w *world) slash(ctx context.Context, c *command) error {
 		}
 		c.envelope, c.lost = ack.Envelope, !ack.OK
 		return nil
-	}
-	return nil
-}
-
-// havoc kills n times. Each next start comes at once, or a little later.
-func (w *world) havoc(ctx context.Context, n int) error {
-	for range n {
-		blind := w.rand.Float64() < 0.2
-		wait := unmet
-		if blind {
-			wait = time.Duration(w.rand.IntN(1200)) * time.Millisecond
-		} else {
-			w.killer.arm()
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-w.killer.done:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-			if !blind && !w.killer.disarm() {
-				<-w.killer.done
-				break
-			}
-			w.tally.killed(nil)
-			if err := w.ferry.end(syscall.SIGKILL); err != nil {
-				return err
-			}
-		}
-		timer.Stop()
-		if !pause(ctx, time.Duration(w.rand.IntN(150))*time.Millisecond) {
-			return nil
-		}
-		if err := w.ferry.start(); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -227,12 +192,12 @@ func (w *world) ended(c *command) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	counts := count(said)
+	counts, t := verdict.Count(said), c.thread()
 	switch {
-	case !c.work():
-		return counts["answer"] > 0, nil
-	case counts["answer"] > c.again():
+	case counts["answer"] > t.Answers+t.Spare:
 		return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, said[len(said)-1].Text)
+	case !c.work():
+		return counts["answer"] >= min(1, t.Answers), nil
 	case c.click():
 		return counts["closing"] > 1, nil
 	}
@@ -247,7 +212,7 @@ func (w *world) said(c *command) ([]slack.Message, error) {
 			return nil, err
 		}
 		for _, m := range all {
-			if key := keyOf(string(m.Metadata)); strings.Contains(key, c.envelope) && strings.HasSuffix(key, "/root") {
+			if key := point.KeyOf(string(m.Metadata)); strings.Contains(key, c.envelope) && strings.HasSuffix(key, "/root") {
 				c.root = m.TS
 			}
 		}
@@ -263,7 +228,7 @@ func (w *world) said(c *command) ([]slack.Message, error) {
 }
 
 // quiet stops ferry once it has nothing left to send, and returns what it stored.
-func (w *world) quiet(ctx context.Context) (*state, error) {
+func (w *world) quiet(ctx context.Context) (*verdict.State, error) {
 	for range 20 {
 		if !pause(ctx, 300*time.Millisecond) {
 			return nil, ctx.Err()
@@ -271,8 +236,8 @@ func (w *world) quiet(ctx context.Context) (*state, error) {
 		if err := w.ferry.end(syscall.SIGTERM); err != nil {
 			return nil, err
 		}
-		s, err := readState(w.state())
-		if err != nil || s.calm() {
+		s, err := verdict.Read(w.state())
+		if err != nil || s.Calm() {
 			return s, err
 		}
 		if err := w.ferry.start(); err != nil {

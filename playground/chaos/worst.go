@@ -11,16 +11,17 @@ import (
 	"sync"
 	"time"
 
+	"ferry/playground/chaos/point"
 	"ferry/playground/github"
 	"ferry/playground/slack"
 )
 
 // faults lets requests fail.
 type faults struct {
-	tally *tally
-	mu    sync.Mutex
-	rand  *rand.Rand
-	off   bool
+	account *account
+	mu      sync.Mutex
+	rand    *rand.Rand
+	off     bool
 	// push has somebody else push to the branch.
 	push func() error
 }
@@ -111,7 +112,7 @@ func (f *faults) sockets(ctx context.Context, people *slack.Server) {
 			return
 		}
 		if people.Sockets("") > 0 && people.Disconnect(way) == nil {
-			f.tally.failed("Slack: socket, " + way)
+			f.account.failed("Slack: socket, " + way)
 		}
 	}
 }
@@ -121,7 +122,7 @@ func (f *faults) sockets(ctx context.Context, people *slack.Server) {
 func (f *faults) meddle(bad fault, next http.Handler, w http.ResponseWriter, r *http.Request) (left bool) {
 	switch {
 	case bad.twice:
-		raw := body(r)
+		raw := point.Body(r)
 		next.ServeHTTP(httptest.NewRecorder(), r)
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 	case bad.overtaken:
@@ -138,12 +139,12 @@ func (f *faults) meddle(bad fault, next http.Handler, w http.ResponseWriter, r *
 func (f *faults) around(next http.Handler, kinds func() []fault, pointOf func(*http.Request) string) http.Handler {
 	all := kinds()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		bad, fails := f.draw(all, pointOf(r) != reading)
+		bad, fails := f.draw(all, pointOf(r) != point.Reading)
 		if !fails {
 			next.ServeHTTP(w, r)
 			return
 		}
-		f.tally.failed(bad.kind)
+		f.account.failed(bad.kind)
 		if !f.meddle(bad, next, w, r) {
 			return
 		}

@@ -1,39 +1,61 @@
-package main
+package point
 
 import (
 	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
-	"syscall"
 )
 
-// killer stands in every way out of ferry and ends it there, when it is armed.
-type killer struct {
-	ferry *process
-	tally *tally
+// Killer stands in every way out of ferry and ends it there, when it is armed. It is
+// safe for concurrent use.
+type Killer struct {
+	end   func()
+	tally *Tally
+	// Done gets where it happened, once nobody is armed any more.
+	Done chan Spot
 
-	mu    sync.Mutex
-	rand  *rand.Rand
-	armed bool
-	// done gets what happened once armed is false again.
-	done chan spot
+	mu     sync.Mutex
+	rand   *rand.Rand
+	deck   *deck
+	wanted []Spot
+	armed  bool
+	wide   bool // any point will do
 }
 
-// often is how often somebody is killed at a spot that would do: below 1, so that
-// not only the first one of its kind is met.
-const often = 0.7
+// NewKiller returns one that draws among some spots of the tally's table, by a seed.
+// end ends ferry with SIGKILL and returns when it is gone.
+func NewKiller(tally *Tally, spots []Spot, seed [2]uint64, end func()) *Killer {
+	r := rand.New(rand.NewPCG(seed[0], seed[1]))
+	return &Killer{end: end, tally: tally, rand: r, deck: newDeck(rand.New(rand.NewPCG(seed[0], seed[1]+1)), spots), Done: make(chan Spot, 1)}
+}
 
-// arm lets one of the next spots be the last one.
-func (k *killer) arm() {
+// Arm lets the next wanted spot be the last one, and returns what was drawn for that.
+func (k *Killer) Arm() (drawn []Spot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.armed = true
+	for len(k.wanted) < atOnce {
+		s, ok := k.deck.draw(k.wanted)
+		if !ok {
+			break
+		}
+		k.wanted, drawn = append(k.wanted, s), append(drawn, s)
+	}
+	k.armed, k.wide = true, false
+	return drawn
 }
 
-// disarm takes it back; too late, it reports false.
-func (k *killer) disarm() bool {
+// Widen lets any spot do where none that is wanted came.
+func (k *Killer) Widen() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wide = true
+}
+
+// Disarm takes it back; too late, it reports false: then Done tells.
+func (k *Killer) Disarm() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	was := k.armed
@@ -41,43 +63,47 @@ func (k *killer) disarm() bool {
 	return was
 }
 
-// at kills at a spot, if this is the one. It returns when ferry is gone.
-func (k *killer) at(s spot) (killed bool) {
-	if !s.after {
-		k.tally.meet(s.point)
+// At kills at a spot, if this is the one. It returns when ferry is gone.
+func (k *Killer) At(s Spot) (killed bool) {
+	if !s.After {
+		k.tally.Meet(s.Point)
 	}
 	k.mu.Lock()
-	if !k.armed || k.rand.Float64() >= often*k.tally.odds(s) {
+	at := slices.Index(k.wanted, s)
+	if !k.armed || at < 0 && !(k.wide && s.Point != Reading) || k.rand.Float64() >= k.tally.odds(s) {
 		k.mu.Unlock()
 		return false
 	}
 	k.armed = false
+	if at >= 0 {
+		k.wanted = slices.Delete(k.wanted, at, at+1)
+	}
 	k.mu.Unlock()
-	k.tally.killed(&s)
-	_ = k.ferry.end(syscall.SIGKILL) // the next start tells
-	k.done <- s
+	k.tally.killed(s, at >= 0)
+	k.end()
+	k.Done <- s
 	return true
 }
 
-// around lets a server meet kills. Of watches and sockets only the beginning is
+// Around lets a server meet kills. Of watches and sockets only the beginning is
 // met.
-func (k *killer) around(pointOf func(*http.Request) string, next http.Handler) http.Handler {
+func (k *Killer) Around(pointOf func(*http.Request) string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		point := pointOf(r)
-		if k.at(spot{point, false}) {
+		if k.At(Spot{point, false}) {
 			panic(http.ErrAbortHandler)
 		}
-		if point == reading {
+		if point == Reading {
 			next.ServeHTTP(w, r)
 			if r.Header.Get("Upgrade") == "" && r.URL.Query().Get("watch") == "" {
-				k.at(spot{point, true})
+				k.At(Spot{point, true})
 			}
 			return
 		}
 		// What was begun is ended: the real ones do not stop because a client is gone.
 		answer := httptest.NewRecorder()
 		next.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
-		if k.at(spot{point, true}) {
+		if k.At(Spot{point, true}) {
 			panic(http.ErrAbortHandler)
 		}
 		for name, values := range answer.Header() {
@@ -88,18 +114,18 @@ func (k *killer) around(pointOf func(*http.Request) string, next http.Handler) h
 	})
 }
 
-// ack is for the local Slack.
-func (k *killer) ack(take func()) {
-	if k.at(spot{"slack/ack", false}) {
+// Ack is for the local Slack.
+func (k *Killer) Ack(take func()) {
+	if k.At(Spot{"slack/ack", false}) {
 		return
 	}
 	take()
-	k.at(spot{"slack/ack", true})
+	k.At(Spot{"slack/ack", true})
 }
 
 // ServeHTTP hears of ferry's durable steps.
-func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if k.at(spot{r.FormValue("point"), r.FormValue("side") == "after"}) {
+func (k *Killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if k.At(Spot{r.FormValue("point"), r.FormValue("side") == "after"}) {
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,4 +1,4 @@
-package main
+package point
 
 import (
 	"net/http/httptest"
@@ -45,21 +45,21 @@ func TestRequestsNameTheirPoint(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ method, path, body, want string }{
 		{"POST", "/api/graphql", `{"query":"mutation($input:X!){createCommitOnBranch(input:$input){commit{oid}}}"}`, "github/createCommitOnBranch"},
-		{"POST", "/api/graphql", `{"query":"query{viewer{login}}"}`, reading},
+		{"POST", "/api/graphql", `{"query":"query{viewer{login}}"}`, Reading},
 		{"POST", "/api/v3/repos/acme/fleet/git/refs", "", "github/POST/refs"},
 		{"PATCH", "/api/v3/repos/acme/fleet/pulls/3", "", "github/PATCH/pulls"},
 		{"POST", "/api/v3/repos/acme/fleet/issues/3/labels", "", "github/POST/labels"},
-		{"GET", "/api/v3/repos/acme/fleet/pulls/3", "", reading},
+		{"GET", "/api/v3/repos/acme/fleet/pulls/3", "", Reading},
 	} {
-		if got := pointOfGitHub(httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))); got != c.want {
+		if got := OfGitHub(httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))); got != c.want {
 			t.Errorf("%s %s is %s, want %s", c.method, c.path, got, c.want)
 		}
 	}
 	post := httptest.NewRequest("POST", "/api/chat.postMessage", strings.NewReader(`metadata=%7B%22key%22%3A%22job%2Fx%2Fclosing%22%7D`))
-	if got := pointOfSlack(post); got != "slack/chat.postMessage/closing" {
+	if got := OfSlack(post); got != "slack/chat.postMessage/closing" {
 		t.Errorf("a closing reply is %s", got)
 	}
-	if got := pointOfCluster(httptest.NewRequest("PATCH", "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system", nil)); got != "cluster/PATCH/gitrepositories" {
+	if got := OfCluster(httptest.NewRequest("PATCH", "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system", nil)); got != "cluster/PATCH/gitrepositories" {
 		t.Errorf("asking Flux is %s", got)
 	}
 }
