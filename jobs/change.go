@@ -99,7 +99,11 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	r.view.glass = r.row.Glass.lines()
 	m, err := r.carry(ctx)
 	m = r.row.Glass.announced(m)
-	if err != nil && ctx.Err() == nil && !r.goesOn(&err) {
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case r.goesOn(&err):
+		err = errors.Join(err, r.delayed(ctx, err))
+	default:
 		if m.Title == "" {
 			err = errors.Join(r.unchanged(err), r.remembered(ctx, err))
 		}
