@@ -56,6 +56,8 @@ type changeRow struct {
 	Approvers []string  `json:"approvers,omitempty"`
 	// Glass is what had to be passed for it, and why.
 	Glass glass `json:"glass,omitzero"`
+	// Delay is what did not answer when the present step was tried last.
+	Delay string `json:"delay,omitempty"`
 }
 
 // changer carries a version to a target, for promote and rollback alike.
@@ -90,7 +92,7 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
 		}
 	}
-	r.view.again = j.Attempts > 1
+	r.view.again, r.view.delay = j.Attempts > 1, r.row.Delay
 	if j.Step == "" && j.Cancel == nil {
 		if err := r.begin(ctx, choose); err != nil {
 			return chat.Message{}, err
@@ -252,6 +254,9 @@ func (r *change) authorship(ctx context.Context) deploy.Authorship {
 
 // step saves the row at a step.
 func (r *change) step(ctx context.Context, s job.Step) error {
+	r.showing.Lock()
+	r.row.Delay, r.view.delay = "", ""
+	r.showing.Unlock()
 	data, err := json.Marshal(r.row)
 	if err != nil {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)

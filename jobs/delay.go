@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,13 +11,19 @@ import (
 )
 
 // delayed shows why the present step takes so long while something that it needs does
-// not answer: whoever waits shall not have to guess. The next attempt shows how far it
-// comes instead.
+// not answer: whoever waits shall not have to guess. It stands there during the next
+// attempts too, until one comes further.
 func (r *change) delayed(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.Unavailable {
 		return nil
 	}
+	r.row.Delay = e.Says
+	data, err := json.Marshal(r.row)
+	if err != nil {
+		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
+	}
+	r.job.Data = data // for the next attempt; whoever comes after a crash finds out by itself
 	return r.show(ctx, func(p *progress) {
 		if r.row.Plan.Hash != "" {
 			p.planned(r.row.Plan)
@@ -27,6 +34,14 @@ func (r *change) delayed(ctx context.Context, err error) error {
 		case r.row.Proposal.Number != 0:
 			p.proposed(r.row)
 		}
-		p.set(p.at, chat.StepRunning, fmt.Sprintf("%s: %s; ferry goes on trying", p.name(p.at), e.Says))
+		p.delay = e.Says
 	})
+}
+
+// late adds to a step that runs what it waits for, if that does not answer.
+func (p *progress) late(s chat.Step) chat.Step {
+	if s.State == chat.StepRunning && p.delay != "" && !p.done {
+		s.Text = fmt.Sprintf("%s: %s; ferry goes on trying", s.Text, p.delay)
+	}
+	return s
 }

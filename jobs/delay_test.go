@@ -30,6 +30,22 @@ func TestAStatusTellsWhatDoesNotAnswer(t *testing.T) {
 	if got := running(); !strings.HasSuffix(got, ": GitHub did not answer; ferry goes on trying") {
 		t.Errorf("it waits for %q", got)
 	}
+	if got := strings.Count(running(), "goes on trying"); got != 1 {
+		t.Errorf("told %d times", got)
+	}
+	// Another attempt that comes no further takes it back at no moment.
+	bare := 0
+	w.watch = func(m chat.Message) {
+		for _, s := range m.Steps {
+			if s.State == chat.StepRunning && !strings.Contains(s.Text, "goes on trying") {
+				bare++
+			}
+		}
+	}
+	if _, err := b.once(t.Context()); !fault.Is(err, fault.Unavailable) || bare > 0 {
+		t.Errorf("the second attempt: %v, %d times without the reason", err, bare)
+	}
+	w.watch = nil
 	w.refuse = nil
 	if _, err := b.once(t.Context()); err != nil {
 		t.Fatal(err)
