@@ -92,7 +92,9 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 			return chat.Message{}, fmt.Errorf("decode row of job %s: %w", j.ID, err)
 		}
 	}
-	r.view.again, r.view.delay = j.Attempts > 1, r.row.Delay
+	if r.view.again = j.Attempts > 1; r.row.Delay != "" {
+		r.view.reached(r.row)
+	}
 	if j.Step == "" && j.Cancel == nil {
 		if err := r.begin(ctx, choose); err != nil {
 			return chat.Message{}, err

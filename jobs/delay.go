@@ -24,18 +24,21 @@ func (r *change) delayed(ctx context.Context, err error) error {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)
 	}
 	r.job.Data = data // for the next attempt; whoever comes after a crash finds out by itself
-	return r.show(ctx, func(p *progress) {
-		if r.row.Plan.Hash != "" {
-			p.planned(r.row.Plan)
-		}
-		switch {
-		case r.row.Commit.SHA != "":
-			p.delivered(r.row)
-		case r.row.Proposal.Number != 0:
-			p.proposed(r.row)
-		}
-		p.delay = e.Says
-	})
+	return r.show(ctx, func(p *progress) { p.reached(r.row) })
+}
+
+// reached shows how far a row came, and what did not answer there.
+func (p *progress) reached(row changeRow) {
+	if row.Plan.Hash != "" {
+		p.planned(row.Plan)
+	}
+	switch {
+	case row.Commit.SHA != "":
+		p.delivered(row)
+	case row.Proposal.Number != 0:
+		p.proposed(row)
+	}
+	p.delay = row.Delay
 }
 
 // late adds to a step that runs what it waits for, if that does not answer.
