@@ -22,18 +22,25 @@ type account struct {
 	asked map[string]int // kinds of commands
 	fails map[string]int // failures of GitHub and Slack, by kind
 	took  []time.Duration
+	first []time.Duration // until something was said
+	// puzzle is how long status messages did not say what they waited for.
+	puzzle []time.Duration
 }
 
 func newAccount(t *point.Table) *account {
 	return &account{table: t, kills: point.NewTally(t), found: map[string]int{}, asked: map[string]int{}, fails: map[string]int{}}
 }
 
-func (a *account) ended(asked, outcome string, took time.Duration) {
+func (a *account) ended(c *command, outcome string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asked[asked]++
+	a.asked[string(c.kind)]++
 	a.found[outcome]++
-	a.took = append(a.took, took)
+	a.took = append(a.took, c.answered)
+	if c.first > 0 {
+		a.first = append(a.first, c.first)
+	}
+	a.puzzle = append(a.puzzle, c.puzzle)
 }
 
 func (a *account) failed(kind string) {
@@ -58,10 +65,19 @@ func (a *account) report(out io.Writer, mode string, took time.Duration) {
 	for _, o := range slices.Sorted(maps.Keys(a.found)) {
 		outcomes = append(outcomes, fmt.Sprintf("%d %s", a.found[o], o))
 	}
-	if n := len(a.took); n > 0 {
-		slices.Sort(a.took)
-		within := func(i int) time.Duration { return a.took[i].Round(100 * time.Millisecond) }
-		fmt.Fprintf(out, "asked to answered: half within %s, 99%% within %s, all within %s\n", within(n/2), within(n*99/100), within(n-1))
+	quantiles(out, "asked to answered", a.took)
+	quantiles(out, "asked to the first word", a.first)
+	if mode == modeWorst {
+		quantiles(out, "a status message that does not say what it waits for", a.puzzle)
 	}
 	fmt.Fprintf(out, "%s in %s\n", strings.Join(outcomes, ", "), took.Round(time.Second))
+}
+
+// quantiles tells how long something took.
+func quantiles(out io.Writer, what string, took []time.Duration) {
+	if n := len(took); n > 0 {
+		slices.Sort(took)
+		within := func(i int) time.Duration { return took[i].Round(100 * time.Millisecond) }
+		fmt.Fprintf(out, "%s: half within %s, 99%% within %s, all within %s\n", what, within(n/2), within(n*99/100), within(n-1))
+	}
 }

@@ -29,10 +29,11 @@ const (
 // returns how many there were.
 func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	commands := w.draw(n)
-	w.draws, w.struck = nil, nil
+	w.kills = nil
+	w.felled.Store(0)
 	fmt.Fprintf(w.out, "world %d, episode %d asks for %s\n", w.number, number, kinds(commands))
 	old := len(w.repo().Pulls())
-	if err := w.ferry.start(); err != nil {
+	if err := w.ferry.Start(); err != nil {
 		return 0, err
 	}
 	if w.faults != nil {
@@ -54,6 +55,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 			w.faults.calm(true)
 			return nil
 		})
+		group.Go(func() error { return w.witness(gctx, commands) })
 	}
 	group.Go(func() error {
 		who := newPeople(w.repo(), commands)
@@ -86,7 +88,10 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	if err := w.judge(ctx, commands, rows, old); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(w.out, "world %d, episode %d: %d commands, none lost, none twice%s\n", w.number, number, len(commands), w.drawn())
+	fmt.Fprintf(w.out, "world %d, episode %d: %d commands, none lost, none twice\n", w.number, number, len(commands))
+	if len(w.kills) > 0 {
+		fmt.Fprintf(w.out, "world %d, episode %d drew %s\n", w.number, number, drawn(w.kills))
+	}
 	return len(commands), nil
 }
 
@@ -103,6 +108,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // ask says it, and has Slack deliver it again now and then.
 func (w *world) ask(ctx context.Context, c *command) error {
+	for w.felled.Load() < c.late {
+		if !pause(ctx, glance) {
+			return nil
+		}
+	}
 	if !pause(ctx, c.at) {
 		return nil
 	}
@@ -233,14 +243,14 @@ func (w *world) quiet(ctx context.Context) (*verdict.State, error) {
 		if !pause(ctx, 300*time.Millisecond) {
 			return nil, ctx.Err()
 		}
-		if err := w.ferry.end(syscall.SIGTERM); err != nil {
+		if err := w.ferry.End(syscall.SIGTERM); err != nil {
 			return nil, err
 		}
 		s, err := verdict.Read(w.state())
 		if err != nil || s.Calm() {
 			return s, err
 		}
-		if err := w.ferry.start(); err != nil {
+		if err := w.ferry.Start(); err != nil {
 			return nil, err
 		}
 		if !pause(ctx, 2*time.Second) {

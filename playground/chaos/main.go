@@ -34,7 +34,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -133,7 +132,7 @@ func (o options) world(ctx context.Context, n, runs int, found *account) (err er
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	defer func() { err = errors.Join(err, w.ferry.end(syscall.SIGKILL)) }()
+	defer func() { err = errors.Join(err, w.ferry.End(syscall.SIGKILL)) }()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.serve(ctx) })
 	group.Go(func() error {
@@ -158,5 +157,5 @@ func (o options) world(ctx context.Context, n, runs int, found *account) (err er
 // found tells what an episode found and how to come there again.
 func (w *world) found(err error, number, runs int) error {
 	again := fmt.Sprintf("make chaos MODE=%s SEED=%d RUNS=%d", w.mode, w.seed, min(w.options.runs, runs*w.worlds))
-	return fmt.Errorf("world %d, episode %d: %w\nkilled: %s\nagain: %s", w.number, number, err, strings.Join(w.struck, ", "), again)
+	return fmt.Errorf("world %d, episode %d: %w\nkilled: %s\nagain: %s", w.number, number, err, struck(w.kills), again)
 }

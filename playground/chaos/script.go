@@ -30,17 +30,21 @@ type command struct {
 
 	copies int // deliveries beside the first
 	at     time.Duration
+	late   int64 // it is asked for once there were so many kills
 
 	asked    time.Time
 	sent     atomic.Bool  // Slack has it; what is above and envelope is not changed any more
 	presses  atomic.Int32 // of a button
-	heard    atomic.Bool  // the last word stands
 	landed   bool         // a commit came of it
 	made     time.Time    // when its job was
 	root     string       // of the thread, once it is known
 	envelope string       // of a slash command
 	lost     bool         // Slack told the person that it did not work
 	answered time.Duration
+	// What whoever looks saw of it: when something was said first, how long a step ran
+	// without a reason, and that it is over.
+	first, puzzle time.Duration
+	heard         bool
 }
 
 // slash reports whether it is typed as one.
@@ -91,6 +95,9 @@ func (w *world) draw(n int) []*command {
 			c.channel = elsewhere
 		}
 		c.copies = w.rand.IntN(4)
+		if w.mode == modeKill && c.head == c && c.mate == nil {
+			c.late = int64(i * 2 / 3)
+		}
 		c.at = time.Duration(w.rand.IntN(2000)) * time.Millisecond
 		switch {
 		case c.mate != nil && c.mate == out[max(0, i-1)]:

@@ -28,7 +28,7 @@ func (w *world) judge(ctx context.Context, commands []*command, s *verdict.State
 			errs = append(errs, fmt.Errorf("%q in %s, thread %s (%s, delivered %d times): %w", c.text, c.channel, c.root, c.kind, c.copies+1, err))
 		}
 		outcome[c] = how
-		w.account.ended(string(c.kind), how, c.answered)
+		w.account.ended(c, how)
 	}
 	for _, c := range commands {
 		if c.mate != nil {

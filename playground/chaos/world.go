@@ -13,12 +13,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"ferry/playground/chaos/point"
+	"ferry/playground/chaos/process"
 	"ferry/playground/cluster"
 	"ferry/playground/github"
 	"ferry/playground/slack"
@@ -53,12 +55,12 @@ type world struct {
 	github   *github.Server
 	clusters map[string]*cluster.Cluster
 	killer   *point.Killer
-	ferry    *process
+	ferry    *process.Process
 	faults   *faults // nil in mode kill
 	targets  map[target]*version
-	serial   int // of versions and commands
-	// draws are the spots drawn in this episode, struck where ferry was killed in it.
-	draws, struck []string
+	serial   int          // of versions and commands
+	kills    []point.Kill // of this episode
+	felled   atomic.Int64 // how many of them there were
 }
 
 // size is how much there is of a world.
@@ -108,10 +110,10 @@ func newWorld(o options, n int, a *account) (w *world, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ferry's log: %w", err)
 	}
-	w.ferry = &process{binary: o.ferry, log: log}
+	w.ferry = &process.Process{Binary: o.ferry, Log: log}
 	every := func(string) bool { return true }
 	w.killer = point.NewKiller(a.kills, a.table.Spots(every), [2]uint64{o.seed, uint64(n) + 1<<32}, func() {
-		_ = w.ferry.end(syscall.SIGKILL) // the next start tells
+		_ = w.ferry.End(syscall.SIGKILL) // the next start tells
 	})
 	if o.mode == modeWorst {
 		w.faults = &faults{account: a, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<33)), push: w.push}
@@ -225,7 +227,7 @@ func (w *world) configure() error {
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	w.ferry.env = append(os.Environ(), "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken, "GITHUB_API_TOKEN="+githubToken,
+	w.ferry.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken, "GITHUB_API_TOKEN="+githubToken,
 		"SERVICE_CONFIG_FILE_PATH="+file, "FERRY_CHAOS=http://"+w.hooks.Addr().String())
 	return nil
 }
@@ -234,11 +236,10 @@ func (w *world) state() string { return filepath.Join(w.home, "ferry.db") }
 
 // handler is Slack and GitHub, with kills or failures in between.
 func (w *world) handler() http.Handler {
-	slack, github := http.Handler(w.slack), http.Handler(w.github)
+	slack, github := w.killer.Around(point.OfSlack, w.slack), w.killer.Around(point.OfGitHub, w.github)
 	if w.faults != nil {
-		slack, github = w.faults.around(slack, slackFaults, point.OfSlack), w.faults.around(github, githubFaults, point.OfGitHub)
+		slack, github = w.faults.slack(slack), w.faults.github(github)
 	}
-	slack, github = w.killer.Around(point.OfSlack, slack), w.killer.Around(point.OfGitHub, github)
 	mux := http.NewServeMux()
 	mux.Handle("/", github)
 	for _, path := range []string{"/api/{method}", "/upload/", "/files/", "/actions/"} {

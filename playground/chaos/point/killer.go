@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Killer stands in every way out of ferry and ends it there, when it is armed. It is
@@ -14,28 +15,95 @@ import (
 type Killer struct {
 	end   func()
 	tally *Tally
-	// Done gets where it happened, once nobody is armed any more.
-	Done chan Spot
+	done  chan Spot // gets where it happened, once nobody is armed any more
 
 	mu     sync.Mutex
 	rand   *rand.Rand
 	deck   *deck
 	wanted []Spot
+	age    map[Spot]int // how often it was wanted in vain
 	armed  bool
 	wide   bool // any point will do
 }
+
+const (
+	// unmet is how long a kill waits for one of the drawn spots before any other will
+	// do, and again before it happens anyway.
+	unmet = 1500 * time.Millisecond
+	// random is the share of kills at no point in particular: between two effects
+	// nothing happens that anybody could see, and that is to be proven too.
+	random = 0.1
+	// vain is after how many kills elsewhere another spot is drawn for one.
+	vain = 15
+)
 
 // NewKiller returns one that draws among some spots of the tally's table, by a seed.
 // end ends ferry with SIGKILL and returns when it is gone.
 func NewKiller(tally *Tally, spots []Spot, seed [2]uint64, end func()) *Killer {
 	r := rand.New(rand.NewPCG(seed[0], seed[1]))
-	return &Killer{end: end, tally: tally, rand: r, deck: newDeck(rand.New(rand.NewPCG(seed[0], seed[1]+1)), spots), Done: make(chan Spot, 1)}
+	return &Killer{end: end, tally: tally, rand: r, deck: newDeck(rand.New(rand.NewPCG(seed[0], seed[1]+1)), spots), age: map[Spot]int{}, done: make(chan Spot, 1)}
 }
 
-// Arm lets the next wanted spot be the last one, and returns what was drawn for that.
-func (k *Killer) Arm() (drawn []Spot) {
+// Kill is one kill.
+type Kill struct {
+	Where string // "at a random moment" if at no point
+	Drawn []Spot // what was drawn for it
+	At    time.Time
+}
+
+// Strike kills once: at a drawn spot, at another one if ferry comes to none of those,
+// or, for a declared share, at any moment. It returns when ferry is gone, or, with an
+// empty Where, when ctx ends first.
+func (k *Killer) Strike(ctx context.Context) (kill Kill) {
+	defer func() { kill.At = time.Now() }()
+	k.mu.Lock()
+	blind := k.rand.Float64() < random
+	wait := time.Duration(k.rand.IntN(1200)) * time.Millisecond
+	k.mu.Unlock()
+	if !blind {
+		kill.Drawn, wait = k.arm(), unmet
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for widened := blind; ; widened = true {
+		select {
+		case s := <-k.done:
+			kill.Where = s.String()
+			return kill
+		case <-ctx.Done():
+			if !blind && !k.disarm() {
+				<-k.done
+			}
+			return kill
+		case <-timer.C:
+		}
+		if widened {
+			break
+		}
+		k.widen()
+		timer.Reset(unmet)
+	}
+	if !blind && !k.disarm() {
+		kill.Where = (<-k.done).String()
+		return kill
+	}
+	kill.Where = "at a random moment"
+	k.tally.atRandom()
+	k.end()
+	return kill
+}
+
+// arm lets the next wanted spot be the last one, and returns what was drawn for that.
+func (k *Killer) arm() (drawn []Spot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.wanted = slices.DeleteFunc(k.wanted, func(s Spot) bool {
+		if k.age[s]++; k.age[s] > vain {
+			delete(k.age, s)
+			return true
+		}
+		return false
+	})
 	for len(k.wanted) < atOnce {
 		s, ok := k.deck.draw(k.wanted)
 		if !ok {
@@ -47,15 +115,15 @@ func (k *Killer) Arm() (drawn []Spot) {
 	return drawn
 }
 
-// Widen lets any spot do where none that is wanted came.
-func (k *Killer) Widen() {
+// widen lets any spot do where none that is wanted came.
+func (k *Killer) widen() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.wide = true
 }
 
-// Disarm takes it back; too late, it reports false: then Done tells.
-func (k *Killer) Disarm() bool {
+// disarm takes it back; too late, it reports false: then done tells.
+func (k *Killer) disarm() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	was := k.armed
@@ -70,18 +138,19 @@ func (k *Killer) At(s Spot) (killed bool) {
 	}
 	k.mu.Lock()
 	at := slices.Index(k.wanted, s)
-	if !k.armed || at < 0 && !(k.wide && s.Point != Reading) || k.rand.Float64() >= k.tally.odds(s) {
+	if !k.armed || at < 0 && !(k.wide && s.Point != Reading) || k.rand.Float64() >= k.tally.odds(s, at >= 0) {
 		k.mu.Unlock()
 		return false
 	}
 	k.armed = false
 	if at >= 0 {
 		k.wanted = slices.Delete(k.wanted, at, at+1)
+		delete(k.age, s)
 	}
 	k.mu.Unlock()
 	k.tally.killed(s, at >= 0)
 	k.end()
-	k.Done <- s
+	k.done <- s
 	return true
 }
 

@@ -43,15 +43,21 @@ func (y *Tally) Meet(point string) {
 }
 
 // odds are those of a kill at a spot that would do: below 1 where ferry comes often,
-// so that not only the first one of its kind is met.
-func (y *Tally) odds(s Spot) float64 {
+// so that not only the first one of its kind is met, and where it was not wanted and
+// somebody was killed before.
+func (y *Tally) odds(s Spot, wanted bool) float64 {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	n, known := y.kills[s]
 	if !known {
 		return 0
 	}
-	return min(1, max(0.05, 10*float64(n+1)/float64(y.seen[s.Point]+1)))
+	visits := float64(y.seen[s.Point]) / float64(y.drawn+y.nearby+y.random+1) // for each kill
+	odds := min(1, max(0.1, 2/max(visits, 1)))
+	if !wanted {
+		odds /= float64(n + 1)
+	}
+	return odds
 }
 
 func (y *Tally) killed(s Spot, wanted bool) {
@@ -65,8 +71,8 @@ func (y *Tally) killed(s Spot, wanted bool) {
 	}
 }
 
-// AtRandom notes a kill at no point in particular.
-func (y *Tally) AtRandom() {
+// atRandom notes a kill at no point in particular.
+func (y *Tally) atRandom() {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.random++
