@@ -10,6 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 RUNS     ?= 200
 SEED     ?= 1
 MODE     ?= kill
+WORLDS   ?= 2
 REPOS    ?=
 ORACLE   ?=
 FLEET    ?= demo
@@ -81,7 +82,12 @@ chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; R
 	@mkdir -p $(BIN)
 	$(BUILD) -tags chaos -o $(BIN)/ferry-chaos .
 	$(BUILD) -o $(BIN)/chaos ./playground/chaos
-	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED)
+	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED) -worlds $(WORLDS)
+
+.PHONY: chaos-real
+chaos-real: ## the same on real clusters with a real Flux (minutes); RUNS=25 SEED=1
+	$(GO) run -C e2e ./testbed/cmd/testbed build
+	FERRY_CHAOS_RUNS=$(RUNS) FERRY_CHAOS_SEED=$(SEED) $(GO) test -C e2e -count=1 -timeout 60m -v -run '^TestKilledOnRealClusters$$' .
 
 .PHONY: oracle
 oracle: build ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories

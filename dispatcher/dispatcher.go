@@ -194,6 +194,7 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 	}
 	if created {
 		d.Log.Info("job accepted", "job", j.ID, "title", j.Title, "user", cmd.User)
+		d.queued(ctx, cmd, j)
 		d.enqueue(j)
 	}
 	return nil

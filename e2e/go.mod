@@ -8,6 +8,7 @@ require (
 	github.com/fluxcd/pkg/kustomize v1.40.0
 	github.com/fluxcd/pkg/sourceignore v0.18.0
 	github.com/google/go-containerregistry v0.22.1
+	golang.org/x/sync v0.24.0
 	golang.org/x/tools v0.49.0
 	gopkg.in/yaml.v3 v3.0.1
 	k8s.io/api v0.36.4
@@ -44,7 +45,7 @@ require (
 	github.com/graphql-go/graphql v0.8.1 // indirect
 	github.com/monochromegane/go-gitignore v0.0.0-20200626010858-205db1a8cc00 // indirect
 	github.com/xlab/treeprint v1.2.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
 	k8s.io/apiextensions-apiserver v0.36.4 // indirect
 	sigs.k8s.io/controller-runtime v0.24.1 // indirect
 )

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -64,7 +65,12 @@ type talk struct {
 
 // newRoom opens a workspace; defers gets what closes it.
 func newRoom(defers func(func())) (*room, error) {
-	server, err := slack.New(workspace())
+	return openRoom(workspace(), func(h http.Handler) http.Handler { return h }, defers)
+}
+
+// openRoom is newRoom for another workspace, with something before its calls.
+func openRoom(options slack.Options, before func(http.Handler) http.Handler, defers func(func())) (*room, error) {
+	server, err := slack.New(options)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +80,7 @@ func newRoom(defers func(func())) (*room, error) {
 		defer close(done)
 		_ = server.Run(ctx) // it ends because it is told to
 	}()
-	served := httptest.NewServer(server)
+	served := httptest.NewServer(before(server))
 	defers(func() {
 		cancel()
 		<-done

@@ -20,6 +20,8 @@ import (
 // written with it.
 type Approvals interface {
 	Add(ctx context.Context, a deploy.Approval, told ...job.Entry) (added bool, err error)
+	// Of returns the approvals of a job, whatever the plan.
+	Of(ctx context.Context, job string) ([]deploy.Approval, error)
 }
 
 var approveSyntax = chat.Syntax{
@@ -204,12 +206,17 @@ func (c changer) admitVoice(ctx context.Context, cmd chat.Command) (string, []de
 	return fmt.Sprintf("%s job %s", capital(string(cmd.Verb)), cmd.Args.Job), []deploy.Target{row.Change.Target}, err
 }
 
-// waitingFor reads a job that waits for approval.
+// waitingFor reads a job that waits for approval, or did when this command spoke to
+// it: a command that is done again ends as it did before.
 func (c changer) waitingFor(ctx context.Context, cmd chat.Command) (j *job.Job, row changeRow, asked chat.Command, err error) {
 	if j, err = c.Rows.Get(ctx, job.ID(cmd.Args.Job)); err != nil {
 		return nil, row, asked, err
 	}
-	if j.Ended() || j.Step != stepApproval {
+	spoken, err := c.spoken(ctx, cmd)
+	if err != nil {
+		return nil, row, asked, err
+	}
+	if !spoken && (j.Ended() || j.Step != stepApproval) {
 		return nil, row, asked, fault.Newf(fault.Refused, "job %s does not wait for approval", j.ID).
 			WithHelp("nothing was done\n`status %s` says how far it is", j.ID)
 	}
@@ -217,6 +224,14 @@ func (c changer) waitingFor(ctx context.Context, cmd chat.Command) (j *job.Job, 
 		return nil, row, asked, fmt.Errorf("decode row of job %s: %w", j.ID, err)
 	}
 	return j, row, asked, nil
+}
+
+// spoken reports whether what this very command says was stored by an earlier try.
+func (c changer) spoken(ctx context.Context, cmd chat.Command) (bool, error) {
+	said, err := c.Approvals.Of(ctx, string(cmd.Args.Job))
+	return slices.ContainsFunc(said, func(a deploy.Approval) bool {
+		return cmd.Key != "" && a.Key == cmd.Key && a.By == string(cmd.User)
+	}), err
 }
 
 // Do implements Deed.
@@ -236,12 +251,16 @@ func (c changer) speak(ctx context.Context, cmd chat.Command, a deploy.Approval,
 	if err != nil {
 		return chat.Message{}, err
 	}
+	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Job %s is %s by you", j.ID, did), Lines: []string{sentence(j.Title)}}
+	if spoken, err := c.spoken(ctx, cmd); spoken || err != nil {
+		return m, errors.Join(err, c.Nudge(ctx, j.ID))
+	}
 	if err := c.Gate.MayApprove(ctx, asked, row.Plan, cmd.User); err != nil {
 		return chat.Message{}, err
 	}
 	name, _ := c.People.Author(ctx, cmd.User)
 	a.Name = flat(name)
-	a.Job, a.Plan, a.By, a.At = string(j.ID), row.Plan.Hash, string(cmd.User), c.Now()
+	a.Job, a.Plan, a.By, a.Key, a.At = string(j.ID), row.Plan.Hash, string(cmd.User), cmd.Key, c.Now()
 	told := deed(cmd, job.Approved, j.Title, j.Queues...)
 	told.Job, told.Plan = j.ID, a.Plan
 	if a.Rejected {
@@ -254,7 +273,6 @@ func (c changer) speak(ctx context.Context, cmd chat.Command, a deploy.Approval,
 	if err := c.Nudge(ctx, j.ID); err != nil {
 		return chat.Message{}, err
 	}
-	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Job %s is %s by you", j.ID, did), Lines: []string{sentence(j.Title)}}
 	if !added {
 		m.Tone, m.Title = chat.Info, fmt.Sprintf("You have spoken to this plan of job %s before", j.ID)
 		m.Lines = []string{"Nobody counts twice: your first word stands."}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,15 @@ func (g given) Add(_ context.Context, a deploy.Approval, _ ...job.Entry) (bool, 
 		g[key] = a
 	}
 	return !twice, nil
+}
+
+func (g given) Of(_ context.Context, id string) (out []deploy.Approval, err error) {
+	for _, a := range g {
+		if a.Job == id {
+			out = append(out, a)
+		}
+	}
+	return out, nil
 }
 
 // quorum is a gate that wants one approval of the very plan.
@@ -112,7 +122,13 @@ func (b *bench) carry(meanwhile ...func()) (chat.Message, error) {
 
 // say says something to the job in the name of somebody.
 func (b *bench) say(verb chat.Verb, user chat.UserID) (chat.Message, error) {
-	cmd := chat.Command{Key: "c", Verb: verb, User: user, Args: chat.Args{Job: chat.Word(b.job.ID), Reason: "not *now*"}}
+	b.words++
+	return b.sayAgain(verb, user)
+}
+
+// sayAgain decides the latest word once more.
+func (b *bench) sayAgain(verb chat.Verb, user chat.UserID) (chat.Message, error) {
+	cmd := chat.Command{Key: fmt.Sprintf("c%d", b.words), Verb: verb, User: user, Args: chat.Args{Job: chat.Word(b.job.ID), Reason: "not *now*"}}
 	return b.command(verb).Deed.Do(b.t.Context(), cmd)
 }
 
@@ -306,6 +322,25 @@ func TestACommitNamesNobodyWhoseWordCountsNoMore(t *testing.T) {
 		}
 		if _, err := b.carry(); err != nil || len(b.commits) != 1 || !slices.Equal(b.by.Approvers, []string{"U2 Ada"}) {
 			t.Errorf("second attempt: %v, %d commits, approved by %q", err, len(b.commits), b.by.Approvers)
+		}
+	})
+}
+
+// TestAnApprovalDoneAgainEndsAsBefore: a process may die between the word and the
+// answer, and the job may be over when the next one decides the same command.
+func TestAnApprovalDoneAgainEndsAsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, q := newApproving(t)
+		var first chat.Message
+		if _, err := b.carry(func() { first, _ = b.say("approve", "U2") }); err != nil {
+			t.Fatal(err)
+		}
+		again, err := b.sayAgain("approve", "U2")
+		if err != nil || again.Title != first.Title || !strings.HasSuffix(first.Title, " is approved by you") || len(q.given) != 1 {
+			t.Errorf("%q, done again %q, %v; %d given", first.Title, again.Title, err, len(q.given))
+		}
+		if _, err := b.say("approve", "U3"); !fault.Is(err, fault.Refused) {
+			t.Errorf("another command after it: %v", err)
 		}
 	})
 }

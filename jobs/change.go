@@ -62,6 +62,8 @@ type changeRow struct {
 	End *end `json:"end,omitempty"`
 	// Soak is set on the watch that follows a change.
 	Soak *soaking `json:"soak,omitempty"`
+	// Delay is what did not answer when the present step was tried last.
+	Delay string `json:"delay,omitempty"`
 }
 
 // changer carries a version to a target, for promote and rollback alike.
@@ -95,7 +97,9 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	if r.row, err = rowOf(j); err != nil {
 		return chat.Message{}, err
 	}
-	r.view.again = j.Attempts > 1
+	if r.view.again = j.Attempts > 1; r.row.Delay != "" {
+		r.view.reached(r.row)
+	}
 	if j.Step == "" && j.Cancel == nil {
 		if err := r.begin(ctx, choose); err != nil {
 			r.goesOn(&err)
@@ -105,7 +109,11 @@ func (c changer) run(ctx context.Context, cmd chat.Command, j *job.Job, save fun
 	r.view.glass = r.row.Glass.lines()
 	m, err := r.carry(ctx)
 	m = r.row.Glass.announced(m)
-	if err != nil && ctx.Err() == nil && !r.goesOn(&err) {
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case r.goesOn(&err):
+		err = errors.Join(err, r.delayed(ctx, err))
+	default:
 		if m.Title == "" {
 			err = errors.Join(r.unchanged(err), r.remembered(ctx, err))
 		}
@@ -269,6 +277,9 @@ func (r *change) authorship(ctx context.Context) deploy.Authorship {
 
 // step saves the row at a step.
 func (r *change) step(ctx context.Context, s job.Step) error {
+	r.showing.Lock()
+	r.row.Delay, r.view.delay = "", ""
+	r.showing.Unlock()
 	data, err := json.Marshal(r.row)
 	if err != nil {
 		return fmt.Errorf("encode row of job %s: %w", r.job.ID, err)

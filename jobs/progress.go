@@ -41,7 +41,9 @@ type progress struct {
 	glass []string
 	// state is what the present step awaits, without why it takes so long: the
 	// closing message tells that.
-	state    string
+	state string
+	// delay is what did not answer when this step was tried last.
+	delay    string
 	done     bool
 	tone     chat.Tone
 	commit   deploy.Commit
@@ -81,7 +83,7 @@ func (p *progress) message() chat.Message {
 			}
 		}
 		if !p.done || s.State != chat.StepSkipped { // what never came is not told in the end
-			m.Steps = append(m.Steps, s)
+			m.Steps = append(m.Steps, p.late(s))
 		}
 	}
 	m.Steps = append(m.Steps, p.parts...)
@@ -123,7 +125,7 @@ func (p *progress) proposed(r changeRow) {
 	if text == "" {
 		text = "it waits to be merged"
 	}
-	p.state = capital(text)
+	p.state, p.delay = capital(text), ""
 	p.set(atMerge, chat.StepRunning, p.state)
 	p.at = atMerge
 }
@@ -157,7 +159,7 @@ func (p *progress) delivered(r changeRow) {
 
 // seen shows a judgement that is not final.
 func (p *progress) seen(j judgement, o deploy.Observation) {
-	p.state = capital(j.reason)
+	p.state, p.delay = capital(j.reason), ""
 	text := p.state
 	if j.cause != "" {
 		text += "; " + j.cause

@@ -36,6 +36,7 @@ type world struct {
 	holding deploy.Holding
 
 	put       map[string]chat.Message
+	watch     func(chat.Message) // hears of each state of a status message
 	statuses  []string
 	authorIDs []chat.UserID
 	by        deploy.Authorship // of the last commit
@@ -119,6 +120,9 @@ func (w *world) Put(_ context.Context, _ chat.Thread, key string, m chat.Message
 	w.put[key] = m
 	if strings.HasSuffix(key, "/status") {
 		w.statuses = append(w.statuses, string(m.Tone))
+		if w.watch != nil {
+			w.watch(m)
+		}
 	}
 	return nil
 }
@@ -154,6 +158,7 @@ type bench struct {
 	cmd     chat.Command
 	job     *job.Job
 	parked  int
+	words   int // about plans
 	nudged  int
 	told    []job.Entry
 }

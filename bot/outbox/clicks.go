@@ -58,7 +58,8 @@ type Pressed struct {
 // fault if somebody else's press has the button, and a NotFound one if no such
 // button is to be seen on that message, and Unavailable while it is not known
 // whether the message was posted. Settle or Release ends the reservation;
-// until then the same press may Take again.
+// the same press may Take again, also if what it asked for took the button off the
+// message since.
 func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 	gone := fault.New(fault.NotFound, "that button is no longer valid", "nothing was done\ntype the command instead")
 	key, i, ok := parseOperation(c.Operation)
@@ -72,24 +73,31 @@ func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 			// or, after a restart, before it was looked for.
 			return false, fault.Newf(fault.Unavailable, "ferry does not know yet that this message was sent")
 		}
+		if t := r.take(c.Operation); exists && t != nil && r.TS == c.TS && r.Thread.Channel == c.Channel && t.Click == c.Press {
+			p = pressed(r, t.Command)
+			return false, nil
+		}
 		if !exists || r.TS != c.TS || r.Thread.Channel != c.Channel || i >= len(r.Wish.Buttons) ||
 			operation(key, i, r.Wish.Buttons[i].Command) != c.Operation {
 			return false, gone
 		}
-		p = Pressed{Command: r.Wish.Buttons[i].Command, Thread: r.Thread}
-		if p.Thread.Root == "" {
-			p.Thread.Root = r.TS
-		}
-		if t := r.take(c.Operation); t != nil {
-			if t.Click != c.Press {
-				return false, fault.Newf(fault.Already, "`%s` was asked for already with that button", p.Command)
-			}
-			return false, nil
+		p = pressed(r, r.Wish.Buttons[i].Command)
+		if r.take(c.Operation) != nil {
+			return false, fault.Newf(fault.Already, "`%s` was asked for already with that button", p.Command)
 		}
 		r.Taken = append(r.Taken, taken{Operation: c.Operation, Click: c.Press, Asked: Asked{p.Command, c.By}})
 		return true, nil
 	})
 	return p, err
+}
+
+// pressed is what a button of a message asks for.
+func pressed(r *row, command string) Pressed {
+	p := Pressed{Command: command, Thread: r.Thread}
+	if p.Thread.Root == "" {
+		p.Thread.Root = r.TS
+	}
+	return p
 }
 
 // Settle says that the command of a taken button was accepted: the message's

@@ -95,3 +95,32 @@ func TestAButtonPressedBeforeItsMessageIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestAPressStaysTakenWhenItsButtonGoes: what a press asked for may take the button
+// away before the press is settled, and then it is decided once more.
+func TestAPressStaysTakenWhenItsButtonGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &bottest.Chat{}
+		b, stop := start(t, outbox.Options{Store: &bottest.Outbox{}, Chat: c})
+		defer stop()
+		m := final("waits for approval")
+		m.Buttons = []chat.Button{{Label: "Approve", Command: "approve k3f9q"}}
+		put(t, b, "a|b", m)
+		synctest.Wait()
+		p := c.Posts()[0]
+		click := outbox.Click{Operation: p.States[0].Operations[0], Channel: "C1", TS: p.TS, Press: "1", By: "U1"}
+		if _, err := b.Take(t.Context(), click); err != nil {
+			t.Fatal(err)
+		}
+		put(t, b, "a|b", final("approved"))
+		if got, err := b.Take(t.Context(), click); err != nil || got != (outbox.Pressed{Command: "approve k3f9q", Thread: thread}) {
+			t.Errorf("delivered again: %+v, %v", got, err)
+		}
+		other := click
+		other.Press = "2"
+		if _, err := b.Take(t.Context(), other); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a press of what is gone: %v", err)
+		}
+	})
+}

@@ -38,18 +38,26 @@ func (t told) Commit(ctx context.Context, txn storage.Txn) (uint64, error) {
 	return rev, err
 }
 
-// pointOf names a transaction by the store that makes it: the beginning of its
-// first key.
+// pointOf names a transaction by the store that makes it and, of its tables that
+// are written to, the first by name: so a row that is made, which comes with its
+// indexes, is told from one that is changed.
 func pointOf(txn storage.Txn) string {
-	key := ""
-	switch {
-	case len(txn.Put) > 0:
-		key = txn.Put[0].Key
-	case len(txn.Delete) > 0:
-		key = txn.Delete[0]
+	var keys []string
+	for _, put := range txn.Put {
+		keys = append(keys, put.Key)
 	}
-	store, _, _ := strings.Cut(key, "/")
-	return "store/" + store
+	if len(keys) == 0 {
+		keys = txn.Delete
+	}
+	point := ""
+	for _, key := range keys {
+		parts := strings.SplitN(key, "/", 3)
+		own := strings.HasPrefix(keys[0], parts[0]+"/") // what others add to it does not name it
+		if name := "store/" + strings.Join(parts[:min(2, len(parts))], "/"); own && (point == "" || name < point) {
+			point = name
+		}
+	}
+	return point
 }
 
 // tell is not bound to the step's context: the harness answers at once, or never

@@ -30,6 +30,7 @@ type Approval struct {
 	// Plan is the hash of the plan that was shown: it counts for no other.
 	Plan     string    `json:"plan"`
 	By       string    `json:"by"`             // the chat's user ID
+	Key      string    `json:"key,omitempty"`  // of the command: told again, it is the same word
 	Name     string    `json:"name,omitempty"` // as it was shown then; to be read only
 	At       time.Time `json:"at"`
 	Rejected bool      `json:"rejected,omitempty"`

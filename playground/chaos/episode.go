@@ -11,13 +11,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ferry/playground/chaos/point"
+	"ferry/playground/chaos/verdict"
 	"ferry/playground/slack"
 )
 
 const (
 	glance = 50 * time.Millisecond
-	// unmet is how long a kill waits for a rare spot before it happens anyway.
-	unmet = 2500 * time.Millisecond
 	// storm is how long GitHub and Slack are at their worst. What it did to a job is
 	// made good after it: pauses between tries grow to a minute.
 	storm = 20 * time.Second
@@ -29,8 +29,11 @@ const (
 // returns how many there were.
 func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	commands := w.draw(n)
+	w.kills = nil
+	w.felled.Store(0)
+	fmt.Fprintf(w.out, "world %d, episode %d asks for %s\n", w.number, number, kinds(commands))
 	old := len(w.repo().Pulls())
-	if err := w.ferry.start(); err != nil {
+	if err := w.ferry.Start(); err != nil {
 		return 0, err
 	}
 	if w.faults != nil {
@@ -40,7 +43,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	defer stop()
 	group, gctx := errgroup.WithContext(asking)
 	for _, c := range commands {
-		if c.after == nil {
+		if c.head == c {
 			group.Go(func() error { return w.converse(gctx, c) })
 		}
 	}
@@ -52,6 +55,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 			w.faults.calm(true)
 			return nil
 		})
+		group.Go(func() error { return w.witness(gctx, commands) })
 	}
 	group.Go(func() error {
 		who := newPeople(w.repo(), commands)
@@ -84,7 +88,10 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	if err := w.judge(ctx, commands, rows, old); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(w.out, "episode %d: %d commands, none lost, none twice\n", number, len(commands))
+	fmt.Fprintf(w.out, "world %d, episode %d: %d commands, none lost, none twice\n", w.number, number, len(commands))
+	if len(w.kills) > 0 {
+		fmt.Fprintf(w.out, "world %d, episode %d drew %s\n", w.number, number, drawn(w.kills))
+	}
 	return len(commands), nil
 }
 
@@ -101,6 +108,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // ask says it, and has Slack deliver it again now and then.
 func (w *world) ask(ctx context.Context, c *command) error {
+	for w.felled.Load() < c.late {
+		if !pause(ctx, glance) {
+			return nil
+		}
+	}
 	if !pause(ctx, c.at) {
 		return nil
 	}
@@ -111,7 +123,7 @@ func (w *world) ask(ctx context.Context, c *command) error {
 		}
 	} else {
 		var err error
-		if c.root, err = w.slack.Say(asker, c.channel, "<@U0FERRY> "+c.text, ""); err != nil {
+		if c.root, err = w.slack.Say(c.who(), c.channel, "<@U0FERRY> "+c.text, ""); err != nil {
 			return err
 		}
 		for _, e := range w.slack.Envelopes() {
@@ -128,7 +140,7 @@ func (w *world) ask(ctx context.Context, c *command) error {
 // the person is told so, and it may be done or not.
 func (w *world) slash(ctx context.Context, c *command) error {
 	for pause(ctx, glance) {
-		ack, err := w.slack.Slash(ctx, asker, c.channel, "/ferry", c.text)
+		ack, err := w.slack.Slash(ctx, c.who(), c.channel, "/ferry", c.text)
 		if err != nil {
 			return err
 		}
@@ -137,43 +149,6 @@ func (w *world) slash(ctx context.Context, c *command) error {
 		}
 		c.envelope, c.lost = ack.Envelope, !ack.OK
 		return nil
-	}
-	return nil
-}
-
-// havoc kills n times. Each next start comes at once, or a little later.
-func (w *world) havoc(ctx context.Context, n int) error {
-	for range n {
-		blind := w.rand.Float64() < 0.2
-		wait := unmet
-		if blind {
-			wait = time.Duration(w.rand.IntN(1200)) * time.Millisecond
-		} else {
-			w.killer.arm()
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-w.killer.done:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-			if !blind && !w.killer.disarm() {
-				<-w.killer.done
-				break
-			}
-			w.tally.killed(nil)
-			if err := w.ferry.end(syscall.SIGKILL); err != nil {
-				return err
-			}
-		}
-		timer.Stop()
-		if !pause(ctx, time.Duration(w.rand.IntN(150))*time.Millisecond) {
-			return nil
-		}
-		if err := w.ferry.start(); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -227,12 +202,12 @@ func (w *world) ended(c *command) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	counts := count(said)
+	counts, t := verdict.Count(said), c.thread()
 	switch {
-	case !c.work():
-		return counts["answer"] > 0, nil
-	case counts["answer"] > c.again():
+	case counts["answer"] > t.Answers+t.Spare:
 		return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, said[len(said)-1].Text)
+	case !c.work():
+		return counts["answer"] >= min(1, t.Answers), nil
 	case c.click():
 		return counts["closing"] > 1, nil
 	}
@@ -247,7 +222,7 @@ func (w *world) said(c *command) ([]slack.Message, error) {
 			return nil, err
 		}
 		for _, m := range all {
-			if key := keyOf(string(m.Metadata)); strings.Contains(key, c.envelope) && strings.HasSuffix(key, "/root") {
+			if key := point.KeyOf(string(m.Metadata)); strings.Contains(key, c.envelope) && strings.HasSuffix(key, "/root") {
 				c.root = m.TS
 			}
 		}
@@ -263,19 +238,19 @@ func (w *world) said(c *command) ([]slack.Message, error) {
 }
 
 // quiet stops ferry once it has nothing left to send, and returns what it stored.
-func (w *world) quiet(ctx context.Context) (*state, error) {
+func (w *world) quiet(ctx context.Context) (*verdict.State, error) {
 	for range 20 {
 		if !pause(ctx, 300*time.Millisecond) {
 			return nil, ctx.Err()
 		}
-		if err := w.ferry.end(syscall.SIGTERM); err != nil {
+		if err := w.ferry.End(syscall.SIGTERM); err != nil {
 			return nil, err
 		}
-		s, err := readState(w.state())
-		if err != nil || s.calm() {
+		s, err := verdict.Read(w.state())
+		if err != nil || s.Calm() {
 			return s, err
 		}
-		if err := w.ferry.start(); err != nil {
+		if err := w.ferry.Start(); err != nil {
 			return nil, err
 		}
 		if !pause(ctx, 2*time.Second) {

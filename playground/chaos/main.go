@@ -38,6 +38,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"ferry/playground/chaos/point"
 )
 
 func main() {
@@ -63,8 +65,12 @@ const (
 	modeWorst = "worst"
 )
 
-// enough is from how many runs on every row of the table must have been met.
-const enough = 100
+// From how many runs on ferry must have been killed at every row of the table, and
+// from how many before and after every point.
+const (
+	enough = 100
+	plenty = 1000
+)
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	o := options{out: out}
@@ -82,7 +88,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.mode != modeKill && o.mode != modeWorst {
 		return fmt.Errorf("unknown mode %q: kill or worst", o.mode)
 	}
-	table, err := readTable(o.effects)
+	table, err := point.Read(o.effects)
 	if err != nil {
 		return err
 	}
@@ -99,34 +105,34 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // all runs the worlds and tells what was found.
-func (o options) all(ctx context.Context, t *table) error {
+func (o options) all(ctx context.Context, t *point.Table) error {
 	began := time.Now()
-	tally := newTally(t)
+	found := newAccount(t)
 	group, ctx := errgroup.WithContext(ctx)
 	for n := range o.worlds {
 		share := o.runs / o.worlds
 		if n < o.runs%o.worlds {
 			share++
 		}
-		group.Go(func() error { return o.world(ctx, n, share, tally) })
+		group.Go(func() error { return o.world(ctx, n, share, found) })
 	}
 	err := group.Wait()
-	tally.report(o.out, o.mode, time.Since(began))
+	found.report(o.out, o.mode, time.Since(began))
 	if err == nil && o.mode == modeKill && o.runs >= enough {
-		err = tally.complete()
+		err = found.kills.Complete(o.runs >= plenty)
 	}
-	return errors.Join(err, tally.unknown())
+	return errors.Join(err, found.kills.Unknown())
 }
 
 // world runs its share of the commands in one world, episode by episode.
-func (o options) world(ctx context.Context, n, runs int, tally *tally) (err error) {
-	w, err := newWorld(o, n, tally)
+func (o options) world(ctx context.Context, n, runs int, found *account) (err error) {
+	w, err := newWorld(o, n, found)
 	if err != nil {
 		return err
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	defer func() { err = errors.Join(err, w.ferry.end(syscall.SIGKILL)) }()
+	defer func() { err = errors.Join(err, w.ferry.End(syscall.SIGKILL)) }()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.serve(ctx) })
 	group.Go(func() error {
@@ -137,13 +143,19 @@ func (o options) world(ctx context.Context, n, runs int, tally *tally) (err erro
 			}
 		}
 		for left, number := runs, 0; left > 0; number++ {
-			done, err := w.episode(ctx, number, min(left, perEpisode))
+			done, err := w.episode(ctx, number, min(left, w.size.episode))
 			if err != nil {
-				return fmt.Errorf("world %d, episode %d: %w", n, number, err)
+				return w.found(err, number, runs-left+w.size.episode)
 			}
 			left -= done
 		}
 		return nil
 	})
 	return group.Wait()
+}
+
+// found tells what an episode found and how to come there again.
+func (w *world) found(err error, number, runs int) error {
+	again := fmt.Sprintf("make chaos MODE=%s SEED=%d RUNS=%d", w.mode, w.seed, min(w.options.runs, runs*w.worlds))
+	return fmt.Errorf("world %d, episode %d: %w\nkilled: %s\nagain: %s", w.number, number, err, struck(w.kills), again)
 }

@@ -12,7 +12,6 @@ import (
 const (
 	direct   = "stage" // its changes are committed
 	proposed = "prod"  // its changes go through pull requests
-	plain    = 12      // apps a00, a01, …
 	shared   = 12      // apps p00, p01, …: each is pinned once; and u00, u01, …: each is unpinned once
 	together = 4       // apps w00, w01, …: clusters share the version
 
@@ -21,8 +20,21 @@ const (
 	first = "1.0.0"
 )
 
-// seedAt returns the files; url is where the repository is.
-func seedAt(url string) fstest.MapFS {
+// ordinary are the apps that each cluster has a version of: those that anybody may
+// promote, and those that others have to approve.
+func ordinary(plain int) (out []string) {
+	for i := range plain {
+		out = append(out, fmt.Sprintf(plainApps+"%02d", i))
+	}
+	for i := range plain / 2 {
+		out = append(out, fmt.Sprintf(gatedApps+"%02d", i), fmt.Sprintf(doubleApps+"%02d", i))
+	}
+	return out
+}
+
+// seedAt returns the files; url is where the repository is, plain how many ordinary
+// apps there are.
+func seedAt(url string, plain int) fstest.MapFS {
 	files := fstest.MapFS{}
 	add := func(path, format string, args ...any) {
 		files[path] = &fstest.MapFile{Data: fmt.Appendf(nil, format, args...)}
@@ -34,8 +46,7 @@ func seedAt(url string) fstest.MapFS {
 		add("clusters/"+cluster+"/apps.yaml", fluxApps, cluster)
 		add("apps/"+cluster+"/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: %s\n", space)
 	}
-	for i := range plain {
-		app := fmt.Sprintf("a%02d", i)
+	for _, app := range ordinary(plain) {
 		add("apps/base/"+app+"/deployment.yaml", deployment, app, space, app, app, app, image+app+":0.0.0")
 		add("apps/base/"+app+"/kustomization.yaml", "resources:\n  - deployment.yaml\n")
 		for _, cluster := range []string{direct, proposed} {

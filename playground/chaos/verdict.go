@@ -2,87 +2,24 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
-	"go.etcd.io/bbolt"
 	appsv1 "k8s.io/api/apps/v1"
 
 	"ferry/internal/deploy"
 	"ferry/internal/job"
+	"ferry/playground/chaos/point"
+	"ferry/playground/chaos/verdict"
 	"ferry/playground/cluster/apiserver"
+	"ferry/playground/slack"
 )
 
-// state is what ferry left in its file.
-type state struct {
-	jobs    []job.Job
-	records []deploy.Record
-	// pending are envelopes not decided, unsent are messages not sent.
-	pending, unsent int
-}
-
-// calm reports whether nothing is under way.
-func (s *state) calm() bool {
-	return s.pending == 0 && s.unsent == 0 && !slices.ContainsFunc(s.jobs, func(j job.Job) bool { return !j.Ended() })
-}
-
-// readState reads a state file that nobody has open: each value stands behind the
-// eight bytes of its revision.
-func readState(file string) (*state, error) {
-	db, err := bbolt.Open(file, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
-	if err != nil {
-		return nil, fmt.Errorf("open the state file: %w", err)
-	}
-	defer db.Close() //nolint:errcheck // it was only read
-	s := new(state)
-	err = db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("rows")).ForEach(func(k, v []byte) error {
-			key, value := string(k), v[8:]
-			switch {
-			case strings.HasPrefix(key, "job/row/"):
-				s.jobs = append(s.jobs, job.Job{})
-				return json.Unmarshal(value, &s.jobs[len(s.jobs)-1])
-			case strings.HasPrefix(key, "history/row/"):
-				s.records = append(s.records, deploy.Record{})
-				return json.Unmarshal(value, &s.records[len(s.records)-1])
-			case strings.HasPrefix(key, "journal/pending/"):
-				s.pending++
-			case strings.HasPrefix(key, "outbox/open/"):
-				s.unsent++
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the state file: %w", err)
-	}
-	return s, nil
-}
-
-// of returns the jobs of a thread, the oldest first.
-func (s *state) of(c *command) (out []job.Job, err error) {
-	for _, j := range s.jobs {
-		var request struct {
-			Thread struct{ Channel, Root string }
-		}
-		if err := json.Unmarshal(j.Request, &request); err != nil {
-			return nil, fmt.Errorf("decode the request of job %s: %w", j.ID, err)
-		}
-		if request.Thread.Channel == c.channel && request.Thread.Root == c.root && c.root != "" {
-			out = append(out, j)
-		}
-	}
-	slices.SortFunc(out, func(a, b job.Job) int { return a.Created.Compare(b.Created) })
-	return out, nil
-}
-
 // judge compares everything that can be seen of an episode with what was asked.
-func (w *world) judge(ctx context.Context, commands []*command, s *state, old int) error {
+func (w *world) judge(ctx context.Context, commands []*command, s *verdict.State, old int) error {
 	var errs []error
 	outcome := map[*command]string{}
 	for _, c := range commands {
@@ -91,14 +28,29 @@ func (w *world) judge(ctx context.Context, commands []*command, s *state, old in
 			errs = append(errs, fmt.Errorf("%q in %s, thread %s (%s, delivered %d times): %w", c.text, c.channel, c.root, c.kind, c.copies+1, err))
 		}
 		outcome[c] = how
-		w.tally.ended(string(c.kind), how, c.answered)
+		w.account.ended(c, how)
 	}
-	w.learn(commands, func(c *command) string { return outcome[c] })
+	for _, c := range commands {
+		if c.mate != nil {
+			errs = append(errs, c.rivalry(outcome))
+		}
+	}
+	w.learn(commands, outcome)
 	return errors.Join(append(errs, w.runs(ctx))...)
 }
 
+// rivalry judges a pair. Which of them comes first nobody can promise: what Slack
+// delivers again is behind what it delivered meanwhile. The one that came later is
+// the one that counts.
+func (c *command) rivalry(outcome map[*command]string) error {
+	if c.made.Before(c.mate.made) || outcome[c] == "done" || outcome[c] == "" {
+		return nil
+	}
+	return fmt.Errorf("%q came after %q and is %s", c.text, c.mate.text, outcome[c])
+}
+
 // one judges a command; it returns how it ended.
-func (w *world) one(c *command, s *state, old int) (string, error) {
+func (w *world) one(c *command, s *verdict.State, old int) (string, error) {
 	if c.kind == elseKind {
 		return "answered elsewhere", nil
 	}
@@ -106,63 +58,59 @@ func (w *world) one(c *command, s *state, old int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	counts := count(said)
 	if c.lost && c.root == "" {
 		return "lost and said so", nil
 	}
-	if c.slash() {
-		if counts["root"] != 1 {
-			return "", fmt.Errorf("%d root messages, want 1", counts["root"])
-		}
-		delete(counts, "root")
-	}
-	thread := c
-	if c.click() {
-		thread = c.after // in which it stands too
-	}
-	if err := thread.check(counts); err != nil {
+	if err := c.thread().Check(verdict.Count(said)); err != nil {
 		return "", err
 	}
 	if !c.work() {
-		return "answered", nil
+		return "answered", c.told(said)
 	}
-	jobs, err := s.of(c)
-	if err != nil || len(jobs) != thread.jobs() {
-		return "", errors.Join(err, fmt.Errorf("%d jobs, want %d", len(jobs), thread.jobs()))
+	jobs, err := s.Of(c.channel, c.root)
+	if err != nil || len(jobs) != c.thread().Jobs {
+		return "", errors.Join(err, fmt.Errorf("%d jobs, want %d", len(jobs), c.thread().Jobs))
 	}
 	j := jobs[0]
 	if c.click() {
 		j = jobs[1]
 	}
-	if !slices.Contains(c.outcomes(), string(j.Outcome)) {
-		return "", fmt.Errorf("job %s ended as %s (%s), want one of %v", j.ID, j.Outcome, j.Note, c.outcomes())
+	c.made = j.Created
+	if !slices.Contains(c.ends, string(j.Outcome)) {
+		return "", fmt.Errorf("job %s ended as %s (%s), want one of %v", j.ID, j.Outcome, j.Note, c.ends)
 	}
-	return string(j.Outcome), errors.Join(w.inGit(c, j, old), inHistory(c, j, s))
+	return string(j.Outcome), errors.Join(w.inGit(c, j, old), c.inHistory(j, s))
+}
+
+// told is an error if no answer says what it has to.
+func (c *command) told(said []slack.Message) error {
+	var all []string
+	for _, m := range said {
+		if what := point.KindOf(string(m.Metadata)); what == "answer" || what == "waiting" {
+			all = append(all, m.Text)
+		}
+	}
+	if !strings.Contains(strings.Join(all, "\n"), c.tells) {
+		return fmt.Errorf("it was answered %q, which does not say that it %q", all, c.tells)
+	}
+	return nil
 }
 
 // inGit counts what a job did there.
 func (w *world) inGit(c *command, j job.Job, old int) error {
-	trailer := "Ferry-Job: " + string(j.ID)
-	carries := func(text, line string) bool { return slices.Contains(strings.Split(text, "\n"), line) }
-	log, err := exec.Command("git", "--git-dir", w.repo().Dir(), "log", "--format=%B%x00", branch).Output()
+	messages, err := verdict.Commits(w.repo().Dir(), branch, string(j.ID))
 	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
+		return err
 	}
-	commits, pulls := 0, 0
-	for message := range strings.SplitSeq(string(log), "\x00") {
-		if !carries(message, trailer) {
-			continue
-		}
-		commits++
-		c.landed = true
-		for _, t := range c.with {
-			if with := fmt.Sprintf("Ferry-With: %s/%s/%s", t.cluster, space, t.app); !carries(message, with) {
-				return fmt.Errorf("the commit of job %s does not say %q:\n%s", j.ID, with, message)
-			}
+	commits, pulls := len(messages), 0
+	c.landed = commits > 0
+	for _, message := range messages {
+		if err := c.worded(message); err != nil {
+			return fmt.Errorf("the commit of job %s: %w:\n%s", j.ID, err, message)
 		}
 	}
 	for _, p := range w.repo().Pulls()[old:] {
-		if !carries(p.Body, trailer) {
+		if !verdict.Carries(p.Body, verdict.Trailer(string(j.ID))) {
 			continue
 		}
 		if pulls++; p.State == "open" && j.Outcome == job.Cancelled {
@@ -171,12 +119,14 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 	}
 	wantCommits, wantPulls := 1, 0
 	switch {
+	case c.questions > 0 && j.Outcome != job.Done: // it came to nothing before it was delivered
+		wantCommits = 0
 	case c.proposed():
 		wantPulls = 1
 		if j.Outcome != job.Done {
 			wantCommits = 0
 		}
-		if j.Outcome == job.Cancelled {
+		if j.Outcome == job.Cancelled || j.Outcome == job.Superseded {
 			wantPulls = min(pulls, 1) // it may have been told before there was one
 		}
 	case j.Outcome == job.Cancelled:
@@ -190,29 +140,46 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 	return nil
 }
 
-// inHistory counts the records of a job: one of each target, if it came so far
-// that there is something to tell.
-func inHistory(c *command, j job.Job, s *state) error {
+// worded is an error if a commit does not say what it has to.
+func (c *command) worded(message string) error {
+	for _, t := range c.with {
+		if with := fmt.Sprintf("Ferry-With: %s/%s/%s", t.cluster, space, t.app); !verdict.Carries(message, with) {
+			return fmt.Errorf("it does not say %q", with)
+		}
+	}
+	for _, one := range c.chain {
+		if named := approvers(message); one.waits == "approval" && !strings.Contains(named, one.by) {
+			return fmt.Errorf("it does not name %s, who approved", one.by)
+		}
+	}
+	if glass := c.kind == glassKind || c.kind == despiteKind; glass != strings.Contains(message, "Ferry-Break-Glass: ") {
+		return errors.New("it tells wrongly of what was passed")
+	}
+	return nil
+}
+
+// approvers is the line of a commit that tells who approved it.
+func approvers(message string) string {
+	_, named, _ := strings.Cut(message, "Ferry-Approved-By: ")
+	named, _, _ = strings.Cut(named, "\n")
+	return named
+}
+
+// inHistory counts the records of a job: one of each target, if it came so far that
+// there is something to tell.
+func (c *command) inHistory(j job.Job, s *verdict.State) error {
 	for _, t := range c.targets() {
-		n := 0
-		for _, r := range s.records {
-			if r.Job != string(j.ID) || r.Command != j.Verb || string(r.Target.Cluster) != t.cluster || r.Target.App.Name != t.app {
-				continue
+		err := s.Recorded(j, deploy.Target{Cluster: deploy.Cluster(t.cluster), App: deploy.App{Name: t.app}}, deploy.Version(c.want), func(n int) int {
+			switch {
+			case c.proposed() && j.Outcome != job.Done:
+				return n // whether a change that never was is recorded is not judged here
+			case !c.landed:
+				return 0
 			}
-			n++
-			if string(r.Version) != c.want || r.Outcome != string(j.Outcome) {
-				return fmt.Errorf("job %s: the history says %s %s, the job %s %s", j.ID, r.Version, r.Outcome, c.want, j.Outcome)
-			}
-		}
-		want := 1
-		switch {
-		case c.proposed() && j.Outcome != job.Done:
-			want = n // whether a change that never was is recorded is not judged here
-		case !c.landed:
-			want = 0
-		}
-		if n != want {
-			return fmt.Errorf("job %s has %d records of %s, want %d", j.ID, n, t, want)
+			return 1
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -13,10 +13,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"ferry/playground/chaos/point"
+	"ferry/playground/chaos/process"
 	"ferry/playground/cluster"
 	"ferry/playground/github"
 	"ferry/playground/slack"
@@ -27,7 +31,9 @@ const (
 	owner, name, branch = "acme", "fleet", "main"
 
 	asker       = "U0ADA"
-	channels    = 16 // one for each command: Slack takes one message a second in each
+	lead        = "U0BEA"
+	leadToo     = "U0CEM"
+	channels    = 96 // one for each command: Slack takes one message a second in each
 	elsewhere   = "C0ELSE"
 	botToken    = "xoxb-chaos-bot"
 	appToken    = "xapp-chaos-app"
@@ -37,8 +43,10 @@ const (
 // world is one Slack, one GitHub, two clusters, and ferry.
 type world struct {
 	options
-	tally    *tally
+	account  *account
 	rand     *rand.Rand
+	number   int
+	size     size
 	home     string
 	listener net.Listener
 	hooks    net.Listener
@@ -46,11 +54,28 @@ type world struct {
 	slack    *slack.Server
 	github   *github.Server
 	clusters map[string]*cluster.Cluster
-	killer   *killer
-	ferry    *process
+	killer   *point.Killer
+	ferry    *process.Process
 	faults   *faults // nil in mode kill
 	targets  map[target]*version
-	serial   int // of versions and commands
+	serial   int          // of versions and commands
+	kills    []point.Kill // of this episode
+	felled   atomic.Int64 // how many of them there were
+}
+
+// size is how much there is of a world.
+type size struct {
+	plain   int // apps; half as many of each kind that needs approval
+	episode int // commands between two looks at the state file
+}
+
+// sizes are those of the modes. What fails lasts for seconds, whatever is asked for
+// meanwhile; a kill hits all that is under way.
+func sizes(mode string) size {
+	if mode == modeWorst {
+		return size{plain: 24, episode: 40}
+	}
+	return size{plain: 12, episode: 15}
 }
 
 // target is an app on a cluster.
@@ -66,9 +91,9 @@ type version struct {
 	unpinned, doubted bool
 }
 
-func newWorld(o options, n int, tally *tally) (w *world, err error) {
+func newWorld(o options, n int, a *account) (w *world, err error) {
 	w = &world{
-		options: o, tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n))), home: filepath.Join(o.dir, fmt.Sprintf("world%d", n)),
+		options: o, account: a, number: n, size: sizes(o.mode), rand: rand.New(rand.NewPCG(o.seed, uint64(n))), home: filepath.Join(o.dir, fmt.Sprintf("world%d", n)),
 		clusters: map[string]*cluster.Cluster{}, targets: map[target]*version{},
 	}
 	if err := os.MkdirAll(w.home, 0o700); err != nil {
@@ -85,10 +110,13 @@ func newWorld(o options, n int, tally *tally) (w *world, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ferry's log: %w", err)
 	}
-	w.ferry = &process{binary: o.ferry, log: log}
-	w.killer = &killer{ferry: w.ferry, tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<32)), done: make(chan spot, 1)}
+	w.ferry = &process.Process{Binary: o.ferry, Log: log}
+	every := func(string) bool { return true }
+	w.killer = point.NewKiller(a.kills, a.table.Spots(every), [2]uint64{o.seed, uint64(n) + 1<<32}, func() {
+		_ = w.ferry.End(syscall.SIGKILL) // the next start tells
+	})
 	if o.mode == modeWorst {
-		w.faults = &faults{tally: tally, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<33)), push: w.push}
+		w.faults = &faults{account: a, rand: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<33)), push: w.push}
 	}
 	return w, w.open()
 }
@@ -96,7 +124,7 @@ func newWorld(o options, n int, tally *tally) (w *world, err error) {
 // open makes everybody whom ferry talks to, and its configuration.
 func (w *world) open() (err error) {
 	people := slack.Options{
-		BaseURL: w.url, Users: []slack.User{{ID: asker, Name: "ada"}}, OnAck: w.killer.ack,
+		BaseURL: w.url, Users: []slack.User{{ID: asker, Name: "ada"}, {ID: lead, Name: "bea"}, {ID: leadToo, Name: "cem"}}, OnAck: w.killer.Ack,
 		// Slack's minutes are too long to be waited for, and so few tries too few for
 		// a ferry that is killed every second.
 		Retries: slices.Repeat([]time.Duration{time.Second}, 100), DisconnectGrace: time.Second,
@@ -111,7 +139,7 @@ func (w *world) open() (err error) {
 		}},
 	}
 	for i := range channels {
-		people.Channels = append(people.Channels, slack.Channel{ID: channel(i), Name: fmt.Sprintf("deploy-%d", i), Members: []string{asker, "U0FERRY"}})
+		people.Channels = append(people.Channels, slack.Channel{ID: channel(i), Name: fmt.Sprintf("deploy-%d", i), Members: []string{asker, lead, leadToo, "U0FERRY"}})
 	}
 	if w.slack, err = slack.New(people); err != nil {
 		return err
@@ -120,7 +148,7 @@ func (w *world) open() (err error) {
 	w.github, err = github.New(github.Options{
 		Dir: filepath.Join(w.home, "repositories"), AnonymousRead: true, HourlyLimit: 1 << 30,
 		Tokens:       map[string]github.Token{githubToken: {Login: "ferry-bot", Name: "ferry", Access: github.WriteAccess, Scopes: []string{"repo"}}},
-		Repositories: []github.Repository{{Owner: owner, Name: name, Seed: seedAt(clone), DefaultBranch: branch}},
+		Repositories: []github.Repository{{Owner: owner, Name: name, Seed: seedAt(clone, w.size.plain), DefaultBranch: branch}},
 	})
 	if err != nil {
 		return err
@@ -129,8 +157,8 @@ func (w *world) open() (err error) {
 		if err := w.openCluster(c, clone); err != nil {
 			return err
 		}
-		for i := range plain {
-			w.targets[target{c, fmt.Sprintf("a%02d", i)}] = &version{now: first}
+		for _, app := range ordinary(w.size.plain) {
+			w.targets[target{c, app}] = &version{now: first}
 		}
 		for i := range shared {
 			w.targets[target{c, fmt.Sprintf("p%02d", i)}] = &version{} // until it is pinned
@@ -156,7 +184,7 @@ func (w *world) push() error {
 func (w *world) openCluster(called, clone string) error {
 	c, err := cluster.New(cluster.Options{
 		Name: called, Repository: cluster.NewGit(w.repo().Dir()), Branch: branch, URL: clone, PodStart: 100 * time.Millisecond,
-		Around: func(api http.Handler) http.Handler { return w.killer.around(pointOfCluster, api) },
+		Around: func(api http.Handler) http.Handler { return w.killer.Around(point.OfCluster, api) },
 	})
 	if err != nil {
 		return err
@@ -171,7 +199,8 @@ func (w *world) openCluster(called, clone string) error {
 }
 
 func (w *world) configure() error {
-	var b strings.Builder
+	var b, approvals strings.Builder
+	approvals.WriteString("approvals:\n")
 	b.WriteString("clusters:\n")
 	for _, c := range []string{direct, proposed} {
 		file := filepath.Join(w.home, c+".kubeconfig")
@@ -186,12 +215,19 @@ func (w *world) configure() error {
 	}
 	fmt.Fprintf(&b, "namespaces: [%s]\nrepo: {owner: %s, name: %s, branch: %s, pull_requests: {labels: [promotion], reviewers: [ada]}}\n", space, owner, name, branch)
 	fmt.Fprintf(&b, "bot: {admins: [%s]}\nslack: {base_url: %q}\ngithub: {base_url: %q}\n", asker, w.url+"/api/", w.url+"/api/v3/")
+	for _, who := range []struct {
+		name, apps string
+		quorum     int
+	}{{"lead", gatedApps, 1}, {"leads", doubleApps, 2}} {
+		fmt.Fprintf(&approvals, "- {name: %s, from: [%s, %s], quorum: %d, clusters: [\"*\"], apps: [\"%s*\"]}\n", who.name, lead, leadToo, who.quorum, who.apps)
+	}
+	b.WriteString(approvals.String())
 	fmt.Fprintf(&b, "registries: {lookup: \"off\"}\nstate: {file: %q}\ntimeouts: {drain: 500ms, grace: 1s}\n", w.state())
 	file := filepath.Join(w.home, "config.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	w.ferry.env = append(os.Environ(), "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken, "GITHUB_API_TOKEN="+githubToken,
+	w.ferry.Env = append(os.Environ(), "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken, "GITHUB_API_TOKEN="+githubToken,
 		"SERVICE_CONFIG_FILE_PATH="+file, "FERRY_CHAOS=http://"+w.hooks.Addr().String())
 	return nil
 }
@@ -200,11 +236,10 @@ func (w *world) state() string { return filepath.Join(w.home, "ferry.db") }
 
 // handler is Slack and GitHub, with kills or failures in between.
 func (w *world) handler() http.Handler {
-	slack, github := http.Handler(w.slack), http.Handler(w.github)
+	slack, github := w.killer.Around(point.OfSlack, w.slack), w.killer.Around(point.OfGitHub, w.github)
 	if w.faults != nil {
-		slack, github = w.faults.around(slack, slackFaults, pointOfSlack), w.faults.around(github, githubFaults, pointOfGitHub)
+		slack, github = w.faults.slack(slack), w.faults.github(github)
 	}
-	slack, github = w.killer.around(pointOfSlack, slack), w.killer.around(pointOfGitHub, github)
 	mux := http.NewServeMux()
 	mux.Handle("/", github)
 	for _, path := range []string{"/api/{method}", "/upload/", "/files/", "/actions/"} {

@@ -11,16 +11,19 @@ import (
 	"sync"
 	"time"
 
+	"ferry/playground/chaos/point"
 	"ferry/playground/github"
 	"ferry/playground/slack"
 )
 
 // faults lets requests fail.
 type faults struct {
-	tally *tally
-	mu    sync.Mutex
-	rand  *rand.Rand
-	off   bool
+	account *account
+	mu      sync.Mutex
+	rand    *rand.Rand
+	off     bool
+	began   time.Time // the storm
+	past    past
 	// push has somebody else push to the branch.
 	push func() error
 }
@@ -38,10 +41,15 @@ type fault struct {
 	// who pushes just before it.
 	twice     bool
 	overtaken bool
-	slow      time.Duration
-	status    int
-	header    map[string]string
-	body      string
+	// stale is a replica that lags: what only reads is answered as it was up to a few
+	// seconds ago.
+	stale bool
+	// hang does the work and never answers: whoever asked gives up.
+	hang   bool
+	slow   time.Duration
+	status int
+	header map[string]string
+	body   string
 }
 
 func slackFaults() []fault {
@@ -54,6 +62,7 @@ func slackFaults() []fault {
 		{kind: "Slack: 429 with Retry-After", status: 429, header: retry, body: `{"ok":false,"error":"ratelimited"}`},
 		{kind: "Slack: internal_error", status: 200, body: `{"ok":false,"error":"internal_error"}`},
 		{kind: "Slack: slow", slow: time.Second},
+		{kind: "Slack: no answer in time, after the effect", effect: true, hang: true},
 	}
 }
 
@@ -69,6 +78,9 @@ func githubFaults() []fault {
 		{kind: "GitHub: 429 with Retry-After", status: 429, header: retry, body: limit.Body},
 		{kind: "GitHub: 409", status: 409, body: `{"message":"Conflict"}`},
 		{kind: "GitHub: slow", slow: time.Second},
+		{kind: "GitHub: no answer in time, after the effect", effect: true, hang: true},
+		{kind: "GitHub: a stale head", stale: true},
+		{kind: "GitHub: a stale head", stale: true},
 		{kind: "GitHub: sent twice", twice: true},
 		{kind: "GitHub: somebody pushes first", overtaken: true},
 	}
@@ -87,7 +99,10 @@ func (f *faults) draw(kinds []fault, changes bool) (fault, bool) {
 		}
 	}
 	bad := kinds[f.rand.IntN(len(kinds))]
-	return bad, changes || !bad.meddles()
+	if bad.hang && f.rand.IntN(3) > 0 { // each takes as long as ferry's patience
+		return fault{}, false
+	}
+	return bad, bad.stale && !changes || !bad.stale && (changes || !bad.meddles())
 }
 
 // meddles reports whether the request itself gets its right answer.
@@ -97,7 +112,9 @@ func (b fault) meddles() bool { return b.twice || b.overtaken }
 func (f *faults) calm(off bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.off = off
+	if f.off = off; !off {
+		f.began = time.Now()
+	}
 }
 
 // sockets disconnects Slack's sockets in every way it has, until ctx ends.
@@ -111,7 +128,7 @@ func (f *faults) sockets(ctx context.Context, people *slack.Server) {
 			return
 		}
 		if people.Sockets("") > 0 && people.Disconnect(way) == nil {
-			f.tally.failed("Slack: socket, " + way)
+			f.account.failed("Slack: socket, " + way)
 		}
 	}
 }
@@ -121,7 +138,7 @@ func (f *faults) sockets(ctx context.Context, people *slack.Server) {
 func (f *faults) meddle(bad fault, next http.Handler, w http.ResponseWriter, r *http.Request) (left bool) {
 	switch {
 	case bad.twice:
-		raw := body(r)
+		raw := point.Body(r)
 		next.ServeHTTP(httptest.NewRecorder(), r)
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 	case bad.overtaken:
@@ -135,39 +152,82 @@ func (f *faults) meddle(bad fault, next http.Handler, w http.ResponseWriter, r *
 	return false
 }
 
-func (f *faults) around(next http.Handler, kinds func() []fault, pointOf func(*http.Request) string) http.Handler {
-	all := kinds()
+// blackout is how long GitHub answers nothing at all, in the middle of a storm.
+const blackout = 6 * time.Second
+
+// away reports whether GitHub is.
+func (f *faults) away() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	since := time.Since(f.began) - storm/3
+	return !f.off && since > 0 && since < blackout
+}
+
+// slack lets requests to Slack fail.
+func (f *faults) slack(next http.Handler) http.Handler {
+	all := slackFaults()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		bad, fails := f.draw(all, pointOf(r) != reading)
-		if !fails {
-			next.ServeHTTP(w, r)
+		if bad, fails := f.draw(all, point.OfSlack(r) != point.Reading); fails {
+			f.fail(bad, next, w, r)
 			return
 		}
-		f.tally.failed(bad.kind)
-		if !f.meddle(bad, next, w, r) {
-			return
-		}
-		if bad.slow > 0 {
-			timer := time.NewTimer(bad.slow)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-r.Context().Done():
-			}
-			next.ServeHTTP(w, r)
-			return
-		}
-		if bad.effect {
-			next.ServeHTTP(httptest.NewRecorder(), r)
-		}
-		if bad.cut {
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		for k, v := range bad.header {
-			w.Header().Set(k, v)
-		}
-		w.WriteHeader(bad.status)
-		_, _ = w.Write([]byte(bad.body)) // ferry may be gone
+		next.ServeHTTP(w, r)
 	})
+}
+
+// github lets requests to GitHub fail.
+func (f *faults) github(next http.Handler) http.Handler {
+	all := githubFaults()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		changes := point.OfGitHub(r) != point.Reading
+		if f.away() {
+			f.account.failed("GitHub: away")
+			http.Error(w, `{"message":"Service Unavailable"}`, http.StatusServiceUnavailable)
+			return
+		}
+		bad, fails := f.draw(all, changes)
+		switch {
+		case fails && bad.stale && f.past.replay(w, r):
+			f.account.failed(bad.kind)
+		case fails && !bad.stale:
+			f.fail(bad, next, w, r)
+		default:
+			f.past.serve(next, w, r, changes)
+		}
+	})
+}
+
+// fail lets one request fail.
+func (f *faults) fail(bad fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	f.account.failed(bad.kind)
+	if !f.meddle(bad, next, w, r) {
+		return
+	}
+	if bad.slow > 0 {
+		timer := time.NewTimer(bad.slow)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		}
+		next.ServeHTTP(w, r)
+		return
+	}
+	if bad.effect {
+		raw := point.Body(r) // the server notices that the client is gone once it is read
+		next.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
+		r.Body = io.NopCloser(bytes.NewReader(raw))
+	}
+	if bad.hang {
+		<-r.Context().Done()
+	}
+	if bad.cut || bad.hang {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	for k, v := range bad.header {
+		w.Header().Set(k, v)
+	}
+	w.WriteHeader(bad.status)
+	_, _ = w.Write([]byte(bad.body)) // ferry may be gone
 }

@@ -1,4 +1,5 @@
-package main
+// Package process starts ferry again and again, and ends it at whatever moment.
+package process
 
 import (
 	"errors"
@@ -13,12 +14,12 @@ import (
 // farewell is how long ferry has to end by itself.
 const farewell = 20 * time.Second
 
-// process is ferry, which is started again and again. It is safe for concurrent
-// use.
-type process struct {
-	binary string
-	env    []string
-	log    *os.File
+// Process is ferry, which is started again and again. Its methods are safe for
+// concurrent use.
+type Process struct {
+	Binary string
+	Env    []string
+	Log    *os.File
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -28,15 +29,15 @@ type process struct {
 	crash  error
 }
 
-// start starts it, unless it runs.
-func (p *process) start() error {
+// Start starts it, unless it runs.
+func (p *Process) Start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd != nil || p.crash != nil {
 		return p.crash
 	}
-	cmd := exec.Command(p.binary)
-	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	cmd := exec.Command(p.Binary)
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.Env, p.Log, p.Log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start ferry: %w", err)
 	}
@@ -55,8 +56,8 @@ func (p *process) start() error {
 	return nil
 }
 
-// end signals it and returns when it is gone; a second one only waits.
-func (p *process) end(signal syscall.Signal) error {
+// End signals it and returns when it is gone; a second one only waits.
+func (p *Process) End(signal syscall.Signal) error {
 	p.mu.Lock()
 	if p.cmd == nil {
 		defer p.mu.Unlock()

@@ -1,4 +1,4 @@
-package main
+package point
 
 import (
 	"bytes"
@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// reading is the point of everything that changes nothing.
-const reading = "read"
+// Reading is the point of everything that changes nothing.
+const Reading = "read"
 
 var mutation = regexp.MustCompile(`"query":"mutation[^{]*\{\s*(?:\w+\s*:\s*)?(\w+)`)
 
-// pointOfGitHub names a request: the mutation, or the method and what it is
+// OfGitHub names a request: the mutation, or the method and what it is
 // about.
-func pointOfGitHub(r *http.Request) string {
+func OfGitHub(r *http.Request) string {
 	if strings.HasSuffix(r.URL.Path, "/graphql") {
-		if m := mutation.FindSubmatch(body(r)); m != nil {
+		if m := mutation.FindSubmatch(Body(r)); m != nil {
 			return "github/" + string(m[1])
 		}
-		return reading
+		return Reading
 	}
 	if r.Method == http.MethodGet {
-		return reading
+		return Reading
 	}
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/api/v3/"), "/")
 	if len(parts) > 3 && parts[0] == "repos" {
@@ -43,50 +43,55 @@ func pointOfGitHub(r *http.Request) string {
 	return "github/" + r.Method + "/" + what
 }
 
-// pointOfSlack names a call: the method and, of a message that is posted, what
+// OfSlack names a call: the method and, of a message that is posted, what
 // the last part of its key says it is.
-func pointOfSlack(r *http.Request) string {
+func OfSlack(r *http.Request) string {
 	method, api := strings.CutPrefix(r.URL.Path, "/api/")
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/actions/"):
 		return "slack/response_url"
 	case !api:
-		return reading
+		return Reading
 	case method == "chat.postMessage":
-		form, err := url.ParseQuery(string(body(r)))
+		form, err := url.ParseQuery(string(Body(r)))
 		if err != nil {
 			return "slack/" + method
 		}
-		return "slack/" + method + "/" + kindOf(form.Get("metadata"))
+		return "slack/" + method + "/" + KindOf(form.Get("metadata"))
 	}
 	family, _, _ := strings.Cut(method, ".")
 	if slices.Contains([]string{"auth", "apps", "users", "conversations", "usergroups", "bots", "team"}, family) {
-		return reading
+		return Reading
 	}
 	return "slack/" + method
 }
 
 var keyed = regexp.MustCompile(`"key":"([^"]+)"`)
 
-// keyOf is the key of a message, from its metadata.
-func keyOf(metadata string) string {
+// KeyOf is the key of a message, from its metadata.
+func KeyOf(metadata string) string {
 	if m := keyed.FindStringSubmatch(strings.ReplaceAll(metadata, `": "`, `":"`)); m != nil {
 		return m[1]
 	}
 	return ""
 }
 
-func kindOf(metadata string) string {
-	key := keyOf(metadata)
-	return key[strings.LastIndexByte(key, '/')+1:]
+// KindOf is what a message is: the last part of its key, without what tells the
+// questions of a job apart.
+func KindOf(metadata string) string {
+	parts := strings.Split(KeyOf(metadata), "/")
+	if n := len(parts); n > 1 && parts[n-2] == "approval" {
+		return "approval"
+	}
+	return parts[len(parts)-1]
 }
 
-// pointOfCluster names a request to a cluster by its method and resource. Asking
+// OfCluster names a request to a cluster by its method and resource. Asking
 // whether something is allowed changes nothing.
-func pointOfCluster(r *http.Request) string {
+func OfCluster(r *http.Request) string {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if r.Method == http.MethodGet || strings.Contains(r.URL.Path, "/authorization.k8s.io/") {
-		return reading
+		return Reading
 	}
 	if i := slices.Index(parts, "namespaces"); i >= 0 && len(parts) > i+2 {
 		return "cluster/" + r.Method + "/" + parts[i+2]
@@ -94,8 +99,8 @@ func pointOfCluster(r *http.Request) string {
 	return "cluster/" + r.Method + "/" + parts[len(parts)-1]
 }
 
-// body reads a request's body and puts it back.
-func body(r *http.Request) []byte {
+// Body reads a request's body and puts it back.
+func Body(r *http.Request) []byte {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil // the handler meets the same

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ferry/playground/chaos/point"
+)
+
+// account is what all worlds found. It is safe for concurrent use.
+type account struct {
+	table *point.Table
+	kills *point.Tally
+
+	mu    sync.Mutex
+	found map[string]int // outcomes
+	asked map[string]int // kinds of commands
+	fails map[string]int // failures of GitHub and Slack, by kind
+	took  []time.Duration
+	first []time.Duration // until something was said
+	// puzzle is how long status messages did not say what they waited for.
+	puzzle []time.Duration
+}
+
+func newAccount(t *point.Table) *account {
+	return &account{table: t, kills: point.NewTally(t), found: map[string]int{}, asked: map[string]int{}, fails: map[string]int{}}
+}
+
+func (a *account) ended(c *command, outcome string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked[string(c.kind)]++
+	a.found[outcome]++
+	a.took = append(a.took, c.answered)
+	if c.first > 0 {
+		a.first = append(a.first, c.first)
+	}
+	a.puzzle = append(a.puzzle, c.puzzle)
+}
+
+func (a *account) failed(kind string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fails[kind]++
+}
+
+func (a *account) report(out io.Writer, mode string, took time.Duration) {
+	if mode == modeKill {
+		a.kills.Report(out)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, kind := range slices.Sorted(maps.Keys(a.asked)) {
+		fmt.Fprintf(out, "%-60s %4d\n", "asked: "+kind, a.asked[kind])
+	}
+	for _, kind := range slices.Sorted(maps.Keys(a.fails)) {
+		fmt.Fprintf(out, "%-44s %8d\n", kind, a.fails[kind])
+	}
+	var outcomes []string
+	for _, o := range slices.Sorted(maps.Keys(a.found)) {
+		outcomes = append(outcomes, fmt.Sprintf("%d %s", a.found[o], o))
+	}
+	quantiles(out, "asked to answered", a.took)
+	quantiles(out, "asked to the first word", a.first)
+	if mode == modeWorst {
+		quantiles(out, "a status message that does not say what it waits for", a.puzzle)
+	}
+	fmt.Fprintf(out, "%s in %s\n", strings.Join(outcomes, ", "), took.Round(time.Second))
+}
+
+// quantiles tells how long something took.
+func quantiles(out io.Writer, what string, took []time.Duration) {
+	if n := len(took); n > 0 {
+		slices.Sort(took)
+		within := func(i int) time.Duration { return took[i].Round(100 * time.Millisecond) }
+		fmt.Fprintf(out, "%s: half within %s, 99%% within %s, all within %s\n", what, within(n/2), within(n*99/100), within(n-1))
+	}
+}

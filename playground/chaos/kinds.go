@@ -1,0 +1,158 @@
+package main
+
+import "strings"
+
+// kind is what somebody asks for.
+type kind string
+
+const (
+	promoteKind  kind = "promote"
+	pullKind     kind = "promote through a pull request"
+	closedKind   kind = "promote through a pull request that is closed"
+	conflictKind kind = "promote through a pull request that conflicts"
+	pairKind     kind = "promote through a pull request that is displaced"
+	rollbackKind kind = "rollback"
+	pinKind      kind = "pin"
+	brokenKind   kind = "promote what cannot start"
+	mistakeKind  kind = "mistake"
+	listKind     kind = "list"
+	slashKind    kind = "promote by slash command"
+	elseKind     kind = "slash command where ferry is not"
+	withKind     kind = "promote what clusters share, with all of them"
+	unpinKind    kind = "unpin"
+	glassKind    kind = "promote despite approval"
+
+	// Each of these is followed by some of those below.
+	cancelledKind kind = "promote what is cancelled"
+	retriedKind   kind = "promote what is retried"
+	sharedKind    kind = "promote what clusters share"
+	regretKind    kind = "promote what cannot start and is pressed back"
+	approvedKind  kind = "promote what is approved by text"
+	pressedKind   kind = "promote what is approved by button"
+	voicesKind    kind = "promote what two have to approve"
+	rejectedKind  kind = "promote what is rejected"
+	unmindedKind  kind = "promote what needs approval and is cancelled"
+	holdKind      kind = "hold what is promoted after it"
+	fastKind      kind = "hold what is promoted despite it"
+
+	cancelKind  kind = "cancel"
+	retryKind   kind = "retry"
+	allKind     kind = "press promote all"
+	backKind    kind = "press roll back"
+	approveKind kind = "approve"
+	pressKind   kind = "press approve"
+	rejectKind  kind = "reject"
+	stopKind    kind = "promote what is held"
+	releaseKind kind = "release"
+	freedKind   kind = "promote what was held"
+	despiteKind kind = "promote despite hold"
+)
+
+// The apps, by the letter that they begin with: see seed.go.
+const (
+	plainApps  = "a" // have a version on each cluster
+	gatedApps  = "g" // one of the leads has to approve their versions
+	doubleApps = "q" // two of them have to
+	sharedApps = "p" // take the version of the base until they are pinned
+	pinnedApps = "u" // could take the version of the base
+	jointApps  = "w" // clusters share the version
+)
+
+// play is how one kind goes. To have something else tested is to add one.
+type play struct {
+	kind kind
+	// weight is how often it is in the deck; what only follows others has none.
+	weight int
+	// on is where its target is, "" for either cluster; apps are which may be one, ""
+	// if it has none or that of what it follows; fits leaves some out.
+	on, apps string
+	fits     func(v *version) bool
+	// says is the command, with APP, VERSION, CLUSTER, JOB and NUMBER filled in; button
+	// how the button begins that is pressed instead.
+	says, button string
+	// by is who says it, ada unless told.
+	by string
+	// ends are how its job may end; without one it is answered and no more.
+	ends []string
+	// tells is what the answer has to say, of what has no job.
+	tells string
+	// questions is how many of them for approval there may be.
+	questions int
+	// then are asked for after it, one after the other; waits is what has to stand in
+	// the thread of the first before this one is asked: the kind of a message.
+	then  []kind
+	waits string
+}
+
+// work reports whether a job comes of it.
+func (p *play) work() bool { return len(p.ends) > 0 }
+
+const promotes = "promote APP@VERSION to CLUSTER"
+
+// plays are all that is asked for.
+func plays() []play {
+	done := []string{"done"}
+	late := []string{"done", "cancelled"} // whichever is first
+	good := func(v *version) bool { return v.good() && !v.doubted }
+	return []play{
+		{kind: promoteKind, weight: 3, on: direct, apps: plainApps, says: promotes, ends: done},
+		{kind: pullKind, weight: 2, on: proposed, apps: plainApps, says: promotes, ends: done},
+		{kind: closedKind, weight: 1, on: proposed, apps: plainApps, says: promotes, ends: []string{"refused"}},
+		{kind: conflictKind, weight: 1, on: proposed, apps: plainApps, says: promotes, ends: done},
+		{kind: pairKind, weight: 1, on: proposed, apps: plainApps, says: promotes, ends: []string{"done", "superseded"}},
+		{
+			kind: rollbackKind, weight: 2, on: direct, apps: "*", says: "rollback APP on CLUSTER", ends: done,
+			fits: func(v *version) bool { return v.before != "" },
+		},
+		{kind: pinKind, weight: 1, on: direct, apps: sharedApps, says: promotes + " pin", ends: done, fits: func(v *version) bool { return v.now == "" }},
+		{kind: brokenKind, weight: 1, on: direct, apps: plainApps, says: promotes, ends: []string{"failed"}},
+		{kind: mistakeKind, tells: "nosuch", weight: 1, says: "promote nosuch@1.0.0 to " + direct},
+		{kind: listKind, weight: 1, says: "list"},
+		{kind: slashKind, weight: 1, on: direct, apps: plainApps, says: promotes, ends: done},
+		{kind: elseKind, weight: 1, says: "list"},
+		{kind: withKind, weight: 1, on: direct, apps: jointApps, says: promotes + " with " + proposed, ends: done},
+		{kind: unpinKind, weight: 1, apps: pinnedApps, says: "unpin APP on CLUSTER", ends: done, fits: func(v *version) bool { return !v.unpinned }},
+		{kind: cancelledKind, weight: 2, apps: plainApps, says: promotes, ends: late, then: []kind{cancelKind}},
+		{kind: retriedKind, weight: 1, on: proposed, apps: plainApps, says: promotes, ends: []string{"refused"}, then: []kind{retryKind}},
+		{kind: sharedKind, weight: 1, on: direct, apps: jointApps, says: promotes, ends: []string{"refused"}, then: []kind{allKind}},
+		{kind: regretKind, weight: 1, on: direct, apps: plainApps, says: promotes, ends: []string{"failed"}, then: []kind{backKind}, fits: good},
+
+		{kind: cancelKind, says: "cancel JOB", waits: "status"},
+		{kind: retryKind, says: "retry JOB", ends: done, waits: "closing"},
+		{kind: allKind, button: "Promote all 2", ends: done, waits: "closing"},
+		{kind: backKind, button: "Roll back to VERSION", ends: done, waits: "closing"},
+
+		// Gates with people.
+		{kind: glassKind, weight: 1, apps: gatedApps, says: promotes + " despite approval because number NUMBER is urgent", ends: done},
+		{kind: approvedKind, weight: 1, apps: gatedApps, says: promotes, ends: done, questions: 1, then: []kind{approveKind}},
+		{kind: pressedKind, weight: 2, apps: gatedApps, says: promotes, ends: done, questions: 1, then: []kind{pressKind}},
+		{kind: voicesKind, weight: 1, apps: doubleApps, says: promotes, ends: done, questions: 2, then: []kind{pressKind, approveKind}},
+		{kind: rejectedKind, weight: 1, apps: gatedApps, says: promotes, ends: []string{"refused"}, questions: 1, then: []kind{rejectKind}},
+		{kind: unmindedKind, weight: 1, apps: gatedApps, says: promotes, ends: []string{"cancelled"}, questions: 1, then: []kind{cancelKind}},
+		{kind: holdKind, weight: 1, on: direct, apps: plainApps, says: "hold APP on CLUSTER because of number NUMBER", tells: "is held on", then: []kind{stopKind, releaseKind, freedKind}},
+		{kind: fastKind, weight: 1, on: direct, apps: plainApps, says: "hold APP on CLUSTER because of number NUMBER", tells: "is held on", then: []kind{despiteKind, releaseKind}},
+		{kind: approveKind, tells: "is approved by you", says: "approve JOB", by: leadToo, waits: "approval"},
+		{kind: pressKind, tells: "is approved by you", button: "Approve", by: lead, waits: "approval"},
+		{kind: rejectKind, tells: "is rejected by you", says: "reject JOB because number NUMBER is not ready", by: lead, waits: "approval"},
+		{kind: stopKind, tells: "is held", says: promotes, waits: "answer"},
+		{kind: releaseKind, says: "release APP on CLUSTER", waits: "answer"},
+		{kind: freedKind, says: promotes, ends: done, waits: "answer"},
+		{kind: despiteKind, says: promotes + " despite hold because number NUMBER is urgent", ends: done, waits: "answer"},
+	}
+}
+
+// playOf finds the one of a kind.
+func playOf(k kind) play {
+	for _, p := range plays() {
+		if p.kind == k {
+			return p
+		}
+	}
+	panic("no play of kind " + string(k)) // the table names it
+}
+
+// has reports whether an app is among those of a play.
+func (p *play) has(app string) bool {
+	return p.apps == "*" && !strings.HasPrefix(app, jointApps) && !strings.HasPrefix(app, gatedApps) && !strings.HasPrefix(app, doubleApps) ||
+		p.apps != "" && strings.HasPrefix(app, p.apps)
+}
