@@ -377,3 +377,28 @@ func TestWhoSharesGoesBackTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestRolledBackMeansAllOfIt: a job that lost several targets counts as rolled back
+// once the last of them is back and healthy, and every rollback may be that one.
+func TestRolledBackMeansAllOfIt(t *testing.T) {
+	w := newWorld()
+	b, a := newBench(t, w), &amends{}
+	b.options.Amender = a
+	prod, stage := deploy.Target{Cluster: "prod", App: deploy.App{Namespace: "apps", Name: "podinfo"}}, deploy.Target{Cluster: "stage", App: deploy.App{Namespace: "apps", Name: "podinfo"}}
+	r := &change{changer: changer{b.options.withDefaults()}, row: changeRow{Undo: &undo{Job: "j1", All: []deploy.Target{prod, stage}}}}
+	for i, rec := range []deploy.Record{
+		{Target: prod, Job: "j1"},
+		{Target: prod, Job: "j2", Undoes: "j1", Healthy: true},
+		{Target: stage, Job: "j1"},
+		{Target: stage, Job: "j3", Undoes: "j1"},
+		{Target: stage, Job: "j4", Undoes: "j0", Healthy: true},
+		{Target: stage, Job: "j5", Undoes: "j1", Healthy: true},
+	} {
+		if rec.At = time.Now(); b.history.Append(t.Context(), &rec) != nil {
+			t.Fatal("append")
+		}
+		if err := r.undone(t.Context()); err != nil || (len(a.jobs) == 1) != (i == 5) {
+			t.Fatalf("after record %d: amended %v, %v", i, a.jobs, err)
+		}
+	}
+}

@@ -155,6 +155,7 @@ type bench struct {
 	options Options
 	history *storage.History
 	holds   *storage.Holds
+	rows    *storage.Jobs
 	cmd     chat.Command
 	job     *job.Job
 	parked  int
@@ -174,10 +175,10 @@ func newBench(t *testing.T, w *world) *bench {
 			t.Error(err)
 		}
 	})
-	h := storage.NewHistory(db)
+	h, rows := storage.NewHistory(db), storage.NewJobs(db)
 	b := &bench{
-		world: w, t: t, history: h, holds: storage.NewHolds(db, time.Now),
-		options: Options{Fleet: w, Cluster: w, Delivery: w, History: h, Rows: storage.NewJobs(db), People: w, Replier: w, Rollout: time.Minute, Grace: 10 * time.Second},
+		world: w, t: t, history: h, holds: storage.NewHolds(db, time.Now), rows: rows,
+		options: Options{Fleet: w, Cluster: w, Delivery: w, History: h, Rows: rows, People: w, Replier: w, Rollout: time.Minute, Grace: 10 * time.Second},
 		cmd: chat.Command{
 			Key: "k", User: "U1", Verb: "promote", Text: "promote podinfo@6.5.4 to prod",
 			Args: chat.Args{App: "podinfo", Version: "6.5.4", Cluster: "prod"},
