@@ -61,7 +61,13 @@ func (u *updater) run(ctx context.Context) {
 	}
 }
 
+// cycle reads the branch before it looks whether it is suspended: the real one looks first, so that one which is at it
+// while somebody suspends it may push once more.
 func (u *updater) cycle(ctx context.Context) (suspended, pushed bool, err error) {
+	head, err := u.repo.Head(branch)
+	if err != nil {
+		return false, false, err
+	}
 	o, err := u.cluster.Get(ctx, imageAutomations, u.namespace, u.name)
 	if err != nil {
 		return false, false, err
@@ -69,13 +75,16 @@ func (u *updater) cycle(ctx context.Context) (suspended, pushed bool, err error)
 	if suspended, _, err = unstructured.NestedBool(o.Object, "spec", "suspend"); err != nil || suspended {
 		return suspended, false, err
 	}
-	text, err := u.repo.ReadFile(branch, u.file)
+	text, err := u.repo.ReadFile(string(head), u.file)
 	if err != nil {
 		return false, false, err
 	}
 	next := markedTag.ReplaceAllString(text, "${1}"+u.tag+"${3}")
 	if next == text {
 		return false, false, nil
+	}
+	if now, err := u.repo.Head(branch); err != nil || now != head {
+		return false, false, err // its push is refused, and it tries again
 	}
 	_, err = u.repo.Commit(branch, "Update from image update automation", map[string]string{u.file: next})
 	return false, err == nil, err
