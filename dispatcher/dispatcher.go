@@ -10,7 +10,8 @@
 // goroutine, until its time comes or another job wants its target. A job that a
 // dying process leaves behind is taken up by the next one, and its handler goes on
 // where the row says. What only writes to ferry's own store is a Deed: done at once,
-// without a job.
+// without a job. What ferry asks itself for follows from a job (Follow) and goes
+// before everything else that waits for its targets.
 //
 // Anybody's wish that a job end is stored beside its row, and Nudge tells of it:
 // the next save before an effect fails with job.ErrCancelled, and the handler ends

@@ -10,8 +10,10 @@
 // A change waits for approval where the rules want that (approve.go). It is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its
 // cluster until judge, a pure function of what the cluster shows, says that it has
-// arrived, failed or been replaced. Whatever has to survive a crash stands in the
-// job's row before it happens.
+// arrived, failed or been replaced. What becomes of a version that did not last is
+// decided by retreat (retreat.go), and what has arrived is watched for a time where a
+// rule says so (soak.go). Whatever has to survive a crash stands in the job's row
+// before it happens.
 //
 // The rooms behind this one are known by the small interfaces below.
 package jobs

@@ -146,17 +146,9 @@ func (c changer) ruleOf(t deploy.Target) deploy.Retreat {
 // goodBefore is the newest record of a version that was seen healthy on a target, is
 // another than the one that was lost, and is not held back there.
 func (c changer) goodBefore(ctx context.Context, l loss) (good deploy.Record, ok bool, err error) {
-	var back []deploy.Version
-	if c.Holds != nil {
-		held, err := c.Holds.All(ctx)
-		if err != nil {
-			return good, false, err
-		}
-		for _, h := range held {
-			if h.Target == l.Target && h.Version != "" {
-				back = append(back, h.Version)
-			}
-		}
+	back, err := c.backOn(ctx, l.Target)
+	if err != nil {
+		return good, false, err
 	}
 	err = c.History.Of(ctx, l.Target, func(r deploy.Record) bool {
 		if r.Healthy && !r.FromGit && r.Version != l.Version && (l.Field == "" || r.Field == "" || r.Field == l.Field) && !slices.Contains(back, r.Version) {
@@ -165,6 +157,21 @@ func (c changer) goodBefore(ctx context.Context, l loss) (good deploy.Record, ok
 		return !ok
 	})
 	return good, ok, err
+}
+
+// backOn are the versions that are held back on a target.
+func (c changer) backOn(ctx context.Context, t deploy.Target) ([]deploy.Version, error) {
+	if c.Holds == nil {
+		return nil, nil
+	}
+	held, err := c.Holds.All(ctx)
+	var out []deploy.Version
+	for _, h := range held {
+		if h.Target == t && h.Version != "" {
+			out = append(out, h.Version)
+		}
+	}
+	return out, err
 }
 
 // goBack makes the rollback's job and holds the lost version back. Until this job

@@ -70,6 +70,15 @@ func (r rollback) choose(ctx context.Context, cmd chat.Command) (deploy.AppState
 	if err != nil {
 		return app, deploy.Record{}, err
 	}
+	if cmd.Args.Version == "" { // nobody means one that would be refused
+		back, err := r.backOn(ctx, app.Target)
+		if err != nil {
+			return app, deploy.Record{}, err
+		}
+		for i := range records {
+			records[i].Healthy = records[i].Healthy && !slices.Contains(back, records[i].Version)
+		}
+	}
 	good, err := pick(app, records, deploy.Version(cmd.Args.Version))
 	return app, good, err
 }

@@ -39,7 +39,7 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	}
 	t := &chat.Table{Columns: []string{"Job", "What", "State", "Ago"}}
 	for _, j := range jobs {
-		if !j.Ended() {
+		if !j.Ended() && chat.Verb(j.Verb) != soakVerb {
 			running++
 		}
 		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), s.waits(ctx, j), span(now.Sub(j.Created))})

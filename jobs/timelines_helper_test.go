@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ type theatre struct {
 	kept    []deploy.Record
 	finals  map[string]bool // of the status message, told apart by what they say
 	hangs   bool            // Flux cannot be asked
+	made    following       // by ferry itself
 }
 
 func (s *theatre) Observe(ctx context.Context, t deploy.Target, _ deploy.Owner, _ deploy.Site, fn func(deploy.Observation) bool) error {
@@ -117,7 +119,15 @@ func (s *theatre) Append(_ context.Context, r *deploy.Record) error {
 	return nil
 }
 
-func (s *theatre) Of(context.Context, deploy.Target, func(deploy.Record) bool) error { return nil }
+func (s *theatre) Of(_ context.Context, t deploy.Target, fn func(deploy.Record) bool) error {
+	for _, r := range slices.Backward(s.kept) {
+		if r.Target == t && !fn(r) {
+			return nil
+		}
+	}
+	return nil
+}
+
 func (s *theatre) Among(context.Context, func(deploy.Target) bool, func(deploy.Record) bool) error {
 	return nil
 }
@@ -127,12 +137,14 @@ type finale struct {
 	outcome job.Outcome
 	after   time.Duration
 	why     string
+	back    int // rollbacks that ferry made by itself
 }
 
 // play promotes in a theatre. The process is replaced at the given times.
 func (s *theatre) play(ctx context.Context, restarts ...time.Duration) (finale, error) {
 	s.start = time.Now()
-	o := Options{Fleet: s, Cluster: s, Delivery: s, History: s, People: s, Replier: s, Rollout: time.Minute, Grace: 10 * time.Second}
+	o := Options{Fleet: s, Cluster: s, Delivery: s, History: s, People: s, Replier: s, Rollout: time.Minute, Grace: 10 * time.Second, Follower: &s.made}
+	o.Retreat = func(deploy.Target) deploy.Retreat { return deploy.Retreat{Mode: deploy.RetreatAuto} }
 	cmd := chat.Command{Key: "k", User: "U1", Verb: "promote", Text: "promote podinfo@6.5.4 to prod", Args: chat.Args{App: "podinfo", Version: "6.5.4", Cluster: "prod"}}
 	if len(s.scripts) > 1 {
 		cmd.Args.Targets = "stage"
@@ -163,6 +175,7 @@ func (s *theatre) play(ctx context.Context, restarts ...time.Duration) (finale, 
 	} else if err != nil {
 		return e, err
 	}
+	e.back = len(s.made.made)
 	return e, s.accounts(e)
 }
 
@@ -186,6 +199,9 @@ func (s *theatre) accounts(e finale) error {
 	if len(n) != max(1, len(s.scripts)) || e.outcome == job.Done && healthy != len(n) || e.outcome != job.Done && healthy == len(n) {
 		return fmt.Errorf("ended %s with records %+v", e.outcome, s.kept)
 	}
+	if lost := e.outcome == job.Failed || e.outcome == job.Expired; e.back > 1 || e.back == 1 && !lost {
+		return fmt.Errorf("ended %s, and ferry goes back by itself %d times", e.outcome, e.back)
+	}
 	if len(s.finals) != 1 {
 		return fmt.Errorf("%d final states of the status message", len(s.finals))
 	}
@@ -196,6 +212,7 @@ func (s *theatre) accounts(e finale) error {
 func newTheatre(first deploy.Observation, site deploy.Site, script []event) *theatre {
 	w := newWorld()
 	w.plan.Site = site
+	w.apps["prod"][0].Chart, w.apps["prod"][0].ChartVersion = "podinfo", "6.5.3"
 	return &theatre{world: w, first: first, scripts: map[deploy.Cluster][]event{"prod": script}, finals: map[string]bool{}}
 }
 

@@ -222,6 +222,10 @@ func misjudged(moments []moment, e finale) string {
 		return "nothing fails"
 	case e.outcome == job.Superseded && !last.superseded():
 		return "nothing replaced it"
+	case e.outcome == job.Failed && e.back != 1:
+		return "it did not go back"
+	case e.outcome == job.Expired && (e.back == 1) != last.answers:
+		return "it went back without knowing, or not although it knew"
 	case e.after > time.Minute+5*time.Second, e.outcome == job.Expired && e.after < time.Minute:
 		return "not at its deadline"
 	}

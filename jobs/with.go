@@ -115,8 +115,6 @@ func places(c deploy.Change) string {
 
 // withText is how a command names the further targets, with a space before it;
 // empty without any.
-func (r *change) withText() string { return withText(r.Fleet, r.row.Change) }
-
 func withText(f Fleet, c deploy.Change) string {
 	var out []string
 	for _, t := range c.With {

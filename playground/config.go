@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"ferry/playground/cluster"
 	"ferry/playground/registry"
 )
 
@@ -19,6 +20,10 @@ const gates = `roles:
 approvals:
   - {name: release managers, from: [` + managersID + `], clusters: [prod], namespaces: [payments]}
 `
+
+// goesBack is the cluster on which what does not get healthy goes back by itself; on
+// the others that is offered.
+const goesBack = "dev"
 
 // writeConfig writes the kubeconfigs and the configuration file, an ordinary
 // one, and returns its path.
@@ -38,6 +43,9 @@ func (p *Playground) writeConfig() (string, error) {
 	b.WriteString(cmp.Or(p.options.Gates, gates))
 	fmt.Fprintf(&b, "slack: {base_url: %q}\n", p.slackURL())
 	fmt.Fprintf(&b, "github: {base_url: %q}\n", p.githubURL())
+	if slices.ContainsFunc(p.clusters, func(c *cluster.Cluster) bool { return c.Name() == goesBack }) {
+		fmt.Fprintf(&b, "rollbacks: [{name: %[1]s, clusters: [%[1]s], on_failure: auto, soak: 1m}]\n", goesBack)
+	}
 	b.WriteString("registries:\n  mirrors:\n")
 	mirrors := registry.Mirrors(p.url)
 	for _, from := range slices.Sorted(maps.Keys(mirrors)) {

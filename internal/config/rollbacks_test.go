@@ -23,13 +23,13 @@ rollbacks:
 
 func TestMistakesInRollbacks(t *testing.T) {
 	for fields, want := range map[string]string{
-		`name: a, clusters: [prod], on_failure: always`:                                  `5: rollbacks[0].on_failure: "always" is unknown; write auto, offer or off`,
-		`name: a, clusters: [prod], automation: stop`:                                    `5: rollbacks[0].automation: "stop" is unknown; write suspend or warn`,
-		`name: a, clusters: [prd]`:                                                       `5: rollbacks[0].clusters[0]: no cluster is called "prd"; did you mean "prod"?`,
-		`clusters: [prod]`:                                                               `5: rollbacks[0].name is missing; write name: stages`,
-		`name: a, clusters: [prod], apps: ["["]`:                                         `5: rollbacks[0].apps[0]: "[" is no pattern`,
-		`name: a, clusters: [prod], soak: 10`:                                            `5: rollbacks[0].soak: "10" is not a duration`,
-		`name: a, clusters: [prod], soaks: 10m`:                                          `5: unknown key "soaks" in rollbacks[0]; did you mean "soak"?`,
+		`name: a, clusters: [prod], on_failure: always`:                               `5: rollbacks[0].on_failure: "always" is unknown; write auto, offer or off`,
+		`name: a, clusters: [prod], automation: stop`:                                 `5: rollbacks[0].automation: "stop" is unknown; write suspend or warn`,
+		`name: a, clusters: [prd]`:                                                    `5: rollbacks[0].clusters[0]: no cluster is called "prd"; did you mean "prod"?`,
+		`clusters: [prod]`:                                                            `5: rollbacks[0].name is missing; write name: stages`,
+		`name: a, clusters: [prod], apps: ["["]`:                                      `5: rollbacks[0].apps[0]: "[" is no pattern`,
+		`name: a, clusters: [prod], soak: 10`:                                         `5: rollbacks[0].soak: "10" is not a duration`,
+		`name: a, clusters: [prod], soaks: 10m`:                                       `5: unknown key "soaks" in rollbacks[0]; did you mean "soak"?`,
 		"name: a, clusters: [prod], on_failure: auto}\n- {name: a, clusters: [\"*\"]": `6: rollbacks[1].name: "a" is the name of rollbacks[0] too; give each a name of its own`,
 	} {
 		_, err := Load(write(t, small+"rollbacks:\n- {"+fields+"}\n"), tokens, changing...)
