@@ -71,7 +71,7 @@ func (s *scene) environment(env *testscript.Env) error {
 
 // configure writes config.yaml as an ordinary user would. What a script brings in more.yaml is added to its end, with
 // the next full minute for $SOON and an hour after it for $LATER,
-// timeouts.yaml takes the place of the usual ones, and proposing names clusters that go through pull requests.
+// automated is the word of repo.automated, timeouts.yaml takes the place of the usual ones, and proposing names clusters that go through pull requests.
 func (s *scene) configure() error {
 	var text strings.Builder
 	text.WriteString("clusters:\n")
@@ -100,7 +100,7 @@ func (s *scene) brought(name, otherwise string) string {
 // looked up because the fleet's images are published nowhere.
 const ordinary = `bot: {admins: [alice]}
 namespaces: [podinfo, team, batch]
-repo: {owner: acme, name: fleet, branch: main, pull_requests: {labels: [promotion]}}
+repo: {owner: acme, name: fleet, branch: main, automated: $AUTOMATED, pull_requests: {labels: [promotion]}}
 slack: {base_url: $SLACK/api/}
 github: {base_url: $GITHUB/api/v3/}
 registries: {lookup: off}
@@ -120,6 +120,8 @@ func (s *scene) value(name string) string {
 		return s.dir
 	case "ADDRESS":
 		return s.bot.address
+	case "AUTOMATED":
+		return strings.TrimSpace(s.brought("automated", "refuse"))
 	case "SOON": // the first minute for which there is time enough
 		return soon().Format(minute)
 	case "LATER":
@@ -147,6 +149,7 @@ func soon() time.Time {
 //	ferry sees CLUSTER fresh|stale   wait until /readyz tells so
 //	ferry refuses REGEXP             a second ferry with the same configuration ends at once, with that on stderr
 //	ferry logged REGEXP              its log has such a line, now or soon
+//	ferry fellback MOST VERSION [N]  for the Nth time it went back by itself, committing the version that soon
 func (s *scene) ferryCmd(args []string) error {
 	if len(args) == 0 {
 		return errUsage
@@ -169,6 +172,13 @@ func (s *scene) ferryCmd(args []string) error {
 		return s.until(2*patience, func() error { return s.bot.sees(s.t.Context(), args[0], args[1]) })
 	case what == "refuses" && len(args) == 1:
 		return s.refuses(args[0])
+	case what == "fellback" && len(args) >= 2:
+		most, err := time.ParseDuration(args[0])
+		times, nerr := number(args[2:], 1)
+		if err := errors.Join(err, nerr); err != nil {
+			return err
+		}
+		return s.fellBack(most, args[1], times)
 	case what == "logged" && len(args) == 1:
 		return s.until(patience, func() error { return s.bot.logged(args[0]) })
 	}

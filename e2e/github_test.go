@@ -225,6 +225,7 @@ func (o *outsider) end() error {
 //	outsider brings FOLDER       somebody else pushes the files of the script's folder, and the clusters apply them
 //	outsider start EVERY         somebody else pushes to another file, again and again
 //	outsider stop
+//	outsider kept                what was pushed to that other file is still there, and it was something
 func (s *scene) outsiderCmd(args []string) error {
 	switch {
 	case len(args) == 4 && args[0] == "push":
@@ -241,6 +242,14 @@ func (s *scene) outsiderCmd(args []string) error {
 		return nil
 	case len(args) == 1 && args[0] == "stop":
 		return s.outsider.end()
+	case len(args) == 1 && args[0] == "kept":
+		s.outsider.mu.Lock()
+		defer s.outsider.mu.Unlock()
+		text, err := s.repo.ReadFile(branch, "notes/today.md")
+		if err == nil && (s.outsider.n == 0 || text != fmt.Sprintln("note", s.outsider.n)) {
+			err = fmt.Errorf("the %d. note was pushed last, and the file holds %q", s.outsider.n, text)
+		}
+		return err
 	}
 	return errUsage
 }

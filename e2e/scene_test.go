@@ -31,6 +31,7 @@ type scene struct {
 	bot      *bot
 	room     *room
 	outsider *outsider
+	updater  *updater   // nil while there is none
 	mark     github.OID // what ferry commits is counted from here
 	atEnd    []func()
 }
@@ -65,7 +66,7 @@ func (s *scene) end() {
 	if err := s.bot.keepLog(s.t.Name()); err != nil {
 		s.t.Error(err)
 	}
-	if err := s.outsider.end(); err != nil {
+	if err := errors.Join(s.updater.end(), s.outsider.end()); err != nil {
 		s.t.Error(err)
 	}
 	s.meddle.disarm()
@@ -100,6 +101,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"git":      either((*scene).gitCmd),
 		"outsider": plain((*scene).outsiderCmd),
 		"cluster":  either((*scene).clusterCmd),
+		"updater":  plain((*scene).updaterCmd),
 	}
 }
 

@@ -172,6 +172,9 @@ func TestTimelines(t *testing.T) {
 				s.apps["prod"][0].Owner.Workloads = []deploy.Ref{imageSite.Object}
 				e := mustPlay(t, s, c.restarts...)
 				late := e.after - time.Duration(c.after)*time.Second
+				if e.after > 65*time.Second { // a minute, and 5 s
+					t.Errorf("it ended %s after its deadline", e.after-time.Minute)
+				}
 				if e.outcome != c.want || late < 0 || late > 2*time.Second || !strings.Contains(e.why, c.why) {
 					t.Errorf("%s after %s (%s), want %s after %ds with %q", e.outcome, e.after, e.why, c.want, c.after, c.why)
 				}

@@ -208,7 +208,8 @@ func TestAYearIsReadAtOnce(t *testing.T) {
 }
 
 // BenchmarkYear measures a store of 100,000 records: its size, how long it takes
-// to open, what each way of asking costs, and what memory the process holds then.
+// to open, what each way of asking costs, and what memory the process holds then. It
+// ends by saying so, a line each.
 func BenchmarkYear(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "state.db")
 	year(b, path, yearRecords)
@@ -216,8 +217,12 @@ func BenchmarkYear(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	sum := []string{fmt.Sprintf("%d records: the store has %.0f MiB", yearRecords, float64(info.Size())/(1<<20))}
+	say := func(format string, args ...any) { sum = append(sum, fmt.Sprintf(format, args...)) }
 	b.Run("open", func(b *testing.B) {
-		for b.Loop() {
+		began, n := time.Now(), 0
+		defer func() { say("open: %.2f ms", time.Since(began).Seconds()*1000/float64(max(1, n))) }()
+		for ; b.Loop(); n++ {
 			db, err := bolt.Open(path)
 			if err == nil {
 				err = db.Close()
@@ -244,8 +249,13 @@ func BenchmarkYear(b *testing.B) {
 			runtime.GC()
 			runtime.ReadMemStats(&m)
 			b.ReportMetric(float64(m.HeapInuse)/(1<<20), "heap-MiB")
+			say("%s: p50 %.2f ms, p99 %.2f ms", a.name, p50.Seconds()*1000, p99.Seconds()*1000)
 		})
 	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	say("memory: %.1f MiB of heap, %s resident, pages of the file among it", float64(m.HeapInuse)/(1<<20), resident())
 	b.Run("sweep with nothing to do", func(b *testing.B) {
 		r := retention(db, storage.Keep{History: storage.Limit{Count: yearRecords}, Audit: storage.Limit{Count: yearRecords}}, noon)
 		for b.Loop() {
@@ -254,4 +264,16 @@ func BenchmarkYear(b *testing.B) {
 			}
 		}
 	})
+	b.Logf("\n%s", strings.Join(sum, "\n"))
+}
+
+// resident is the process's memory as the kernel counts it, where it tells.
+func resident() string {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return "an unknown amount"
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.Join(strings.Fields(line), " ")
 }

@@ -103,7 +103,7 @@ func TestRoleByGateByTimeByPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, held := range []bool{false, true} {
-				for _, approved := range []string{"", "this plan", "another plan", "by one"} {
+				for _, approved := range []string{"", "this plan", "another plan", "by one", "by one and whoever asked"} {
 					for _, glass := range glasses {
 						f := Facts{Who: role.who, Verb: "promote", Targets: []deploy.Target{prod}, Version: "2", At: at, Plan: Plan{Hash: "h"}, Glass: glass}
 						closed := []string{}
@@ -122,6 +122,10 @@ func TestRoleByGateByTimeByPlan(t *testing.T) {
 							closed = append(closed, "approval")
 						case "by one":
 							f.Approvals = []Voice{lead("U-1", "h", at), lead("U-2", "g", at)}
+							closed = append(closed, "approval")
+						case "by one and whoever asked":
+							own := lead(role.who.ID, "h", at)
+							f.Approvals = []Voice{lead("U-1", "h", at), own}
 							closed = append(closed, "approval")
 						default:
 							closed = append(closed, "approval")
@@ -155,7 +159,7 @@ func TestRoleByGateByTimeByPlan(t *testing.T) {
 			}
 		}
 	}
-	if tried != 6*11*2*4*7 {
+	if tried != 6*11*2*5*7 {
 		t.Errorf("%d combinations were tried", tried)
 	}
 }

@@ -69,6 +69,36 @@ test('what ferry cannot prove it refuses', async () => {
   await said('shares its version with others', 'on stage', 'Nothing was changed');
 });
 
+// press presses a button of the thread, and what asks whether that is meant.
+async function press(name) {
+  await thread().getByRole('button', { name }).click();
+  await desk.page.getByRole('dialog').getByRole('button').last().click();
+}
+
+test('who asked does not approve, somebody else does', async () => {
+  await desk.as('bob');
+  await ask('@ferry promote ledger@2.3.1 to prod');
+  await said('waits for approval', 'It needs 1 approval of release managers and has 0.', 'It waits until', '-newTag: "2.3.0"');
+  await press('Approve');
+  await said('You asked for it: somebody else has to approve it');
+  await picture('approval');
+  await desk.as('eve');
+  await press('Approve');
+  await said('is approved by you', 'Approved: ledger 2.3.1 on prod', 'ledger 2.3.1 is healthy on prod');
+  assert.equal(await thread().getByRole('button', { name: 'Approve' }).count(), 0, 'the button is used up');
+  await desk.as('ada');
+});
+
+test('a hold is told, and a dry run has every reason at once', async () => {
+  await ask('@ferry hold ledger on prod because the books are being closed');
+  await said('ledger is held on prod until somebody releases it');
+  await ask('@ferry promote ledger@2.3.2 to prod --dry-run');
+  await said('ledger would go from 2.3.1 to 2.3.2 on prod, but not now', 'It is held by', 'needs 1 approval of release managers');
+  await picture('dry-run');
+  await ask('@ferry release ledger on prod');
+  await said('ledger is released on prod');
+});
+
 test('the page was never loaded again, and has no fault', async () => {
   assert.equal(await desk.page.evaluate(() => window.stayed), true);
   assert.deepEqual(desk.faults, []);

@@ -75,6 +75,12 @@ export async function sit(fleet = 'demo', viewport = { width: 1280, height: 860 
     await composer.fill(text);
     await composer.press('Enter');
   };
+  // as has somebody else sit down, by the name that they go by.
+  d.as = async (name) => {
+    await d.page.click('#me');
+    await d.page.locator('#me-menu').getByText(name, { exact: true }).click();
+    await d.until(`${name} at the desk`, async () => (await d.page.locator('#me strong').innerText()) === name);
+  };
   // said waits until the thread's text holds all of the words.
   d.said = async (...words) => {
     for (const w of words) {
