@@ -46,7 +46,8 @@ type Witnesses struct {
 // Policy gathers the facts of a decision and lets gate.Decide decide, by the latest
 // rules. What cannot be learned stops what depends on it.
 type Policy struct {
-	rules atomic.Pointer[gate.Rules]
+	rules   atomic.Pointer[gate.Rules]
+	partial atomic.Bool // see Await
 	Witnesses
 }
 
@@ -61,7 +62,14 @@ func NewPolicy(r gate.Rules, w Witnesses) *Policy {
 }
 
 // Set replaces the rules; decisions from then on are by the new ones.
-func (p *Policy) Set(r gate.Rules) { p.rules.Store(&r) }
+func (p *Policy) Set(r gate.Rules) {
+	p.rules.Store(&r)
+	p.partial.Store(false)
+}
+
+// Await says that some of the people whom the rules name are not known yet: until Set
+// nobody is denied for good what these may.
+func (p *Policy) Await() { p.partial.Store(true) }
 
 // Allow returns nil if a command may begin, else a fault with every reason why not.
 // Approvals are not asked for before there is a plan.
@@ -206,6 +214,9 @@ func (p *Policy) person(ctx context.Context, rules *gate.Rules, id chat.UserID) 
 	if err != nil {
 		return who, nil, fault.Newf(fault.Unavailable, "cannot tell who %s is: that could not be looked up", id).WithHelp("nothing was done").Because(err)
 	}
+	if p.partial.Load() {
+		unknown = fault.Newf(fault.Unavailable, "who the people are that the configuration calls by name is not known yet")
+	}
 	who.Groups = nil
 	for _, g := range rules.Groups() {
 		members, err := p.People.Members(ctx, g)
@@ -227,7 +238,7 @@ func blamed(err, unknown error) error {
 		return err
 	}
 	if fault.Is(unknown, fault.Unavailable) && (e.Kind == fault.Denied || e.Code == deploy.NeedsApproval) {
-		return fault.New(fault.Unavailable, "cannot tell who is in the groups that may: that could not be looked up", "nothing was done").Because(unknown)
+		return fault.New(fault.Unavailable, "cannot tell who is among those who may: that could not be looked up", "nothing was done").Because(unknown)
 	}
 	return e.WithHelp("%s", strings.TrimSpace(e.Help+"\nthe members of some groups could not be read, so that these give no rights: whoever runs ferry finds why in its log")).Because(unknown)
 }

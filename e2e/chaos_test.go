@@ -17,6 +17,7 @@ import (
 
 	"ferry/internal/deploy"
 	"ferry/internal/job"
+	"ferry/playground/chaos/point"
 	"ferry/playground/chaos/verdict"
 	"ferry/playground/slack"
 )
@@ -132,7 +133,7 @@ func (h *harm) episode(ctx context.Context, n int) error {
 	var errs []error
 	for _, r := range requests {
 		if err := h.judge(ctx, r, s); err != nil {
-			errs = append(errs, fmt.Errorf("%q in %s (delivered %d times): %w", r.text, r.channel, r.copies+1, err))
+			errs = append(errs, fmt.Errorf("%q in %s (delivered %d times): %w\n%s", r.text, r.channel, r.copies+1, err, h.transcript(r)))
 		}
 	}
 	return errors.Join(errs...)
@@ -204,6 +205,19 @@ func (h *harm) settle(ctx context.Context, requests []*request) error {
 func (h *harm) said(r *request) ([]slack.Message, error) {
 	all, err := h.room.server.Messages(r.channel, r.root)
 	return slices.DeleteFunc(all, func(m slack.Message) bool { return m.AppID == "" || m.Ephemeral || m.Deleted }), err
+}
+
+// transcript is what ferry wrote below a request, for people.
+func (h *harm) transcript(r *request) string {
+	said, err := h.said(r)
+	if err != nil {
+		return err.Error()
+	}
+	var out strings.Builder
+	for _, m := range said {
+		fmt.Fprintf(&out, "— %s (%s): %s\n", m.TS, point.KindOf(string(m.Metadata)), words(m))
+	}
+	return out.String()
 }
 
 // rest stops ferry once it has nothing left to send.

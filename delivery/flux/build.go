@@ -3,6 +3,7 @@ package flux
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"reflect"
@@ -41,14 +42,14 @@ func (b *builder) view() *snapshot.View {
 	return snapshot.NewView(b.ctx, b.files.Tree, b.files.Blobs, b.hidden, b.files.Overlay)
 }
 
-// once returns what is kept under a key, or makes it.
-func (b *builder) once(key string, make func(v *snapshot.View, out *Rendering)) (*Rendering, error) {
+// once returns what is kept under a key, or makes it. What make could not read all of,
+// by its own view or by that of a part, is not kept: it would stand for good.
+func (b *builder) once(key string, make func(v *snapshot.View, out *Rendering) error) (*Rendering, error) {
 	if found := b.lookup(key, b.view()); found != nil {
 		return found, nil
 	}
 	v, out := b.view(), &Rendering{}
-	make(v, out)
-	if err := v.Err(); err != nil {
+	if err := errors.Join(make(v, out), v.Err()); err != nil {
 		return nil, err
 	}
 	out.notes = v.Notes()
@@ -58,31 +59,26 @@ func (b *builder) once(key string, make func(v *snapshot.View, out *Rendering)) 
 
 // root builds the Kustomization.
 func (b *builder) root() (*Rendering, error) {
-	var failed error
-	out, err := b.once(b.key, func(v *snapshot.View, out *Rendering) {
+	return b.once(b.key, func(v *snapshot.View, out *Rendering) error {
 		file, kus, err := generate(v, b.k)
 		if err != nil {
 			out.Err = err
-			return
+			return nil
 		}
 		dir := b.k.Dir()
 		if l := listOf(kus); l != nil {
-			var whole bool
-			if whole, failed = b.compose(v, dir, l, out); failed != nil || !whole {
-				return
+			if whole, err := b.compose(v, dir, l, out); err != nil || !whole {
+				return err
 			}
 		}
 		data, err := yaml.Marshal(kus)
 		if err != nil {
 			out.Err = fmt.Errorf("write kustomization of %s: %w", b.k.Ref, err)
-			return
+			return nil
 		}
 		b.whole(&guarded{View: v, file: file, data: data}, dir, out)
+		return nil
 	})
-	if failed != nil {
-		return nil, failed
-	}
-	return out, err
 }
 
 // aList is a kustomization that does nothing but list others, and perhaps
@@ -180,19 +176,19 @@ func (b *builder) entry(p, kind, dir, entry string, l *aList) (*Rendering, error
 	if err != nil {
 		return nil, fmt.Errorf("write kustomization of %s: %w", b.k.Ref, err)
 	}
-	return b.once(b.key+"\x00entry\x00"+dir+"\x00"+string(data), func(v *snapshot.View, out *Rendering) {
+	return b.once(b.key+"\x00entry\x00"+dir+"\x00"+string(data), func(v *snapshot.View, out *Rendering) error {
 		fs := &guarded{View: v, file: kustomizationFile(v, dir), data: data}
 		if fs.file == "" {
 			fs.file = path.Join(dir, "kustomization.yaml")
 		}
 		b.whole(fs, dir, out)
+		return nil
 	})
 }
 
 // part builds one entry of a list: a folder or a file.
 func (b *builder) part(p, kind string) (*Rendering, error) {
-	var failed error
-	out, err := b.once(b.key+"\x00part\x00"+p, func(v *snapshot.View, out *Rendering) {
+	return b.once(b.key+"\x00part\x00"+p, func(v *snapshot.View, out *Rendering) error {
 		fs, dir := &guarded{View: v}, p
 		if kind == "file" {
 			dir = parent(p)
@@ -201,17 +197,13 @@ func (b *builder) part(p, kind string) (*Rendering, error) {
 				fs.file = path.Join(dir, "kustomization.yaml")
 			}
 		} else if l := b.list(v, dir); l != nil {
-			var whole bool
-			if whole, failed = b.compose(v, dir, l, out); failed != nil || !whole {
-				return
+			if whole, err := b.compose(v, dir, l, out); err != nil || !whole {
+				return err
 			}
 		}
 		b.whole(fs, dir, out)
+		return nil
 	})
-	if failed != nil {
-		return nil, failed
-	}
-	return out, err
 }
 
 // list reads a folder's own kustomization; nil if it is no mere list.

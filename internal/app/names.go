@@ -36,6 +36,9 @@ func namesOf(c *config.Config, slack bot.Options, policy *dispatcher.Policy, log
 	for _, r := range c.Roles {
 		add(r.Users)
 	}
+	if len(n.wanted) > 0 {
+		policy.Await()
+	}
 	return n
 }
 

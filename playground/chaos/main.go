@@ -5,17 +5,19 @@
 //   - mode kill: ends it with SIGKILL before and after each durable step and each
 //     outside call, and at random moments, and starts it again;
 //   - mode worst: lets GitHub and Slack fail in every way that their fakes know,
-//     has somebody push before ferry does, and ends Slack's sockets.
+//     lets reads lag, has somebody push before ferry does, ends Slack's sockets, and
+//     watches what people see meanwhile (witness.go).
 //
-// Some of what is asked is about an earlier command: cancel, retry, a button below
-// its closing reply (chain.go). Each event is delivered one to four times, and who
+// What may be asked for is a table (kinds.go). Some of it is about an earlier command:
+// cancel, retry, approve, a button (chain.go). Each event is delivered one to four times, and who
 // presses a button of which Slack heard nothing presses it again. After every episode ferry is stopped,
 // and Slack, Git, the clusters and the state file must agree (verdict.go): for each
 // command one commit with its trailers, one status message, one closing reply, one
-// record of each target, what was asked for runs, no job is lost or stuck.
+// record of each target, what was asked for runs, no job is lost or stuck. What is found
+// comes with the kills of its episode and the command that repeats it.
 //
 // Where to kill is not listed here. Every request and every transaction names
-// itself (points.go), and docs/effects.md says in its column "point" which names
+// itself (package point), and docs/effects.md says in its column "point" which names
 // there are: one that the table does not know ends the run, and so does a row
 // of which no point was met. A new effect is tested without being thought of.
 //
