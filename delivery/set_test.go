@@ -17,13 +17,14 @@ import (
 func armada(apps int, clusters ...string) fstest.MapFS {
 	files := fstest.MapFS{"notes/README.md": {Data: []byte("0\n")}}
 	for _, c := range clusters {
-		var resources, images strings.Builder
+		var resources strings.Builder
 		for i := range apps {
-			fmt.Fprintf(&resources, "- ../../base/app%02d\n", i)
-			fmt.Fprintf(&images, "- name: app%02d\n  newTag: 1.0.0\n", i)
+			name := fmt.Sprintf("app%02d", i)
+			fmt.Fprintf(&resources, "- %s\n", name)
+			files["apps/"+c+"/"+name+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources: [../../../base/" + name + "]\nimages:\n- name: " + name + "\n  newTag: 1.0.0\n")}
 		}
 		files["clusters/"+c+"/apps.yaml"] = &fstest.MapFile{Data: []byte(fmt.Sprintf("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\nspec: {path: apps/%s, sourceRef: {kind: GitRepository, name: flux-system}}\n", c))}
-		files["apps/"+c+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources:\n" + resources.String() + "- ../../base/common\nimages:\n" + images.String())}
+		files["apps/"+c+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources:\n" + resources.String() + "- ../../base/common\n")}
 	}
 	deployment := func(name, tag string) string {
 		return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s, namespace: x}\nspec:\n  template:\n    spec:\n      containers:\n      - name: %s\n        image: %s%s\n", name, name, name, tag)
@@ -113,10 +114,15 @@ func TestASetIsOneCommit(t *testing.T) {
 		t.Errorf("a third wave is found: %v", err)
 	}
 	for _, c := range []string{"prod-ca", "prod-eu", "prod-us"} {
-		text, err := r.repo.ReadFile("main", "apps/"+c+"/kustomization.yaml")
-		before := string(armada(apps, c)["apps/"+c+"/kustomization.yaml"].Data)
-		if want := strings.ReplaceAll(before, "newTag: 1.0.0", "newTag: 2.0.0"); err != nil || text != want {
-			t.Errorf("%s is\n%s", c, text)
+		for name, file := range armada(apps, c) {
+			want := string(file.Data)
+			if name == "notes/README.md" {
+				want = "1\n"
+			}
+			text, err := r.repo.ReadFile("main", name)
+			if want = strings.ReplaceAll(want, "newTag: 1.0.0", "newTag: 2.0.0"); err != nil || text != want {
+				t.Errorf("%s is\n%s", name, text)
+			}
 		}
 	}
 	records := 0
@@ -180,11 +186,11 @@ func TestASetThatBecameAnother(t *testing.T) {
 	r := newRig(t, armada(2, "prod-eu"))
 	declared := func() []deploy.Declared { return unseen("prod-eu") }
 	_, made, err := r.ApplySet(t.Context(), setOf(2, "2.0.0", "prod-eu"), declared, setBy, func([]deploy.Plan) error {
-		text, err := r.repo.ReadFile("main", "apps/prod-eu/kustomization.yaml")
+		text, err := r.repo.ReadFile("main", "apps/prod-eu/app00/kustomization.yaml")
 		if err != nil {
 			return err
 		}
-		_, err = r.repo.Commit("main", "by hand", map[string]string{"apps/prod-eu/kustomization.yaml": strings.Replace(text, "newTag: 1.0.0", "newTag: 1.5.0", 1)})
+		_, err = r.repo.Commit("main", "by hand", map[string]string{"apps/prod-eu/app00/kustomization.yaml": strings.Replace(text, "newTag: 1.0.0", "newTag: 1.5.0", 1)})
 		return err
 	})
 	if !fault.Is(err, fault.Refused) || made.SHA != "" || !strings.Contains(explain(err), "app00 on prod-eu was changed by somebody else meanwhile") {
