@@ -46,6 +46,7 @@ type Config struct {
 	Roles                []Role     `yaml:"roles" doc:"Who may change what. Without a role only the admins change anything; everybody may look."`
 	Freezes              []Freeze   `yaml:"freezes" doc:"Times at which nothing may change, unless somebody whose role lets them pass gives a reason."`
 	Approvals            []Approval `yaml:"approvals" doc:"What others have to agree to before it changes."`
+	Waves                []Wave     `yaml:"waves" doc:"In which order clusters get what is promoted to several of them at once."`
 	Slack                Slack      `yaml:"slack" doc:"The workspace that ferry listens in."`
 	GitHub               GitHub     `yaml:"github" doc:"Where the repository is."`
 	Registries           Registries `yaml:"registries" doc:"Where versions are looked up before a change to them is planned."`
