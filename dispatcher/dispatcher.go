@@ -65,6 +65,9 @@ type Route struct {
 	Deed  Deed
 	// Again turns the command into an earlier one, with a key of its own.
 	Again func(ctx context.Context, cmd chat.Command) (chat.Command, error)
+	// Apart is work that ferry alone gives itself, and that only watches: its jobs
+	// take no queue and no worker's place.
+	Apart bool
 }
 
 // Store keeps the rows of jobs. Create stores a row under the ID that follows
@@ -153,8 +156,8 @@ func orDefault[T int | time.Duration](v, def T) T {
 // person; fault.Unavailable alone asks to be called again later.
 func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 	route, ok := d.routes[cmd.Verb]
-	if !ok {
-		return fault.Newf(fault.Invalid, "nothing answers `%s` here", cmd.Verb).WithHelp("`help` lists the commands")
+	if err := route.asked(cmd, ok); err != nil {
+		return err
 	}
 	switch {
 	case route.Query != nil:
@@ -219,15 +222,7 @@ func (d *Dispatcher) admit(ctx context.Context, cmd chat.Command, w Work) (*job.
 		return nil, fault.Newf(fault.Refused, "ferry is busy: %d jobs wait for their turn", n).
 			WithHelp("nothing was done\nask again when some have ended; `status` shows them")
 	}
-	request, err := json.Marshal(cmd)
-	if err != nil {
-		return nil, fmt.Errorf("encode command: %w", err)
-	}
-	j := &job.Job{Key: cmd.Key, Verb: string(cmd.Verb), Request: request, Title: title, Created: d.Now(), Updated: d.Now()}
-	for _, t := range targets {
-		j.Queues = append(j.Queues, t.String())
-	}
-	return j, nil
+	return d.row(cmd, title, targets)
 }
 
 // Run takes up what an earlier process left and works until ctx ends; then it
@@ -354,6 +349,24 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job.Job, asked <-chan struc
 // end tells people and gives the row its outcome, in this order: told twice
 // reads once, because the message has a key; ended but untold would be silence.
 func (d *Dispatcher) end(ctx context.Context, j *job.Job, cmd chat.Command, closing chat.Message, err error) error {
+	if _, quiet := errors.AsType[*job.Quiet](err); !quiet {
+		if err := d.tell(ctx, j, cmd, closing, err); err != nil {
+			return err
+		}
+	}
+	j.Outcome, j.Updated = outcome(err), d.Now()
+	if err := d.Store.Save(ctx, j); err != nil {
+		return err
+	}
+	d.Log.Info("job ended", "job", j.ID, "outcome", j.Outcome, "note", j.Note)
+	if d.Ended != nil {
+		d.Ended(j)
+	}
+	return nil
+}
+
+// tell puts a job's closing message and notes its first line.
+func (d *Dispatcher) tell(ctx context.Context, j *job.Job, cmd chat.Command, closing chat.Message, err error) error {
 	if err != nil && fault.KindOf(err) == fault.Internal {
 		d.Log.Error("job failed inside", "job", j.ID, "step", j.Step, "error", err)
 	}
@@ -364,18 +377,8 @@ func (d *Dispatcher) end(ctx context.Context, j *job.Job, cmd chat.Command, clos
 	if closing.By == "" {
 		closing.By = cmd.User
 	}
-	if err := d.Replier.Put(ctx, cmd.Thread, "job/"+string(j.ID)+"/closing", closing); err != nil {
-		return err
-	}
-	j.Outcome, j.Note, j.Updated = outcome(err), closing.Title, d.Now()
-	if err := d.Store.Save(ctx, j); err != nil {
-		return err
-	}
-	d.Log.Info("job ended", "job", j.ID, "outcome", j.Outcome, "note", j.Note)
-	if d.Ended != nil {
-		d.Ended(j)
-	}
-	return nil
+	j.Note = closing.Title
+	return d.Replier.Put(ctx, cmd.Thread, "job/"+string(j.ID)+"/closing", closing)
 }
 
 // guarded turns a panic of one handler into that command's own failure.
@@ -389,6 +392,9 @@ func guarded(fn func() (chat.Message, error)) (m chat.Message, err error) {
 }
 
 func outcome(err error) job.Outcome {
+	if quiet, ok := errors.AsType[*job.Quiet](err); ok {
+		return quiet.Outcome
+	}
 	switch fault.KindOf(err) {
 	case "", fault.Already:
 		return job.Done

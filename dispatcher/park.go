@@ -31,7 +31,7 @@ func (d *Dispatcher) park(j *job.Job, until time.Time) {
 	delete(d.asked, j.ID)
 	delete(d.told, j.ID)
 	d.parked[j.ID] = parked{j.Queues, until}
-	d.running--
+	d.running -= d.place(j)
 	d.mu.Unlock()
 	d.nudge()
 }

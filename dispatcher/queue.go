@@ -4,13 +4,16 @@ import (
 	"slices"
 	"time"
 
+	"ferry/internal/chat"
 	"ferry/internal/job"
 )
 
-// enqueue adds a new job behind all others.
+// enqueue adds a new job behind all others, or before them if it follows one.
 func (d *Dispatcher) enqueue(j *job.Job) {
 	d.mu.Lock()
-	d.waiting = append(d.waiting, j)
+	if d.waiting = append(d.waiting, j); j.After != "" {
+		d.waiting = append([]*job.Job{j}, d.waiting[:len(d.waiting)-1]...)
+	}
 	for id, p := range d.parked { // who waits for people gives way, if it likes
 		if overlap(j.Queues, p.queues) {
 			d.parked[id] = parked{queues: p.queues}
@@ -27,7 +30,7 @@ func (d *Dispatcher) adopt(left []*job.Job) {
 	defer d.mu.Unlock()
 	arrived := d.waiting
 	d.waiting = nil
-	for _, j := range left {
+	for _, j := range ordered(left) {
 		if !slices.ContainsFunc(arrived, func(n *job.Job) bool { return n.ID == j.ID }) {
 			j.Wake = time.Time{} // who was parked looks once, whatever the hour
 			d.waiting = append(d.waiting, j)
@@ -46,12 +49,12 @@ func (d *Dispatcher) next() []*job.Job {
 	var start, wait []*job.Job
 	for len(d.ready) > 0 && d.running < d.Workers {
 		start, d.ready = append(start, d.ready[0]), d.ready[1:]
-		d.running++
+		d.running += d.place(start[len(start)-1])
 	}
 	claimed := map[string]bool{}
 	for _, j := range d.waiting {
 		loose := j.Cancel != nil && j.Attempts == 0
-		free := d.running < d.Workers
+		free := d.running < d.Workers || d.place(j) == 0
 		for _, q := range j.Queues {
 			free = free && (loose || !d.busy[q] && !claimed[q])
 		}
@@ -66,7 +69,7 @@ func (d *Dispatcher) next() []*job.Job {
 		for _, q := range j.Queues {
 			d.busy[q] = d.busy[q] || !loose
 		}
-		d.running++
+		d.running += d.place(j)
 		start = append(start, j)
 	}
 	d.waiting = wait
@@ -84,9 +87,17 @@ func (d *Dispatcher) release(j *job.Job) {
 	delete(d.loose, j.ID)
 	delete(d.asked, j.ID)
 	delete(d.told, j.ID)
-	d.running--
+	d.running -= d.place(j)
 	d.mu.Unlock()
 	d.nudge()
+}
+
+// place is how many workers' places a job takes.
+func (d *Dispatcher) place(j *job.Job) int {
+	if d.routes[chat.Verb(j.Verb)].Apart {
+		return 0
+	}
+	return 1
 }
 
 func (d *Dispatcher) load() int {

@@ -56,6 +56,8 @@ type changeRow struct {
 	Approvers []string  `json:"approvers,omitempty"`
 	// Glass is what had to be passed for it, and why.
 	Glass glass `json:"glass,omitzero"`
+	// Undo is set on a rollback that ferry makes by itself.
+	Undo *undo `json:"undo,omitempty"`
 }
 
 // changer carries a version to a target, for promote and rollback alike.

@@ -160,6 +160,11 @@ type Options struct {
 	// May says whether somebody may use a command on targets; nil lets everybody.
 	// It decides on what is offered alone: whoever takes an offer is asked again.
 	May func(context.Context, chat.UserID, chat.Verb, []deploy.Target) error
+	// Retreat is the rule for what does not last on a target; nil offers the way back.
+	// Follower and Amender go with it; without the first nothing is done by itself.
+	Retreat  func(deploy.Target) deploy.Retreat
+	Follower Follower
+	Amender  Amender
 	// Merge is how long a pull request may wait to be merged (default 24 h).
 	Merge time.Duration
 	// Approve is how long a change may wait for approval (default 24 h).

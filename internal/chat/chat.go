@@ -55,6 +55,9 @@ type Command struct {
 	At   time.Time `json:"at"`
 	Verb Verb      `json:"verb"`
 	Args Args      `json:"args"`
+	// Cause is the job for whose sake ferry gives itself this command; empty for
+	// what people ask for. Nothing that comes from a chat sets it.
+	Cause string `json:"cause,omitempty"`
 }
 
 // Args are the words of a command by their place in its Syntax. A field that

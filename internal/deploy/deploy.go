@@ -233,6 +233,8 @@ type Change struct {
 	// Unpin takes such an override away again, where nothing that is rendered
 	// changes by that. Version is empty then: the plan says which one stays.
 	Unpin bool `json:"unpin,omitempty"`
+	// Suspend takes image automations that would write over it out of service, in the same commit.
+	Suspend bool `json:"suspend,omitempty"`
 }
 
 // Site is the place in a rendered object where the version shows: what the

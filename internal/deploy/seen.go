@@ -122,4 +122,10 @@ type Record struct {
 	Reason  string `json:"reason,omitempty"`
 	// Evidence is what proved the outcome.
 	Evidence *Observation `json:"evidence,omitempty"`
+	// Failing is when the failure that ended it was first seen, and Believed when it
+	// had lasted long enough.
+	Failing  time.Time `json:"failing,omitzero"`
+	Believed time.Time `json:"believed,omitzero"`
+	// Undoes is the job whose change this took back, where ferry did that by itself.
+	Undoes string `json:"undoes,omitempty"`
 }

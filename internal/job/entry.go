@@ -16,6 +16,7 @@ const (
 	Rejected  Deed = "rejected"
 	Proposed  Deed = "proposed"
 	Committed Deed = "committed"
+	Lost      Deed = "lost" // a version did not last: the failure was believed
 	Ended     Deed = "ended"
 	Held      Deed = "held"
 	Released  Deed = "released"

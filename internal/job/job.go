@@ -34,6 +34,8 @@ const (
 	Superseded Outcome = "superseded"
 	Expired    Outcome = "expired"
 	Cancelled  Outcome = "cancelled"
+	// RolledBack: it failed, and what was there before is back and healthy.
+	RolledBack Outcome = "rolled back"
 )
 
 // Job is one row.
@@ -48,6 +50,9 @@ type Job struct {
 	// Queues name what the job must have for itself while it runs, such as
 	// "prod/podinfo"; jobs that share a queue run in order of Created.
 	Queues []string `json:"queues,omitempty"`
+	// After is the job that this one follows, which goes before all others that wait
+	// for its queues; empty for what people ask for.
+	After ID `json:"after,omitempty"`
 	// Title is what the job does, in a line for people.
 	Title string `json:"title"`
 	// Wake is set while the job is parked: it takes no worker's place and no

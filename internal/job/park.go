@@ -18,6 +18,13 @@ func (p *Park) Error() string {
 	return fmt.Sprintf("nothing to do before %s", p.Until.UTC().Format(time.RFC3339))
 }
 
+// Quiet is what a handler returns whose end nobody need hear of: the row gets the
+// outcome and its note, and no message is posted.
+type Quiet struct{ Outcome Outcome }
+
+// Error implements error.
+func (q *Quiet) Error() string { return string(q.Outcome) + ", and nobody need hear of it" }
+
 // Cancel is somebody's wish that a job end.
 type Cancel struct {
 	By string    `json:"by"` // as chat.UserID
