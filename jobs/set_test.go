@@ -87,13 +87,13 @@ func TestAFailedWaveEndsTheSet(t *testing.T) {
 		_, err = x.goes()
 		time.Sleep(time.Until(parkedUntil(t, err)))
 		m, err := x.goes()
-		if !fault.Is(err, fault.Failed) || m.Title != "wave 2 of 3 failed: 3 of 4 apps are healthy on prod-eu, prod-us is untouched" {
+		if !fault.Is(err, fault.Failed) || m.Title != "Wave 2 of 3 failed: 3 of 4 apps are healthy on prod-eu, prod-us is untouched" {
 			t.Fatalf("%s, %v", says(m), err)
 		}
 		for _, want := range []string{
-			"*app2 on prod-eu* (`2.0.0`): ", "Wave 1 of 3 (prod-ca): all of 4 changes healthy.", "Wave 2 of 3 (prod-eu): 3 of 4 healthy; they stay.", "Prod-us is untouched.",
+			"*app2 on prod-eu* (`2.0.0`): ", "Wave 1 of 3 (prod-ca): all of 4 changes healthy.", "Wave 2 of 3 (prod-eu): 3 of 4 healthy; they stay.", "Untouched: prod-us.",
 			"Git still holds `2.0.0`. The last version seen healthy there is `1.0.0`; `rollback app2 on prod-eu` brings it back.", "`retry j1` shows what is missing",
-			"failed       app2 on prod-eu  1.0.0 → 2.0.0", "untouched    app3 on prod-us  1.0.0 → 2.0.0", "healthy      app0 on prod-ca  1.0.0 → 2.0.0",
+			"App | To | prod-ca | prod-eu | prod-us\napp2 | 2.0.0 | healthy | failed | untouched\napp0 | 2.0.0 | healthy | healthy | untouched",
 		} {
 			if !strings.Contains(says(m), want) {
 				t.Errorf("%q is not in\n%s", want, says(m))
@@ -126,7 +126,7 @@ func TestWhatFallsOverWhileItSoaks(t *testing.T) {
 		time.Sleep(time.Until(parkedUntil(t, err)))
 		x.broken[at2("prod-ca", "app1")] = true
 		m, err := x.goes()
-		if !fault.Is(err, fault.Failed) || m.Title != "wave 1 of 2 failed: 3 of 4 apps are healthy on prod-ca, prod-eu and prod-us are untouched" || len(x.sets) != 1 || !strings.Contains(says(m), "It was healthy, and did not stay so.") {
+		if !fault.Is(err, fault.Failed) || m.Title != "Wave 1 of 2 failed: 3 of 4 apps are healthy on prod-ca, prod-eu and prod-us are untouched" || len(x.sets) != 1 || !strings.Contains(says(m), "It was healthy, and did not stay so.") {
 			t.Errorf("%d commits, %s, %v", len(x.sets), says(m), err)
 		}
 		last, told := x.records(), false
@@ -180,7 +180,7 @@ func TestASetIsResumedAnywhere(t *testing.T) {
 					}
 					continue
 				}
-				if !fault.Is(err, fault.Failed) || !strings.HasPrefix(m.Title, "wave 2 of 3 failed: 3 of 4") || len(x.sets) != 2 {
+				if !fault.Is(err, fault.Failed) || !strings.HasPrefix(m.Title, "Wave 2 of 3 failed: 3 of 4") || len(x.sets) != 2 {
 					t.Errorf("killed at save %d: %d commits, %s, %v", kill, len(x.sets), says(m), err)
 				}
 				seen := map[string]int{}
@@ -237,4 +237,3 @@ func TestACommitBetweenItsEffectAndItsSave(t *testing.T) {
 		}
 	})
 }
-

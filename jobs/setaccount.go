@@ -19,14 +19,14 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 		return s.success(), nil
 	}
 	m := chat.Message{Buttons: buttons[:min(len(buttons), 5)]}
-	var untouched []deploy.Cluster
+	var never []deploy.Cluster
 	for i := range s.row.Waves {
 		if w := &s.row.Waves[i]; w.Commit.SHA == "" {
-			untouched = append(untouched, w.Clusters...)
+			never = append(never, w.Clusters...)
 		}
 	}
-	end := s.worded(failedAt, why, untouched)
-	m.Tone, m.Title = toneOf(end), end.Says
+	end := s.worded(failedAt, why, never)
+	m.Tone, m.Title = toneOf(end), capital(end.Says)
 	e, ok := errors.AsType[*fault.Error](why)
 	if why != nil && !ok {
 		m.Lines = append(m.Lines, "Something went wrong inside ferry; whoever runs it finds what in its log.")
@@ -44,11 +44,8 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 			m.Links = append(m.Links, waveLink(i, w.Commit)...)
 		}
 	}
-	if len(untouched) > 0 {
-		m.Lines = append(m.Lines, fmt.Sprintf("%s is untouched.", capital(spokenClusters(untouched))))
-		if len(untouched) > 1 {
-			m.Lines[len(m.Lines)-1] = fmt.Sprintf("%s are untouched.", capital(spokenClusters(untouched)))
-		}
+	if len(never) > 0 {
+		m.Lines = append(m.Lines, fmt.Sprintf("Untouched: %s.", spokenClusters(never)))
 	}
 	if more := len(retreats) - mostTrouble; more > 1 {
 		retreats = append(retreats[:mostTrouble:mostTrouble], fmt.Sprintf("… and %d lines more of what goes back: `history` tells.", more))
@@ -56,7 +53,10 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 	m.Lines = append(m.Lines, retreats...)
 	m.Lines = append(m.Lines, fmt.Sprintf("`retry %s` shows what is missing, and goes on with that.", s.job.ID))
 	m.Lines = append(m.Lines, s.row.Glass.lines()...)
-	m.Code = &chat.Code{Text: s.where()}
+	m.Table = s.where()
+	if left := s.leftOut(); len(left) > 0 {
+		m.Code = &chat.Code{Text: "Left out:\n" + listed(left)}
+	}
 	if why != nil && !ok {
 		return m, errors.Join(end, why)
 	}
@@ -72,12 +72,12 @@ func waveLink(i int, c deploy.Commit) []chat.Link {
 }
 
 // worded is the outcome in one line.
-func (s *setRun) worded(failedAt int, why error, untouched []deploy.Cluster) *fault.Error {
+func (s *setRun) worded(failedAt int, why error, never []deploy.Cluster) *fault.Error {
 	tail := ""
-	if len(untouched) > 0 {
-		tail = fmt.Sprintf(", %s is untouched", spokenClusters(untouched))
-		if len(untouched) > 1 {
-			tail = fmt.Sprintf(", %s are untouched", spokenClusters(untouched))
+	if len(never) > 0 {
+		tail = fmt.Sprintf(", %s is untouched", spokenClusters(never))
+		if len(never) > 1 {
+			tail = fmt.Sprintf(", %s are untouched", spokenClusters(never))
 		}
 	}
 	if failedAt < 0 {
@@ -167,30 +167,66 @@ func (s *setRun) stateOf(i int) string {
 	return fmt.Sprintf("%s: %d of %d healthy, which stay; %d were still on their way: `list` shows how they go on.", on, well, total, open)
 }
 
-// where is the exact account: a line for each target.
-func (s *setRun) where() string {
-	var out []string
-	for i := range s.row.Waves {
-		w := &s.row.Waves[i]
-		for k := range w.Moves {
-			m := &w.Moves[k]
-			for n, p := range parts(m.Plan) {
-				state := "untouched"
-				if w.Commit.SHA != "" {
-					if state = "on its way"; n < len(m.Ends) && m.Ends[n].Outcome != "" {
-						state = ending(m.Ends[n].Outcome)
+// where is the exact account: what each app is on each cluster, those that are not
+// well first.
+func (s *setRun) where() *chat.Table {
+	clusters, called := s.clusters(), naming(s.Fleet)
+	t := &chat.Table{Columns: []string{"App", "To"}}
+	for _, c := range clusters {
+		t.Columns = append(t.Columns, string(c))
+	}
+	var well [][]string
+	for _, app := range s.apps() {
+		row, all := []string{called(app), ""}, true
+		for range clusters {
+			row = append(row, "–")
+		}
+		for i := range s.row.Waves {
+			w := &s.row.Waves[i]
+			for k := range w.Moves {
+				for n, p := range parts(w.Moves[k].Plan) {
+					if p.Target.App != app {
+						continue
 					}
+					state := w.stateOf(k, n)
+					row[1] = string(shortVersion(w.Moves[k].Change.Version))
+					row[2+slices.Index(clusters, p.Target.Cluster)] = state
+					all = all && (state == ending(job.Done) || state == untouched)
 				}
-				out = append(out, fmt.Sprintf("%-12s %s on %s  %s → %s", state, p.Target.App.Name, p.Target.Cluster, p.From, m.Change.Version))
 			}
 		}
-	}
-	for _, l := range s.row.Left {
-		if !l.Same {
-			out = append(out, fmt.Sprintf("%-12s %s", "left out", l.text()))
+		if all {
+			well = append(well, row)
+		} else {
+			t.Rows = append(t.Rows, row)
 		}
 	}
-	return listed(out)
+	t.Rows = append(t.Rows, well...)
+	return t
+}
+
+const untouched = "untouched"
+
+// stateOf words what became of a target of a wave.
+func (w *wave) stateOf(move, part int) string {
+	switch ends := w.Moves[move].Ends; {
+	case w.Commit.SHA == "":
+		return untouched
+	case part < len(ends) && ends[part].Outcome != "":
+		return ending(ends[part].Outcome)
+	}
+	return "on its way"
+}
+
+// leftOut are the reasons for what is not in the set, but for what is the same.
+func (s *setRun) leftOut() []string {
+	var out []string
+	for _, l := range s.row.Left {
+		if !l.Same {
+			out = append(out, l.text())
+		}
+	}
+	return out
 }
 
 // success is the end in which all is healthy.
@@ -216,12 +252,7 @@ func (s *setRun) success() chat.Message {
 	if already > 0 {
 		m.Lines = append(m.Lines, fmt.Sprintf("Git held %d of them already.", already))
 	}
-	var left []string
-	for _, l := range s.row.Left {
-		if !l.Same {
-			left = append(left, l.text())
-		}
-	}
+	left := s.leftOut()
 	if len(left) > 0 {
 		m.Lines = append(m.Lines, fmt.Sprintf("%s left out:", are(len(left))))
 		m.Code = &chat.Code{Text: listed(left)}

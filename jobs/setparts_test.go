@@ -104,7 +104,7 @@ func TestWhatBecameAnotherPlan(t *testing.T) {
 				t.Errorf("wave %d: %d commits, %s, %v", wave, len(x.sets), says(m), err)
 			case wave == 1 && (m.Title != "" || !strings.Contains(e.Help, "nothing was changed") || !strings.Contains(e.Says, "app1 on prod-ca is not the one that was shown")):
 				t.Errorf("%+v", e)
-			case wave == 2 && (m.Title != "it ended after 1 of 2 waves, prod-eu and prod-us are untouched" || !strings.Contains(says(m), "The plan of app1 on prod-eu is not the one that was shown.")):
+			case wave == 2 && (m.Title != "It ended after 1 of 2 waves, prod-eu and prod-us are untouched" || !strings.Contains(says(m), "The plan of app1 on prod-eu is not the one that was shown.")):
 				t.Errorf("%s", says(m))
 			}
 		}
@@ -129,7 +129,7 @@ func TestACancelledSet(t *testing.T) {
 			m, err := x.goes()
 			want := "This was cancelled before anything happened"
 			if between {
-				want = "it ended after 1 of 2 waves, prod-eu and prod-us are untouched"
+				want = "It ended after 1 of 2 waves, prod-eu and prod-us are untouched"
 			}
 			if !fault.Is(err, fault.Cancelled) || m.Title != want || m.By != "U2" || between && !strings.Contains(says(m), "all of 4 changes healthy") {
 				t.Errorf("%s, %v", says(m), err)
@@ -209,4 +209,3 @@ func TestWhatASetRefuses(t *testing.T) {
 		}
 	}
 }
-

@@ -228,13 +228,10 @@ func (s *setRun) planned() chat.Message {
 			below = append(below, row[0]+"  "+strings.Join(row[1:], "  "))
 		}
 	}
-	same := 0
-	var left []string
+	same, left := 0, s.leftOut()
 	for _, l := range s.row.Left {
 		if l.Same {
 			same++
-		} else {
-			left = append(left, l.text())
 		}
 	}
 	if same > 0 {
@@ -310,4 +307,3 @@ func (s *setRun) listing(w *wave) string {
 	}
 	return listed(out)
 }
-

@@ -207,7 +207,7 @@ func (r *running) answered(t *testing.T, text string) (title, rest string) {
 
 // TestFleets opens every fleet with what it has beside its repository.
 func TestFleets(t *testing.T) {
-	if _, err := New(Options{Addr: "127.0.0.1:0", Fleet: "armada"}); err == nil || !strings.Contains(err.Error(), "demo or refusals or armada") {
+	if _, err := New(Options{Addr: "127.0.0.1:0", Fleet: "regatta"}); err == nil || !strings.Contains(err.Error(), "demo or refusals or armada") {
 		t.Errorf("a fleet that is not there: %v", err)
 	}
 	r := openWith(t, Options{Fleet: "refusals"})
