@@ -91,7 +91,7 @@ func TestAFailedWaveEndsTheSet(t *testing.T) {
 			t.Fatalf("%s, %v", says(m), err)
 		}
 		for _, want := range []string{
-			"*app2 on prod-eu* (`2.0.0`): ", "Wave 1 of 3 (prod-ca): all of 4 changes healthy.", "Wave 2 of 3 (prod-eu): 3 of 4 healthy; they stay.", "Untouched: prod-us.",
+			"*app2 on prod-eu* (`2.0.0`): ", "Wave 1 of 3 (prod-ca): healthy, 4 changes.", "Wave 2 of 3 (prod-eu): 3 of 4 healthy; they stay.", "Untouched: prod-us.",
 			"Git still holds `2.0.0`. The last version seen healthy there is `1.0.0`; `rollback app2 on prod-eu` brings it back.", "`retry j1` shows what is missing",
 			"App | To | prod-ca | prod-eu | prod-us\napp2 | 2.0.0 | healthy | failed | untouched\napp0 | 2.0.0 | healthy | healthy | untouched",
 		} {

@@ -32,7 +32,9 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 		m.Lines = append(m.Lines, "Something went wrong inside ferry; whoever runs it finds what in its log.")
 	}
 	if ok && failedAt < 0 {
-		m.Lines = append(m.Lines, sentence(e.Says))
+		if e.Says != "" {
+			m.Lines = append(m.Lines, sentence(e.Says))
+		}
 		for line := range strings.Lines(e.Help) {
 			m.Lines = append(m.Lines, sentence(strings.TrimSpace(line)))
 		}
@@ -91,7 +93,15 @@ func (s *setRun) worded(failedAt int, why error, never []deploy.Cluster) *fault.
 				done++
 			}
 		}
-		return fault.Newf(e.Kind, "it ended after %d of %s%s", done, count(len(s.row.Waves), "wave"), tail)
+		how := "it ended"
+		switch e.Kind {
+		case fault.Cancelled:
+			how = "it was cancelled"
+		case fault.Superseded:
+			how = "it gave way"
+		default:
+		}
+		return fault.Newf(e.Kind, "%s after %d of %s%s", how, done, count(len(s.row.Waves), "wave"), tail)
 	}
 	w := &s.row.Waves[failedAt]
 	kind := fault.Expired
@@ -158,7 +168,7 @@ func (s *setRun) stateOf(i int) string {
 	open := total - well - bad
 	switch {
 	case bad == 0 && open == 0:
-		return fmt.Sprintf("%s: all of %s healthy.", on, count(total, "change"))
+		return fmt.Sprintf("%s: healthy, %s.", on, count(total, "change"))
 	case bad == 0 && well == 0:
 		return fmt.Sprintf("%s: in Git, and not followed to its end.", on)
 	case open == 0:
@@ -189,7 +199,7 @@ func (s *setRun) where() *chat.Table {
 						continue
 					}
 					state := w.stateOf(k, n)
-					row[1] = string(shortVersion(w.Moves[k].Change.Version))
+					row[1] = shortVersion(w.Moves[k].Change.Version)
 					row[2+slices.Index(clusters, p.Target.Cluster)] = state
 					all = all && (state == ending(job.Done) || state == untouched)
 				}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -129,9 +130,9 @@ func TestACancelledSet(t *testing.T) {
 			m, err := x.goes()
 			want := "This was cancelled before anything happened"
 			if between {
-				want = "It ended after 1 of 2 waves, prod-eu and prod-us are untouched"
+				want = "It was cancelled after 1 of 2 waves, prod-eu and prod-us are untouched"
 			}
-			if !fault.Is(err, fault.Cancelled) || m.Title != want || m.By != "U2" || between && !strings.Contains(says(m), "all of 4 changes healthy") {
+			if !fault.Is(err, fault.Cancelled) || m.Title != want || m.By != "U2" || between && !strings.Contains(says(m), "healthy, 4 changes") {
 				t.Errorf("%s, %v", says(m), err)
 			}
 		}
@@ -208,4 +209,103 @@ func TestWhatASetRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// heldInGit is what Git wants of stage.
+type heldInGit []deploy.Wanted
+
+func (w heldInGit) Wanted(context.Context, []deploy.Declared) ([]deploy.Wanted, error) { return w, nil }
+
+// TestWhatGitWantsAtTheSource leaves out what runs there and is not what Git says.
+func TestWhatGitWantsAtTheSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := allProd(t)
+		want := func(app string, versions ...deploy.WantedVersion) deploy.Wanted {
+			return deploy.Wanted{Target: at2("stage", app), Versions: versions, Why: "it is encrypted"}
+		}
+		x.options.Git = heldInGit{
+			want("app0", deploy.WantedVersion{Field: deploy.FieldImage, Version: "2.0.0"}),
+			want("app1", deploy.WantedVersion{Field: deploy.FieldImage, Version: "2.1.0"}),
+			want("app2"),
+		}
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.goes()
+		parkedUntil(t, err)
+		shown := says(x.bench.put["job/j1/status"])
+		for _, want := range []string{
+			"3 changes in 2 waves", "app1 on prod-ca runs `2.0.0` on stage, where Git wants `2.1.0`", "app2 on prod-ca has no version in Git for stage that ferry can read: it is encrypted",
+			"app3 on prod-us is not in Git as it runs on stage", "Promote 1 app from stage to prod-ca, prod-eu and prod-us",
+		} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("%q is not in\n%s", want, shown)
+			}
+		}
+	})
+}
+
+// TestPullRequestsAreNoSet refuses before anything is shown.
+func TestPullRequestsAreNoSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := allProd(t)
+		x.options.Proposer = onlyUS{}
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.goes()
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Says != "changes of prod-us are pull requests, which a set cannot be" || !strings.HasPrefix(e.Help, "a ruleset wants one\nnothing was changed\n") {
+			t.Errorf("%+v", err)
+		}
+		if status := x.bench.put["job/j1/status"]; !status.Final || status.Tone != chat.Refused {
+			t.Errorf("%+v", status)
+		}
+	})
+}
+
+type onlyUS struct{ Proposer }
+
+func (onlyUS) Way(_ context.Context, c deploy.Cluster) (bool, string, error) {
+	return c == "prod-us", "a ruleset wants one", nil
+}
+
+// follows makes the rollbacks that ferry gives itself.
+type follows struct{ asked []chat.Command }
+
+func (f *follows) Follow(_ context.Context, cmd chat.Command, after job.ID, _ json.RawMessage) (*job.Job, error) {
+	f.asked = append(f.asked, cmd)
+	return &job.Job{ID: "back" + job.ID(cmd.Args.Cluster), After: after}, nil
+}
+
+// TestWhatFailedGoesBackByItself where the policy says so, and nothing else does.
+func TestWhatFailedGoesBackByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := allProd(t)
+		x.options.Waves = nil // all at once
+		back := &follows{}
+		x.options.Follower = back
+		x.options.Retreat = func(t deploy.Target) deploy.Retreat {
+			if t.Cluster == "prod-eu" {
+				return deploy.Retreat{Mode: deploy.RetreatAuto}
+			}
+			return deploy.Retreat{Mode: deploy.RetreatOffer}
+		}
+		x.broken[at2("prod-eu", "app1")], x.broken[at2("prod-us", "app1")] = true, true
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.goes()
+		parkedUntil(t, err)
+		x.confirm()
+		m, err := x.goes()
+		if !fault.Is(err, fault.Failed) || m.Title != "3 of 4 apps are healthy on prod-ca, prod-eu and prod-us" || len(x.sets) != 1 {
+			t.Fatalf("%d commits, %s, %v", len(x.sets), says(m), err)
+		}
+		if len(back.asked) != 1 || back.asked[0].Args.Cluster != "prod-eu" || back.asked[0].Args.Version != "1.0.0" {
+			t.Errorf("asked for %+v", back.asked)
+		}
+		if !strings.Contains(says(m), "ferry goes back to `1.0.0`, the last version seen healthy there: job backprod-eu.") || len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback app1 on prod-us to 1.0.0" {
+			t.Errorf("%s\n%+v", says(m), m.Buttons)
+		}
+	})
 }

@@ -301,7 +301,7 @@ func (s *setRun) cancelled(ctx context.Context) (m chat.Message, over bool, err 
 		m = chat.Message{Tone: chat.Refused, Title: capital(end.Says), Lines: []string{"Nothing was changed."}, By: chat.UserID(s.job.Cancel.By)}
 		return m, true, end
 	}
-	m, err = s.account(ctx, fault.New(fault.Cancelled, "this was cancelled", ""))
+	m, err = s.account(ctx, fault.New(fault.Cancelled, "", "what is in Git stays there"))
 	m.By = chat.UserID(s.job.Cancel.By)
 	return m, true, err
 }

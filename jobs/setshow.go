@@ -185,11 +185,11 @@ func (s *setRun) apps() []deploy.App {
 
 // what names what is promoted: an app, or how many.
 func (s *setRun) what() string {
-	if apps := s.apps(); len(apps) == 1 {
+	apps := s.apps()
+	if len(apps) == 1 {
 		return fmt.Sprintf("%s to %s", apps[0].Name, s.row.Waves[0].Moves[0].Change.Version)
-	} else {
-		return count(len(apps), "app")
 	}
+	return count(len(apps), "app")
 }
 
 // planned shows the plan: what comes from which version to which, wave by wave, and
@@ -266,7 +266,7 @@ func (s *setRun) planRow(app deploy.App, called string) []string {
 			for _, p := range parts(w.Moves[k].Plan) {
 				if p.Target.App == app {
 					to = w.Moves[k].Change.Version
-					if v := string(shortVersion(p.From)); !slices.Contains(from, v) {
+					if v := shortVersion(p.From); !slices.Contains(from, v) {
 						from = append(from, v)
 					}
 				}
@@ -274,7 +274,7 @@ func (s *setRun) planRow(app deploy.App, called string) []string {
 		}
 		cell := "–"
 		if len(from) > 0 {
-			cell = strings.Join(from, ", ") + " → " + string(shortVersion(to))
+			cell = strings.Join(from, ", ") + " → " + shortVersion(to)
 		}
 		row = append(row, cell)
 	}

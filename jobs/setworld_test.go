@@ -25,7 +25,6 @@ type flotilla struct {
 	mu    sync.Mutex
 	waves map[string]deploy.Commit // job/wave → its commit
 	sets  [][]deploy.Change        // what each commit held
-	asked []deploy.Plan
 	// refusals stand in the way of a target's plan; moved changes its hash, once it
 	// was shown; broken are the targets that never become healthy.
 	refusals map[deploy.Target]deploy.Tried

@@ -67,7 +67,7 @@ func TestASetGoesInWaves(t *testing.T) {
 	t.Logf("%d changes planned and shown after %s; commits %s and %s after the confirmation, the account %s after it", 3*apps, planned, first, second, time.Since(confirmed))
 	said := r.thread(t, thread)
 	for _, want := range []string{
-		"❌ Wave 2 of 3 failed: 39 of 40 apps are healthy on prod-eu, prod-us is untouched\n", "*app17 on prod-eu* (`2.0.0`): ", "Wave 1 of 3 (prod-ca): all of 40 changes healthy.",
+		"❌ Wave 2 of 3 failed: 39 of 40 apps are healthy on prod-eu, prod-us is untouched\n", "*app17 on prod-eu* (`2.0.0`): ", "Wave 1 of 3 (prod-ca): healthy, 40 changes.",
 		"Untouched: prod-us.", "`rollback app17 on prod-eu` brings it back", "app17  2.0.0  healthy  failed   untouched",
 	} {
 		if !strings.Contains(said[1], want) {
