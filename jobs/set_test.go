@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -234,6 +235,32 @@ func TestACommitBetweenItsEffectAndItsSave(t *testing.T) {
 		m, err := x.goes()
 		if err != nil || len(x.sets) != 2 || len(m.Links) != 2 || m.Links[0].URL == m.Links[1].URL {
 			t.Errorf("%d commits, %+v, %v", len(x.sets), m.Links, err)
+		}
+	})
+}
+
+// TestTheAccountFitsIntoAMessage has room for what matters, however much failed.
+func TestTheAccountFitsIntoAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := allProd(t)
+		x.options.Waves[0].Groups = [][]deploy.Cluster{{"prod-ca", "prod-eu"}, {"prod-us"}}
+		for i := range fleetApps {
+			x.broken[at2("prod-ca", fmt.Sprintf("app%d", i))], x.broken[at2("prod-eu", fmt.Sprintf("app%d", i))] = true, true
+		}
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = x.goes()
+		x.confirm()
+		m, err := x.goes()
+		text := strings.Join(m.Lines, "\n")
+		if !fault.Is(err, fault.Failed) || m.Title != "Wave 1 of 2 failed: 0 of 4 apps are healthy on prod-ca and prod-eu, prod-us is untouched" || len(text) > 2500 || len(m.Buttons) > 5 {
+			t.Errorf("%d characters, %d buttons: %s, %v", len(text), len(m.Buttons), says(m), err)
+		}
+		for _, want := range []string{"… and 2 more: the table below has them all.", "Wave 1 of 2 (prod-ca and prod-eu): none of 8 healthy.", "Untouched: prod-us.", "`retry j1`", "… and 2 lines more of what goes back", "app3 | 2.0.0 | failed | failed | untouched"} {
+			if !strings.Contains(says(m), want) {
+				t.Errorf("%q is not in\n%s", want, says(m))
+			}
 		}
 	})
 }

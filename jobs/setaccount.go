@@ -49,11 +49,11 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 	if len(never) > 0 {
 		m.Lines = append(m.Lines, fmt.Sprintf("Untouched: %s.", spokenClusters(never)))
 	}
-	if more := len(retreats) - mostTrouble; more > 1 {
-		retreats = append(retreats[:mostTrouble:mostTrouble], fmt.Sprintf("… and %d lines more of what goes back: `history` tells.", more))
+	m.Lines = append(m.Lines, fmt.Sprintf("`retry %s` shows what is missing, and goes on with that.", s.job.ID))
+	if more := len(retreats) - mostTold; more > 1 {
+		retreats = append(retreats[:mostTold:mostTold], fmt.Sprintf("… and %d lines more of what goes back: `status` and `history` tell.", more))
 	}
 	m.Lines = append(m.Lines, retreats...)
-	m.Lines = append(m.Lines, fmt.Sprintf("`retry %s` shows what is missing, and goes on with that.", s.job.ID))
 	m.Lines = append(m.Lines, s.row.Glass.lines()...)
 	m.Table = s.where()
 	if left := s.leftOut(); len(left) > 0 {
@@ -148,14 +148,14 @@ func (s *setRun) trouble() []string {
 			for n, p := range parts(w.Moves[k].Plan) {
 				if n < len(w.Moves[k].Ends) {
 					if f := w.Moves[k].Ends[n]; f.Outcome != "" && f.Outcome != job.Done {
-						out = append(out, clipTo(fmt.Sprintf("*%s on %s* (`%s`): %s", p.Target.App.Name, p.Target.Cluster, w.Moves[k].Change.Version, f.Why), 2*mostLineSize))
+						out = append(out, clipTo(fmt.Sprintf("*%s on %s* (`%s`): %s", p.Target.App.Name, p.Target.Cluster, w.Moves[k].Change.Version, f.Why), mostLineSize))
 					}
 				}
 			}
 		}
 	}
-	if more := len(out) - mostTrouble; more > 1 {
-		out = append(out[:mostTrouble], fmt.Sprintf("… and %d more: the list below has them all.", more))
+	if more := len(out) - mostTold; more > 1 {
+		out = append(out[:mostTold], fmt.Sprintf("… and %d more: the table below has them all.", more))
 	}
 	return out
 }
@@ -171,6 +171,8 @@ func (s *setRun) stateOf(i int) string {
 		return fmt.Sprintf("%s: healthy, %s.", on, count(total, "change"))
 	case bad == 0 && well == 0:
 		return fmt.Sprintf("%s: in Git, and not followed to its end.", on)
+	case open == 0 && well == 0:
+		return fmt.Sprintf("%s: none of %d healthy.", on, total)
 	case open == 0:
 		return fmt.Sprintf("%s: %d of %d healthy; they stay.", on, well, total)
 	}

@@ -14,9 +14,10 @@ import (
 // How much of a set people see at once.
 const (
 	mostShown    = 20  // apps in the table of a plan
-	mostTrouble  = 10  // targets that are told of by name
+	mostTrouble  = 10  // targets that are told of by name, while they are followed
+	mostTold     = 6   // and in the end, of what failed and of what goes back
 	mostListed   = 150 // lines of a list
-	mostLineSize = 160
+	mostLineSize = 190
 )
 
 // setView is what a set's status message shows beside its row.
