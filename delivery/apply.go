@@ -18,6 +18,7 @@ const (
 	TrailerRequester = "Ferry-Requester"
 	TrailerApprovers = "Ferry-Approved-By" // user IDs, each with a name as far as one is known
 	TrailerGlass     = "Ferry-Break-Glass"
+	TrailerWave      = "Ferry-Wave" // job/number, of a job that makes several commits
 )
 
 // Apply plans a change, hands the plan to onPlan, and commits it on exactly the

@@ -90,11 +90,14 @@ type Delivery struct {
 	turn  chan struct{}
 	ready *prepared // what is planned and not committed yet; the turn's
 
-	known   sync.Mutex // guards what follows
-	trees   []keptTree // the latest used first
-	held    map[holdKey]deploy.Holding
-	waiting []*intent // to be committed, in the order in which they came
-	demand  demand    // what a refused commit told
+	known sync.Mutex // guards what follows
+	trees []keptTree // the latest used first
+	held  map[holdKey]deploy.Holding
+	// relations are those of commits, busy what somebody is at work on.
+	relations map[string]forge.Relation
+	busy      map[string]chan struct{}
+	waiting   []*intent // to be committed, in the order in which they came
+	demand    demand    // what a refused commit told
 }
 
 type keptTree struct {
@@ -113,6 +116,7 @@ func New(o Options) (*Delivery, error) {
 	d := &Delivery{
 		o: o, repo: repo, blobs: snapshot.NewBlobs(repo, o.CacheBytes), log: o.Log,
 		turn: make(chan struct{}, 1), held: map[holdKey]deploy.Holding{},
+		relations: map[string]forge.Relation{}, busy: map[string]chan struct{}{},
 	}
 	d.flux, d.ours, d.paths, d.fields, d.require = o.Renderer, d.reads, o.Paths, o.Fields, o.RequireVersions
 	d.warnAutomated = o.WarnAutomated

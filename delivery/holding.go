@@ -52,7 +52,7 @@ func (d *Delivery) Holding(ctx context.Context, p deploy.Plan, c deploy.Commit, 
 }
 
 func (d *Delivery) holding(ctx context.Context, p deploy.Plan, c deploy.Commit, sha string, declared []deploy.Declared) (deploy.Holding, error) {
-	relation, err := d.repo.Compare(ctx, c.SHA, sha)
+	relation, err := d.relation(ctx, c.SHA, sha)
 	if fault.Is(err, fault.NotFound) {
 		return deploy.NotYet, nil // a commit that GitHub does not know is none of this branch
 	}
@@ -62,6 +62,11 @@ func (d *Delivery) holding(ctx context.Context, p deploy.Plan, c deploy.Commit, 
 	if relation != forge.Ahead && relation != forge.Identical {
 		return deploy.NotYet, nil
 	}
+	free, err := d.alone(ctx, sha+" "+string(p.Change.Target.Cluster))
+	if err != nil {
+		return "", err
+	}
+	defer free()
 	head, err := d.repo.At(ctx, sha)
 	if err != nil {
 		return "", err

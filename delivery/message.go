@@ -77,7 +77,16 @@ func subject(f deploy.MessageFields) string {
 	if f.Count == 1 {
 		return fmt.Sprintf("%s %s to %s on %s", cmp.Or(f.Command, "promote"), f.App, f.To, f.Cluster)
 	}
-	return fmt.Sprintf("promote %d apps on %s", f.Count, f.Cluster)
+	var apps, versions []string
+	for _, c := range f.Changes {
+		apps, versions = append(apps, c.Namespace+"/"+c.App), append(versions, c.To)
+	}
+	slices.Sort(apps)
+	slices.Sort(versions)
+	if apps = slices.Compact(apps); len(apps) == 1 && len(slices.Compact(versions)) == 1 {
+		return fmt.Sprintf("promote %s to %s on %s", f.App, f.To, f.Cluster)
+	}
+	return fmt.Sprintf("promote %d apps on %s", len(apps), f.Cluster)
 }
 
 // fieldsOfAll is what there is to say of some changes. What people, clusters and
@@ -168,6 +177,7 @@ func trailers(all []*intent) string {
 			{TrailerRequester, strings.TrimSpace(by.Requester + " " + by.Name)},
 			{TrailerApprovers, approvers(by.Approvers)},
 			{TrailerGlass, by.Glass},
+			{TrailerWave, wave(by.Job, by.Wave)},
 		} {
 			if v := line(trailer[1]); v != "" {
 				fmt.Fprintf(&b, "%s: %s\n", trailer[0], v)

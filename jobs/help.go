@@ -28,6 +28,9 @@ func (h *help) Answer(_ context.Context, cmd chat.Command) (chat.Message, error)
 	for _, c := range h.commands {
 		if !c.Unlisted {
 			m.Lines = append(m.Lines, "`"+c.Usage()+"` "+c.Summary)
+			for _, form := range c.Also {
+				m.Lines = append(m.Lines, "`"+c.UsageOf(form)+"`")
+			}
 		}
 	}
 	m.Footer = "`help promote` explains one of them"
@@ -38,7 +41,11 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 	var verbs []string
 	for _, c := range h.commands {
 		if c.Verb == v {
-			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
+			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: []string{sentence(c.Summary)}}
+			for _, form := range c.Also {
+				m.Lines = append(m.Lines, "Or `"+c.UsageOf(form)+"`.")
+			}
+			m.Lines = append(m.Lines, c.Details...)
 			if c.Unlisted {
 				m.Lines = append(m.Lines, "Nothing that could do it is installed here.")
 			}

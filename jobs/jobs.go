@@ -134,6 +134,11 @@ type Options struct {
 	Proposals Proposals
 	Git       Wanted
 	History   History
+	// Sets may be nil: then nothing but one app at a time is promoted. Waves are the
+	// order of clusters, and Voices tells who confirmed a plan.
+	Sets   Sets
+	Waves  []Waves
+	Voices Voices
 	// Planner makes the plans of dry runs.
 	Planner Planner
 	// Gate is asked before a commit; nil for what only admission decides about.
@@ -218,6 +223,7 @@ func List(o Options) []Command {
 		{Syntax: unpinSyntax, Work: unpin{changer{o}}},
 		{Syntax: approveSyntax, Deed: approve{changer{o}}},
 		{Syntax: rejectSyntax, Deed: reject{changer{o}}},
+		{Syntax: confirmSyntax, Deed: confirm{changer{o}}},
 		{Syntax: holdSyntax, Deed: hold{changer{o}}},
 		{Syntax: releaseSyntax, Deed: release{changer{o}}},
 		{Syntax: holdsSyntax, Query: holds{o}},

@@ -19,6 +19,13 @@ type Planner interface {
 
 // Preview implements the dispatcher's Preview.
 func (p promote) Preview(ctx context.Context, cmd chat.Command) (chat.Message, error) {
+	cmd, one, err := p.ordinary(cmd, nil)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	if isSet(cmd) && !one {
+		return p.previewSet(ctx, cmd)
+	}
 	want, err := p.want(cmd)
 	if err != nil {
 		return chat.Message{}, err

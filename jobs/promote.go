@@ -11,8 +11,13 @@ import (
 )
 
 var promoteSyntax = chat.Syntax{
-	Verb:    "promote",
-	Form:    "<app>@<version> [<field>] to <cluster> [with <targets>] [<option>] [<mode>] [despite <gate> because <reason>]",
+	Verb: "promote",
+	Form: "<app>@<version> [<field>] to <cluster> [with <targets>] [<option>] [<mode>] [despite <gate> because <reason>]",
+	Also: []string{
+		"all from <from> to <clusters> [<mode>] [despite <gate> because <reason>]",
+		"<app> from <from> to <clusters> [<mode>] [despite <gate> because <reason>]",
+		"<app>@<version> [<field>] to <clusters> [<mode>] [despite <gate> because <reason>]",
+	},
 	Summary: "commit a version for one cluster and follow it until it is healthy there",
 	Details: []string{
 		"The version is an image tag, a digest (`sha256:…`) or a chart version, exactly as it is published.",
@@ -20,11 +25,12 @@ var promoteSyntax = chat.Syntax{
 		"Where clusters share the version, `pin` at the end gives this cluster one of its own, in its own overlay; it also puts an exact version in place of a range.",
 		"Where Git holds a digest beside the tag that ferry cannot look up, `tag-only` at the end takes it away: then whatever the registry has under that tag runs.",
 		"Or name all that share it: `promote podinfo@6.5.4 to prod with stage, dev/backend/worker` may change the same app on stage and worker on dev too, and must; it ends when all are healthy.",
+		"`all from stage` promotes each app in the version that runs there, if it is healthy; `prod-*` and `prod-eu, prod-us` are several clusters, one after the other as the configured waves say. Such a set shows its plan first and waits to be confirmed; each wave is one commit, and one that fails ends it.",
 		"`--dry-run` shows the plan and every rule that would stop it, and changes nothing.",
 		"Who may pass a freeze, a hold or an approval says why: `despite freeze because …`; that is announced and recorded.",
 		"ferry changes that one value, proves by rendering that nothing else on any cluster changes, and refuses what it cannot prove.",
 	},
-	Examples: []string{"promote podinfo@6.5.4 to prod", "promote backend/worker@1.9.0 to stage", "promote podinfo@6.5.4 chart to prod"},
+	Examples: []string{"promote podinfo@6.5.4 to prod", "promote backend/worker@1.9.0 to stage", "promote podinfo@6.5.4 chart to prod", "promote podinfo from stage to prod", "promote all from stage to prod", "promote podinfo@6.5.4 to prod-*"},
 	Changes:  true,
 	Gated:    true,
 }
@@ -33,7 +39,14 @@ var promoteSyntax = chat.Syntax{
 type promote struct{ changer }
 
 // Admit implements Work.
-func (p promote) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Target, error) {
+func (p promote) Admit(ctx context.Context, cmd chat.Command) (string, []deploy.Target, error) {
+	cmd, one, err := p.ordinary(cmd, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	if isSet(cmd) && !one {
+		return p.admitSet(ctx, cmd)
+	}
 	app, err := p.look(cmd)
 	if err != nil {
 		return "", nil, err
@@ -49,6 +62,13 @@ func (p promote) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Ta
 
 // Run implements Work.
 func (p promote) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
+	cmd, one, err := p.ordinary(cmd, j)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	if isSet(cmd) && !one {
+		return p.runSet(ctx, cmd, j, save)
+	}
 	return p.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) { return p.want(cmd) })
 }
 

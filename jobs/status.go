@@ -83,7 +83,7 @@ func (s status) waits(ctx context.Context, j *job.Job) string {
 	if by := s.ahead(ctx, j); by != nil {
 		return "waiting for job " + string(by.ID)
 	}
-	if !j.Ended() && (j.Step == stepMerge || j.Step == stepApproval || j.Step == stepSoak) && j.Note != "" {
+	if !j.Ended() && slices.Contains([]job.Step{stepMerge, stepApproval, stepConfirm, stepStay, stepSoak}, j.Step) && j.Note != "" {
 		return strings.ReplaceAll(j.Note, "`", "")
 	}
 	return stateOf(j)

@@ -46,13 +46,17 @@ func (p *Playground) writeConfig() (string, error) {
 	if slices.ContainsFunc(p.clusters, func(c *cluster.Cluster) bool { return c.Name() == goesBack }) {
 		fmt.Fprintf(&b, "rollbacks: [{name: %[1]s, clusters: [%[1]s], on_failure: auto, soak: 1m}]\n", goesBack)
 	}
-	b.WriteString("registries:\n  mirrors:\n")
+	b.WriteString("registries:\n")
 	mirrors := registry.Mirrors(p.url)
+	if p.fleet.Unpublished {
+		b.WriteString("  lookup: \"off\"\n")
+	}
+	b.WriteString("  mirrors:\n")
 	for _, from := range slices.Sorted(maps.Keys(mirrors)) {
 		fmt.Fprintf(&b, "    %q: %q\n", from, mirrors[from])
 	}
 	fmt.Fprintf(&b, "state: {file: %q}\n", filepath.Join(p.options.Dir, "ferry.db"))
-	b.WriteString("http: {address: 127.0.0.1:0}\n")
+	b.WriteString("http: {address: 127.0.0.1:0}\n" + p.fleet.Settings)
 	file := filepath.Join(p.options.Dir, "config.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		return "", fmt.Errorf("write the configuration: %w", err)

@@ -9,7 +9,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"ferry/playground/cluster"
+	"ferry/playground/cluster/workload"
 	"ferry/playground/github"
+	"ferry/playground/seed"
 )
 
 // applyByHand puts into a cluster what the fleet has there past Git, as somebody
@@ -64,4 +66,15 @@ func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	p.github.Limit(githubToken, access)
 	answer(w, http.StatusOK, map[string]any{"ok": true, "state": state})
+}
+
+// judgeOn says what becomes of an image on a cluster: the armada has one that only
+// fails in a single place.
+func judgeOn(name string) func(string) workload.Verdict {
+	return func(image string) workload.Verdict {
+		if name == seed.ArmadaFailsOn && image == seed.ArmadaFails {
+			return workload.CannotPull
+		}
+		return workload.Judge(image)
+	}
 }

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	o := Options{Addr: os.Getenv("PLAYGROUND_ADDR"), Out: os.Stdout, Err: os.Stderr}
 	flags.StringVar(&o.Ferry, "ferry", besides("ferry"), "the ferry `binary` to start; empty starts none")
 	flags.StringVar(&o.Dir, "dir", "", "`directory` for the repository, the configuration and ferry's state; empty makes one and removes it at the end")
-	flags.StringVar(&o.Fleet, "fleet", "demo", "what the clusters follow: `demo`, or refusals: apps that ferry does not change, each for another reason")
+	flags.StringVar(&o.Fleet, "fleet", "demo", "what the clusters follow: `demo`; refusals: apps that ferry does not change, each for another reason; or armada: many apps, for sets")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

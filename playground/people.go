@@ -47,6 +47,13 @@ func hints(fleet string) []slack.Hint {
 			{Title: "a chart and an image", Text: "@ferry promote shop@6.5.4 to prod"},
 		}
 	}
+	if fleet == "armada" {
+		return []slack.Hint{
+			{Title: "what stage has and prod has not", Text: "@ferry diff stage prod-ca"},
+			{Title: "all of it, wave by wave", Text: "@ferry promote all from stage to prod-*"},
+			{Title: "one app everywhere", Text: "@ferry promote app03 from stage to prod-*"},
+		}
+	}
 	return []slack.Hint{
 		{Title: "what runs where", Text: "@ferry list"},
 		{Title: "carry a version to prod", Text: "@ferry promote podinfo@6.5.4 to prod"},

@@ -165,6 +165,7 @@ func (p *Playground) openClusters() error {
 			// Long enough to see why a pod waits before Kubernetes gives up, short
 			// enough for who tries the version that fails.
 			ProgressDeadline: 20 * time.Second, FluxTimeout: 20 * time.Second, FluxRetry: 15 * time.Second,
+			Judge: judgeOn(name),
 		})
 		if err != nil {
 			return err

@@ -207,14 +207,14 @@ func (r *running) answered(t *testing.T, text string) (title, rest string) {
 
 // TestFleets opens every fleet with what it has beside its repository.
 func TestFleets(t *testing.T) {
-	if _, err := New(Options{Addr: "127.0.0.1:0", Fleet: "armada"}); err == nil || !strings.Contains(err.Error(), "demo or refusals") {
+	if _, err := New(Options{Addr: "127.0.0.1:0", Fleet: "regatta"}); err == nil || !strings.Contains(err.Error(), "demo or refusals or armada") {
 		t.Errorf("a fleet that is not there: %v", err)
 	}
 	r := openWith(t, Options{Fleet: "refusals"})
 	if code := r.call(t, "POST", "/playground/github/token", `{"state":"admin"}`, nil); code != http.StatusBadRequest {
 		t.Errorf("a token that may do everything: %d", code)
 	}
-	if len(r.clusters) != 2 || len(seed.Fleets()) != 2 {
+	if len(r.clusters) != 2 || len(seed.Fleets()) != 3 {
 		t.Errorf("%d clusters, %d fleets", len(r.clusters), len(seed.Fleets()))
 	}
 	// What runs at first runs everywhere, so that what is pushed later is no more

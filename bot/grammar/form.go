@@ -19,7 +19,7 @@ type node struct {
 
 // placeholders in the order of chat.Args.
 func placeholders() []string {
-	return []string{"app", "glob", "version", "field", "cluster", "other", "targets", "namespace", "option", "mode", "gate", "duration", "job", "topic", "line", "reason"}
+	return []string{"app", "glob", "version", "field", "cluster", "other", "from", "clusters", "targets", "namespace", "option", "mode", "gate", "duration", "job", "topic", "line", "reason"}
 }
 
 // compile reads a form.
@@ -185,6 +185,10 @@ func field(args *chat.Args, placeholder string) *chat.Word {
 		return &args.Cluster
 	case "other":
 		return &args.Other
+	case "from":
+		return &args.From
+	case "clusters":
+		return &args.Clusters
 	case "targets":
 		return &args.Targets
 	case "namespace":

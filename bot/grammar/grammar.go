@@ -35,8 +35,8 @@ type Grammar struct {
 
 type command struct {
 	syntax chat.Syntax
-	form   []node
-	// reserved are the literals of the form: no placeholder takes them.
+	forms  []form
+	// reserved are the literals of all forms: no placeholder takes them.
 	reserved map[string]bool
 	literals []string // the same, in order
 }
@@ -50,12 +50,15 @@ func New(commands []chat.Syntax, clusters []string) (*Grammar, error) {
 		if slices.Contains(g.verbs, string(s.Verb)) {
 			return nil, fmt.Errorf("command %q is defined twice", s.Verb)
 		}
-		form, err := compile(s.Form)
-		if err != nil {
-			return nil, fmt.Errorf("form of %q: %w", s.Verb, err)
+		c := command{syntax: s, reserved: map[string]bool{}}
+		for _, text := range append([]string{s.Form}, s.Also...) {
+			nodes, err := compile(text)
+			if err != nil {
+				return nil, fmt.Errorf("form of %q: %w", s.Verb, err)
+			}
+			c.forms = append(c.forms, form{text, nodes})
+			literalsOf(nodes, c.reserved)
 		}
-		c := command{syntax: s, form: form, reserved: map[string]bool{}}
-		literalsOf(form, c.reserved)
 		for word := range c.reserved {
 			if slices.Contains(clusters, word) {
 				return nil, fmt.Errorf("cluster %q is called like a word of the command %q", word, s.Verb)
@@ -92,6 +95,7 @@ func (g *Grammar) Parse(raw string) (text string, verb chat.Verb, args chat.Args
 // miss is why a text is no command: the farthest word that did not fit.
 type miss struct {
 	cmd  *command // nil if the verb is unknown
+	form string   // the one of it that explains best
 	word int      // index into the words after the verb
 	rank int      // how well it explains
 	says string   // a sentence about that word
@@ -105,13 +109,11 @@ func (g *Grammar) parse(text string) (chat.Verb, chat.Args, *miss) {
 		if string(c.syntax.Verb) != head {
 			continue
 		}
-		m := matcher{g: g, cmd: c, in: split(rest)}
-		var args chat.Args
-		if m.match(c.form, 0, &args) {
-			return c.syntax.Verb, args, nil
+		args, miss := g.fit(c, rest)
+		if miss != nil {
+			return "", chat.Args{}, miss
 		}
-		m.miss.cmd = c
-		return "", chat.Args{}, &m.miss
+		return c.syntax.Verb, args, nil
 	}
 	return "", chat.Args{}, &miss{says: g.unknownVerb(head)}
 }
@@ -131,7 +133,7 @@ func (g *Grammar) explain(text string, m *miss) error {
 	case m.cmd == nil:
 		e.Help = "the commands are " + list(g.offered)
 	case len(e.Choices) == 0: // a command that works says more than how one is written
-		e.Help = strings.TrimSpace(e.Help + "\nwrite " + quote(m.cmd.syntax.Usage()))
+		e.Help = strings.TrimSpace(e.Help + "\nwrite " + quote(m.cmd.syntax.UsageOf(m.form)))
 	}
 	return e
 }
@@ -151,7 +153,7 @@ func (g *Grammar) clusterNear(word string) []string { return near.Names(word, g.
 func (g *Grammar) Render(verb chat.Verb, args chat.Args) string {
 	for i := range g.commands {
 		if g.commands[i].syntax.Verb == verb {
-			return strings.Join(append([]string{string(verb)}, write(g.commands[i].form, &args)...), " ")
+			return strings.Join(append([]string{string(verb)}, write(g.commands[i].formOf(&args), &args)...), " ")
 		}
 	}
 	return string(verb)

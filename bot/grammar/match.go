@@ -203,10 +203,12 @@ func naming(n node) string {
 	switch n.parts[0] {
 	case "app":
 		return "the name of an app"
-	case "other", "cluster":
+	case "other", "cluster", "from":
 		return "the name of a cluster"
 	case "targets":
 		return "the name of another cluster"
+	case "clusters":
+		return "the name of a cluster, or a pattern over them,"
 	case "line":
 		return "the command itself"
 	case "topic":

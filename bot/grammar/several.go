@@ -9,12 +9,15 @@ import (
 
 // several reports whether a node takes more than one word.
 func (n node) several() bool {
-	return len(n.parts) == 1 && (n.parts[0] == "targets" || n.parts[0] == "option")
+	return len(n.parts) == 1 && (n.listed() || n.parts[0] == "option")
 }
 
-// pieces are what a word of the node holds: targets may be joined by commas.
+// listed reports whether what a node takes may be joined by commas.
+func (n node) listed() bool { return n.parts[0] == "targets" || n.parts[0] == "clusters" }
+
+// pieces are what a word of the node holds.
 func (n node) pieces(word string) []string {
-	if n.parts[0] != "targets" {
+	if !n.listed() {
 		return []string{word}
 	}
 	return strings.FieldsFunc(word, func(r rune) bool { return r == ',' })
@@ -48,7 +51,7 @@ func (m *matcher) spread(n node, words []string, after []node, at int, args *cha
 	for taken := len(words); taken > 0; taken-- {
 		with := *args
 		sign := " "
-		if n.parts[0] == "targets" {
+		if n.listed() {
 			sign = ","
 		}
 		var all []string

@@ -10,6 +10,9 @@ import (
 	"ferry/internal/chat"
 )
 
+// everything is the word for all apps: none can be called so without its namespace.
+const everything = "all"
+
 // Lengths of names: DNS-1123 (Kubernetes' object names), OCI's tags.
 const (
 	maxLabel = 63
@@ -26,6 +29,9 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	ok, help := true, ""
 	switch placeholder {
 	case "app":
+		if word == everything {
+			return quote(word) + " means every app", "an app of that name is written with its namespace: `namespace/all`"
+		}
 		ok, help = isApp(word), "an app is called `name` or `namespace/name`, in small letters, digits and `-`"
 	case "glob":
 		ok, help = isGlob(word), "a pattern is a name in which `*`, `?` and `[a-z]` stand for others, such as `pod*`"
@@ -46,8 +52,10 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	case "duration":
 		_, ok = chat.Word(word).Span()
 		help = "a time is a number and its unit: `90m`, `4h`, `3d`, `2w`; a year is the longest"
-	case "cluster", "other":
+	case "cluster", "other", "from":
 		return g.checkCluster(word)
+	case "clusters":
+		return g.checkClusters(word)
 	case "targets":
 		return g.checkTarget(word)
 	case "topic":
@@ -67,6 +75,21 @@ func (g *Grammar) checkCluster(word string) (says, help string) {
 		return "", ""
 	}
 	return fmt.Sprintf("there is no cluster %s", quote(word)), "the clusters are " + list(g.clusters)
+}
+
+// checkClusters reports what is wrong with a cluster's name, or with a pattern over
+// them: one that stands for none is a mistake.
+func (g *Grammar) checkClusters(word string) (says, help string) {
+	if !strings.ContainsAny(word, "*?[") {
+		return g.checkCluster(word)
+	}
+	if strings.Contains(word, "/") || !isGlob(word) {
+		return quote(word) + " is no pattern", "a pattern is a name in which `*`, `?` and `[a-z]` stand for others, such as `prod-*`"
+	}
+	if slices.ContainsFunc(g.clusters, func(c string) bool { ok, _ := path.Match(word, c); return ok }) {
+		return "", ""
+	}
+	return "no cluster is called like " + quote(word), "the clusters are " + list(g.clusters)
 }
 
 // strange finds characters that look like others, and Slack's own marks.

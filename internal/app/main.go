@@ -172,7 +172,7 @@ func commandTable() string {
 	var b strings.Builder
 	b.WriteString("| command | what it does |\n|---|---|\n")
 	for _, s := range jobs.Syntaxes(plugins.Host{}) {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(s.Usage(), "|", "\\|"), s.Summary)
+		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(strings.Join(s.Usages(), "`<br>`"), "|", "\\|"), s.Summary)
 	}
 	return b.String()
 }

@@ -69,6 +69,8 @@ type Args struct {
 	Field     Word `json:"field,omitempty"`     // "chart", "image" or none
 	Cluster   Word `json:"cluster,omitempty"`   // the cluster acted on, or the first of two
 	Other     Word `json:"other,omitempty"`     // the second cluster of a comparison
+	From      Word `json:"from,omitempty"`      // the cluster that something is taken from
+	Clusters  Word `json:"clusters,omitempty"`  // clusters and patterns over them, joined by ","
 	Targets   Word `json:"targets,omitempty"`   // further ones, joined by ",": cluster, cluster/app or cluster/ns/app
 	Namespace Word `json:"namespace,omitempty"` // restricts to one namespace
 	Option    Word `json:"option,omitempty"`    // "pin", "tag-only" or none; several are joined by a space
@@ -87,15 +89,16 @@ type Args struct {
 // A form is a sequence of words in one line:
 //
 //	on          a literal
-//	<app>       a placeholder: app, glob, version, field, cluster, other, targets, namespace, option, mode, gate, duration, job, topic, line, reason
+//	<app>       a placeholder: app, glob, version, field, cluster, other, from, clusters, targets, namespace, option, mode, gate, duration, job, topic, line, reason
 //	[ … ]       optional as a whole
 //	<app>@<version>  placeholders joined by a literal sign
 //
-// <targets> and <option> take one word or several. <line> and <reason> take
+// <clusters>, <targets> and <option> take one word or several. <line> and <reason> take
 // everything that is left and can only stand last.
 type Syntax struct {
 	Verb     Verb
 	Form     string   // what follows the verb
+	Also     []string // further forms, of which the first that fits is meant
 	Summary  string   // one sentence without a full stop
 	Details  []string // further sentences for `help <verb>`
 	Examples []string // complete commands, verb included
@@ -111,9 +114,21 @@ type Syntax struct {
 
 // Usage writes a syntax as people read it, everywhere:
 // "promote app@version [chart|image] to cluster".
-func (s Syntax) Usage() string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<", "", ">", "")
-	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(s.Form))
+func (s Syntax) Usage() string { return s.UsageOf(s.Form) }
+
+// Usages writes all its forms so.
+func (s Syntax) Usages() []string {
+	out := []string{s.Usage()}
+	for _, form := range s.Also {
+		out = append(out, s.UsageOf(form))
+	}
+	return out
+}
+
+// UsageOf writes one of its forms so.
+func (s Syntax) UsageOf(form string) string {
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<from>", "cluster", "<clusters>", "clusters", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<", "", ">", "")
+	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(form))
 }
 
 // Tone is the mood of a message; it decides on the sign before the first line.

@@ -45,6 +45,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	checkRoles(c, p, verbs)
 	checkGates(c, p, verbs)
 	checkRollbacks(c, p)
+	checkWaves(c, p)
 	checkNames(p, "slack.teams", c.Slack.Teams, matching[chat.TeamID](teamID), "no workspace ID", "it starts with T and is part of the workspace's address in the browser")
 	checkNames(p, "slack.channels", c.Slack.Channels, matching[chat.ChannelID](channelID), "no channel ID", "it starts with C or G and stands at the end of the channel's details in Slack")
 	if !slashName.MatchString(c.Slack.Command) {

@@ -47,6 +47,7 @@ type Config struct {
 	Freezes              []Freeze   `yaml:"freezes" doc:"Times at which nothing may change, unless somebody whose role lets them pass gives a reason."`
 	Approvals            []Approval `yaml:"approvals" doc:"What others have to agree to before it changes."`
 	Rollbacks            []Rollback `yaml:"rollbacks" doc:"What becomes of a version that does not get healthy, or does not stay so. The first rule that is about the app counts; without one the way back is offered."`
+	Waves                []Wave     `yaml:"waves" doc:"In which order clusters get what is promoted to several of them at once."`
 	Slack                Slack      `yaml:"slack" doc:"The workspace that ferry listens in."`
 	GitHub               GitHub     `yaml:"github" doc:"Where the repository is."`
 	Registries           Registries `yaml:"registries" doc:"Where versions are looked up before a change to them is planned."`

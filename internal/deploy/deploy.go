@@ -320,6 +320,9 @@ type Authorship struct {
 	Email     string `json:"email"`     // may be empty: then no co-author line
 	// Approvers are those whose approval it needed: user ID and name of each.
 	Approvers []string `json:"approvers,omitempty"`
+	// Wave counts the commits of a job that makes several, from 1; 0 for a job that
+	// makes one.
+	Wave int `json:"wave,omitempty"`
 	// Glass is why gates were to be passed that are closed; usually empty.
 	Glass string `json:"glass,omitempty"`
 }

@@ -14,6 +14,7 @@ const (
 	Judged    Deed = "judged" // by the gates
 	Approved  Deed = "approved"
 	Rejected  Deed = "rejected"
+	Confirmed Deed = "confirmed"
 	Proposed  Deed = "proposed"
 	Committed Deed = "committed"
 	Lost      Deed = "lost"      // a version did not last: the failure was believed

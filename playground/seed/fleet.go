@@ -17,9 +17,15 @@ type Fleet struct {
 	// Links are symbolic links that somebody pushes later, by path.
 	Links map[string]string
 
+	// Settings are lines of the configuration beside the usual ones. Unpublished: no
+	// registry knows its images, so that none is asked.
+	Settings    string
+	Unpublished bool
+
 	files         embed.FS
-	start         string // the folder of the repository as it is at first
-	later, byHand string // folders, or ""
+	made          func() map[string]string // in place of files, if set
+	start         string                   // the folder of the repository as it is at first
+	later, byHand string                   // folders, or ""
 }
 
 //go:embed all:refusals
@@ -27,7 +33,7 @@ var refusals embed.FS
 
 // Fleets are what the playground can be opened with. The first is the demo; the
 // apps of the second are such that ferry refuses to change them, each for another
-// reason.
+// reason; the third are many, on clusters that get them one after the other.
 func Fleets() []Fleet {
 	return []Fleet{
 		{Name: "demo", Clusters: []string{"prod", "stage", "dev"}, Namespaces: Namespaces(), files: fleet, start: "fleet"},
@@ -37,6 +43,7 @@ func Fleets() []Fleet {
 			Links:      map[string]string{"apps/prod/search/deployment.yaml": "../../../../platform/search/deployment.yaml"},
 			files:      refusals, start: "refusals/start", later: "refusals/later", byHand: "refusals/byhand",
 		},
+		{Name: "armada", Clusters: armadaClusters(), Namespaces: []string{"armada"}, Settings: armadaSettings, Unpublished: true, made: armada},
 	}
 }
 
@@ -87,6 +94,9 @@ func (f Fleet) ByHand(cluster string) (manifests string, err error) {
 
 // below are the files of a folder by their path in it.
 func (f Fleet) below(folder string) (map[string]string, error) {
+	if f.made != nil {
+		return f.made(), nil
+	}
 	files := map[string]string{}
 	err := fs.WalkDir(f.files, folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
