@@ -130,7 +130,7 @@ func (p *Policy) MayApprove(ctx context.Context, asked chat.Command, plan deploy
 	rules := p.rules.Load()
 	f := factsOf(asked, targetsOf(plan))
 	f.Plan, f.At = planOf(plan), p.Now()
-	who, unknown, err := p.person(ctx, rules, user)
+	who, unknown, err := p.person(chat.AskedAnew(ctx, chat.Asking{Since: f.At}), rules, user)
 	switch {
 	case err != nil:
 		return err
