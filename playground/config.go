@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -13,17 +12,37 @@ import (
 	"ferry/playground/registry"
 )
 
-// gates are the rules of the demo: what is paid with goes to prod with the word of a
-// release manager, whoever asks for it.
-const gates = `roles:
+// The rules of the demo: what is paid with goes to prod with the word of a release
+// manager, whoever asks for it, and what does not get healthy on dev goes back by
+// itself; elsewhere that is offered. Each is for fleets that have such a cluster.
+const (
+	developers = `roles:
   - {name: developers, users: [U0BOB], commands: [promote, rollback, hold, release], clusters: ["*"]}
-approvals:
+`
+	approvals = `approvals:
   - {name: release managers, from: [` + managersID + `], clusters: [prod], namespaces: [payments]}
 `
+	rollbacks = `rollbacks: [{name: dev, clusters: [dev], on_failure: auto, soak: 1m}]
+`
+)
 
-// goesBack is the cluster on which what does not get healthy goes back by itself; on
-// the others that is offered.
-const goesBack = "dev"
+// rules are what the configuration says of who may do what, and of what becomes of
+// what fails.
+func (p *Playground) rules() string {
+	has := func(name string) bool {
+		return slices.ContainsFunc(p.clusters, func(c *cluster.Cluster) bool { return c.Name() == name })
+	}
+	out := p.options.Gates
+	if out == "" {
+		if out = developers; has("prod") {
+			out += approvals
+		}
+	}
+	if has("dev") {
+		out += rollbacks
+	}
+	return out
+}
 
 // writeConfig writes the kubeconfigs and the configuration file, an ordinary
 // one, and returns its path.
@@ -40,12 +59,9 @@ func (p *Playground) writeConfig() (string, error) {
 	fmt.Fprintf(&b, "namespaces: [%s]\n", strings.Join(p.fleet.Namespaces, ", "))
 	fmt.Fprintf(&b, "repo: {owner: %s, name: %s, branch: %s}\n", repoOwner, repoName, branch)
 	fmt.Fprintf(&b, "bot: {admins: [%s]}\n", adminID)
-	b.WriteString(cmp.Or(p.options.Gates, gates))
+	b.WriteString(p.rules())
 	fmt.Fprintf(&b, "slack: {base_url: %q}\n", p.slackURL())
 	fmt.Fprintf(&b, "github: {base_url: %q}\n", p.githubURL())
-	if slices.ContainsFunc(p.clusters, func(c *cluster.Cluster) bool { return c.Name() == goesBack }) {
-		fmt.Fprintf(&b, "rollbacks: [{name: %[1]s, clusters: [%[1]s], on_failure: auto, soak: 1m}]\n", goesBack)
-	}
 	b.WriteString("registries:\n")
 	mirrors := registry.Mirrors(p.url)
 	if p.fleet.Unpublished {
