@@ -92,7 +92,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Planner: changes, Sets: changes, Waves: wavesOf(c), Voices: approvals, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
 		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
-		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers},
+		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers}, Suspender: bounded{fleet, c.Timeouts.Reconcile},
 	}
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,

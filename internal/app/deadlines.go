@@ -24,6 +24,17 @@ func (b bounded) Reconcile(ctx context.Context, c deploy.Cluster, o deploy.Owner
 	return b.Fleet.Reconcile(ctx, c, o, at)
 }
 
+// briefly bounds what a rollback's commit waits for: what was not suspended on its
+// cluster by then is so once Flux has applied the commit.
+const briefly = 3 * time.Second
+
+// SuspendAutomation implements jobs.Suspender.
+func (b bounded) SuspendAutomation(ctx context.Context, c deploy.Cluster, ref deploy.Ref, job string) error {
+	ctx, cancel := context.WithTimeout(ctx, min(b.within, briefly))
+	defer cancel()
+	return b.Fleet.SuspendAutomation(ctx, c, ref, job)
+}
+
 // prompt is a delivery whose attempts have a deadline. What takes longer is
 // tried again, as if GitHub had not answered.
 type prompt struct {

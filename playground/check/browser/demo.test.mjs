@@ -78,7 +78,7 @@ async function press(name) {
 test('who asked does not approve, somebody else does', async () => {
   await desk.as('bob');
   await ask('@ferry promote ledger@2.3.1 to prod');
-  await said('waits for approval', 'It needs 1 approval of release managers and has 0.', 'It waits until', '-newTag: "2.3.0"');
+  await said('waits for approval', 'It needs 1 approval of release managers and has 0.', 'It waits until', 'newTag: "2.3.0"');
   await press('Approve');
   await said('You asked for it: somebody else has to approve it');
   await picture('approval');
