@@ -115,5 +115,5 @@ func (p *progress) unpinned(o deploy.Observation) {
 // pinned reports whether a plan gives its target a version of its own: something
 // stands where nothing stood.
 func pinned(p deploy.Plan) bool {
-	return p.Change.Pin && slices.ContainsFunc(p.Edits, func(e deploy.Edit) bool { return e.Before == "" })
+	return p.Change.Pin && slices.ContainsFunc(p.Edits, func(e deploy.Edit) bool { return e.Before == "" && e.Suspends == (deploy.Ref{}) })
 }
