@@ -93,7 +93,7 @@ test('a hold is told, and a dry run has every reason at once', async () => {
   await ask('@ferry hold ledger on prod because the books are being closed');
   await said('ledger is held on prod until somebody releases it');
   await ask('@ferry promote ledger@2.3.2 to prod --dry-run');
-  await said('ledger would go from 2.3.1 to 2.3.2 on prod, but not now', 'It is held by', 'needs 1 approval of release managers');
+  await said('ledger would go from 2.3.1 to 2.3.2 on prod, but not now', 'it is held by', 'needs 1 approval of release managers');
   await picture('dry-run');
   await ask('@ferry release ledger on prod');
   await said('ledger is released on prod');
