@@ -140,7 +140,7 @@ func TestZoo(t *testing.T) {
 		{"liar", func(_ *Binding, f *File) { f.Name = "echo" }, Refused, `it calls itself "kubectl", not "echo"`},
 		{"echo", func(b *Binding, f *File) { b.Name, f.Version = "older", "1.2.2" }, Refused, `it calls itself version "1.2.3", not "1.2.2"`},
 		{"echo", func(b *Binding, f *File) { b.Name, f.Checksum = "changed", strings.Repeat("0", 64) }, Refused, "its checksum is "},
-		{"echo", func(b *Binding, _ *File) { b.Name, b.Kind = "other", api.KindNotifier }, Refused, "it is no notifier but a executor"},
+		{"echo", func(b *Binding, _ *File) { b.Name, b.Kind = "other", api.KindNotifier }, Refused, "it is not of the kind notifier but executor"},
 		{"strict", func(b *Binding, _ *File) { b.Config = []byte("size: large") }, Refused, "its configuration does not fit: size: got string, want integer"},
 		{"strict", func(b *Binding, f *File) { b.Name, f.Schema = "early", []byte(`{"required":["token"]}`) }, Refused, "its configuration does not fit: missing property 'token'"},
 		{"curious", nil, Refused, "its schema is none"},
@@ -235,7 +235,7 @@ func TestExecutor(t *testing.T) {
 		t.Errorf("an executor that is not there: %v", err)
 	}
 	_, _, err = execute(t, h, "echo", "panic oh no")
-	if want := "executor `echo` failed in the middle: it ended: exit status 2, panic: oh no"; !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), want) {
+	if want := "executor `echo` failed in the middle: it ended: exit status 2, panic: oh no"; !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), want) {
 		t.Errorf("err = %v, want %q", err, want)
 	}
 	if _, _, err := execute(t, h, "echo", "again"); !fault.Is(err, fault.Unavailable) {
