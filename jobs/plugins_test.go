@@ -29,20 +29,27 @@ func TestPluginsSay(t *testing.T) {
 		{nil, "No plugins are configured", nil, []string{"Whoever runs ferry can add some: `plugins` in its configuration."}},
 		{
 			zoo{{Name: "kubectl", Kind: "executor", Version: "v1", Running: true, Since: noon.Add(-time.Hour), Calls: 3, Memory: 30 << 20}},
-			"The only plugin runs", []string{"kubectl", "executor", "v1", "runs 60 min, 3 calls", "30 MiB", "0"}, nil,
+			"The only plugin runs",
+			[]string{"kubectl", "executor", "v1", "runs 60 min, 3 calls", "30 MiB", "0"},
+			nil,
 		},
 		{
 			zoo{{Name: "events", Kind: "source", Running: true, Since: noon.Add(-time.Hour), Events: 30, Restarts: 2, Err: "it ended: exit status 2, panic: boom"}, {Name: "x", Running: true}},
-			"All 2 plugins run", []string{"events", "source", "–", "runs 60 min, 30 events", "–", "2"},
+			"All 2 plugins run",
+			[]string{"events", "source", "–", "runs 60 min, 30 events", "–", "2"},
 			[]string{"`events` runs again; before, it ended: exit status 2, panic: boom."},
 		},
 		{
 			zoo{
 				{Name: "events", Kind: "source", Running: true, Why: "stream ended: no route", Err: "no route", Until: soon},
-				{Name: "a", Why: "it ended", Until: soon, Err: "it ended"}, {Name: "b", Refused: true, Why: "its checksum is 1…, not 2…", Until: noon.Add(5 * time.Minute)},
-				{Name: "c", Starting: true}, {Name: "d", Starting: true, Err: "it ended"}, {Name: "e", Why: "nothing takes its events"},
+				{Name: "a", Why: "it ended", Until: soon, Err: "it ended"},
+				{Name: "b", Refused: true, Why: "its checksum is 1…, not 2…", Until: noon.Add(5 * time.Minute)},
+				{Name: "c", Starting: true},
+				{Name: "d", Starting: true, Err: "it ended"},
+				{Name: "e", Why: "nothing takes its events"},
 			},
-			"1 of 6 plugins run", []string{"events", "source", "–", "stream pauses", "–", "0"},
+			"1 of 6 plugins run",
+			[]string{"events", "source", "–", "stream pauses", "–", "0"},
 			[]string{
 				"`events`: stream ended: no route; it is opened again in 8.0 s.", "`a` does not run: it ended. It is started again in 8.0 s.",
 				"`b` is refused: its checksum is 1…, not 2…. It is tried again in 5 min.", "`d` starts again; before, it ended.", "`e` is off: nothing takes its events.",

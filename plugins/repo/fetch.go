@@ -218,7 +218,7 @@ func extractZip(archive, inside, to string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer files.Close()
+	defer func() { _ = files.Close() }()
 	for _, f := range files.File {
 		if !f.Mode().IsRegular() || !executable(f.Name, inside) {
 			continue
@@ -227,8 +227,8 @@ func extractZip(archive, inside, to string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		defer in.Close() //nolint:revive // the loop ends here
-		return saveAs(in, to)
+		sum, err := saveAs(in, to)
+		return sum, errors.Join(err, in.Close())
 	}
 	return "", errNoExecutable
 }

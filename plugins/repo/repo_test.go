@@ -200,7 +200,10 @@ func TestArchives(t *testing.T) {
 	s := newShop(t)
 	index := "entries:\n"
 	for i, c := range []struct{ file, inside, want string }{
-		{"a.tar.gz", "", "bin/tool"}, {"a.tgz", "//other", "../../other/x/run.sh"}, {"a.zip", "", "bin/tool"}, {"a.zip", "//other/x", "../../other/x/run.sh"},
+		{"a.tar.gz", "", "bin/tool"},
+		{"a.tgz", "//other", "../../other/x/run.sh"},
+		{"a.zip", "", "bin/tool"},
+		{"a.zip", "//other/x", "../../other/x/run.sh"},
 		{"a.tar.gz", "//absent", ""},
 	} {
 		files := []string{"README.md", "bin/.hidden", "bin/tool", "../../other/x/run.sh"}
