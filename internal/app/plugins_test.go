@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"ferry/bot/grammar"
 	"ferry/dispatcher"
 	"ferry/internal/chat"
 	"ferry/internal/config"
@@ -97,6 +98,15 @@ func TestExecutorsAreCommands(t *testing.T) {
 	}
 	if found != 2 {
 		t.Errorf("they need no role: %v", changing(c))
+	}
+	g, err := grammar.New(syntaxes(c), []string{"prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"tool confirmed:1 rm  -f 'a b'": "tool:confirmed:1 rm  -f 'a b'", "kubectl get po": "kubectl:get po", "plugins": "plugins:"} {
+		if _, verb, args, err := g.Parse(text); err != nil || string(verb)+":"+string(args.Line) != want {
+			t.Errorf("%s: %s:%s, %v", text, verb, args.Line, err)
+		}
 	}
 	c.Plugins.Executors = append(c.Plugins.Executors, config.Plugin{Name: "promote"})
 	if err := checkVerbs(c); err == nil || !strings.Contains(err.Error(), "plugins.executors.promote: ferry has a command of that name") {

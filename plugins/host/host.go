@@ -140,6 +140,9 @@ func New(o Options) (*Host, error) {
 		if b.Dialect == nil {
 			b.Dialect = Ferry{}
 		}
+		if b.Config == nil {
+			b.Config = []byte{} // that nothing is configured may not fit
+		}
 		if b.Memory <= 0 {
 			b.Memory = 256 << 20
 		}

@@ -13,10 +13,16 @@ import (
 	"ferry/plugins/api"
 )
 
-// hostInProcess is a host with two plugins, one of which has a child that left its
+// hostInProcess is a host with plugins of which two have children, one that left its
 // group, until it is killed.
 func hostInProcess(dir string) {
-	h, err := New(Options{Dir: dir, Bindings: []Binding{animal("echo", api.KindExecutor), animal("runaway", api.KindExecutor), animal("parent", api.KindExecutor)}})
+	h, err := New(Options{
+		Dir: dir, Events: func(context.Context, string, api.Event) error { return nil },
+		Bindings: []Binding{
+			animal("echo", api.KindExecutor), animal("runaway", api.KindExecutor), animal("parent", api.KindExecutor),
+			animal("fat", api.KindSource), // which does not listen for ferry's end
+		},
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -28,7 +34,7 @@ func hostInProcess(dir string) {
 					up++
 				}
 			}
-			if up == 3 {
+			if up == 4 {
 				fmt.Println("up")
 				return
 			}
@@ -65,8 +71,8 @@ func TestKilled(t *testing.T) {
 	if _, err := fmt.Fscanln(out, new(string)); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(within(dir)); n != 5 {
-		t.Errorf("%d processes run, not three plugins and two children", n)
+	if n := len(within(dir)); n != 6 {
+		t.Errorf("%d processes run, not four plugins and two children", n)
 	}
 	if err := ferry.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -32,11 +32,13 @@ func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) 
 	if err := os.Mkdir(dir+"/run", 0o700); err != nil {
 		return Report{}, err
 	}
-	b := Binding{Name: "verify", Kind: kind, Config: config, Dialect: d, Find: func(context.Context) (File, error) { return f, nil }}
+	b := Binding{Name: "verify", Kind: kind, Dialect: d, Find: func(context.Context) (File, error) { return f, nil }}
 	h, err := New(Options{Dir: dir, Bindings: []Binding{b}})
 	if err != nil {
 		return Report{}, err
 	}
+	k := h.keepers[0]
+	k.Config = config
 	var thread sync.WaitGroup
 	spawning, stop := context.WithCancel(context.WithoutCancel(ctx))
 	thread.Go(func() { h.spawner.run(spawning) })
@@ -45,7 +47,7 @@ func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) 
 		thread.Wait()
 	}()
 	began := time.Now()
-	c, err := h.keepers[0].begin(ctx)
+	c, err := k.begin(ctx)
 	if err != nil {
 		return Report{}, err
 	}
