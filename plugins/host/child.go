@@ -81,6 +81,9 @@ func (c *child) prepare(h *Host, b Binding, f File) error {
 	}
 	mark := hex.EncodeToString(key)
 	c.room = filepath.Join(h.o.Dir, "run", mark)
+	if err := os.MkdirAll(filepath.Dir(c.room), 0o700); err != nil {
+		return err
+	}
 	tmp, err := socketFolder(c.room, mark)
 	if err != nil {
 		return err

@@ -178,6 +178,27 @@ func TestZoo(t *testing.T) {
 	}
 }
 
+// TestNoPlace has a folder that cannot be made: ferry goes on, and says so.
+func TestNoPlace(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/file"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(Options{Dir: file, Bindings: []Binding{animal("echo", api.KindExecutor)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	s := wait(t, h, "echo", "waiting", is(Waiting))
+	cancel()
+	if err := <-ended; err != nil || !strings.Contains(s.Why, "not a directory") {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
 // TestLivingZoo has animals that run, and are a burden.
 func TestLivingZoo(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +54,26 @@ func TestPauses(t *testing.T) {
 			t.Errorf("state = %+v", s)
 		}
 	})
+}
+
+// TestNothingToRun: without plugins a host rests, and touches nothing.
+func TestNothingToRun(t *testing.T) {
+	dir := t.TempDir() + "/plugins"
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		if err := h.Run(ctx); err != nil || time.Since(began) != time.Hour {
+			t.Errorf("it ends after %s: %v", time.Since(began), err)
+		}
+	})
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it made its folder")
+	}
 }
 
 // TestCallsWait has somebody ask a plugin that is only starting.

@@ -29,9 +29,6 @@ func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) 
 		return Report{}, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Mkdir(dir+"/run", 0o700); err != nil {
-		return Report{}, err
-	}
 	b := Binding{Name: "verify", Kind: kind, Dialect: d, Find: func(context.Context) (File, error) { return f, nil }}
 	h, err := New(Options{Dir: dir, Bindings: []Binding{b}})
 	if err != nil {
