@@ -123,7 +123,7 @@ func conversation(t *testing.T, h *host.Host) {
 	if m, out := say("hello"); m.Title != "Shouted" || m.Tone != chat.Done || out != "HELLO\n" {
 		t.Errorf("%+v, %q", m, out)
 	}
-	if m, _ := say("psst"); m.Title != "nobody shouts that" || m.Tone != chat.Refused {
+	if m, _ := say("psst"); m.Title != "Nobody shouts that" || m.Tone != chat.Refused {
 		t.Errorf("what may not be: %+v", m)
 	}
 	asked, out := say("hello!")

@@ -16,6 +16,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"ferry/internal/chat"
 	"ferry/internal/fault"
@@ -75,7 +77,7 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 // failed tells what a plugin says of its failure: nothing is tried again by itself.
 func failed(f api.Failure, err error) chat.Message {
 	title, rest, _ := strings.Cut(strings.TrimSpace(f.Error()), "\n")
-	m := chat.Message{Tone: chat.Failure, Title: strings.TrimSuffix(title, ".")}
+	m := chat.Message{Tone: chat.Failure, Title: capital(strings.TrimSuffix(title, "."))}
 	if api.IsRefusal(err) {
 		m.Tone = chat.Refused
 	}
@@ -83,6 +85,15 @@ func failed(f api.Failure, err error) chat.Message {
 		m.Lines = strings.Split(rest, "\n")
 	}
 	return m
+}
+
+// capital is a text that begins with a capital letter.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 func ended(name, line string, r api.Result) chat.Message {
@@ -109,7 +120,9 @@ func ended(name, line string, r api.Result) chat.Message {
 const confirmedSign = "confirmed:"
 
 func confirm(name, line string) string {
-	return name + " " + confirmedSign + lineSum(name, line) + " " + line
+	// A button's command is read like one that was typed, in which < begins a mark.
+	line, sum := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(line), lineSum(name, line)
+	return name + " " + confirmedSign + sum + " " + line
 }
 
 // Confirmed takes the sign off a line, and says whether it was there and right.

@@ -14,6 +14,7 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/config"
 	"ferry/internal/deploy"
+	"ferry/plugins"
 	"ferry/plugins/api"
 )
 
@@ -170,6 +171,43 @@ func TestWhoAsks(t *testing.T) {
 		got, err := a.who(t.Context(), id)
 		if err != nil || got.ID != want.ID || strings.Join(got.Groups, " ") != strings.Join(want.Groups, " ") || strings.Join(got.Roles, " ") != strings.Join(want.Roles, " ") {
 			t.Errorf("%s is %+v, %v, want %+v", id, got, err, want)
+		}
+	}
+}
+
+type asking struct{}
+
+func (asking) Names(string) []string { return []string{"tool"} }
+
+func (asking) Info(string, string) (api.Info, bool) { return api.Info{}, false }
+
+func (asking) Execute(_ context.Context, _ string, r api.ExecuteRequest, _ io.Writer) (api.Result, error) {
+	if r.Confirmed {
+		return api.Result{Title: r.Line}, nil
+	}
+	return api.Result{Confirm: "Sure?"}, nil
+}
+
+// TestConfirmedLines: whatever a line has in it, the button under it confirms that
+// line, through the parser that reads what is pressed.
+func TestConfirmedLines(t *testing.T) {
+	g, err := grammar.New(syntaxes(&config.Config{Plugins: config.Plugins{Executors: []config.Plugin{{Name: "tool"}}}}), []string{"prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := plugins.Executors{Runner: asking{}, Who: func(context.Context, chat.UserID) (api.User, error) { return api.User{}, nil }}
+	for _, line := range []string{"rm -f x", `patch -p '{"a": "<b>"}' & more  &amp;`, "a <@U1> <!here>", "a ' b", "`x`", "confirmed:1 x"} {
+		asked, err := e.Execute(t.Context(), "tool", line, chat.Command{}, nil)
+		if err != nil || len(asked.Buttons) != 1 {
+			t.Fatalf("%s: %+v, %v", line, asked, err)
+		}
+		_, _, args, err := g.Parse(asked.Buttons[0].Command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.TrimPrefix(line, "confirmed:1 ")
+		if m, err := e.Execute(t.Context(), "tool", string(args.Line), chat.Command{}, nil); err != nil || m.Title != want {
+			t.Errorf("%s: pressed, it is %+v, %v", line, m, err)
 		}
 	}
 }

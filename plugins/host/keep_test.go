@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ferry/internal/fault"
 )
 
 // TestPauses runs a keeper whose plugin lives as long as it is told, by a clock of
@@ -84,17 +86,21 @@ func TestCallsWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := newKeeper(h, Binding{Name: "x", Kind: "executor"})
-		if _, err := k.running(t.Context()); err == nil || err.Error() != "executor `x` is still starting" {
+		if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != "executor `x` is still starting" {
 			t.Errorf("err = %v", err)
 		}
 		for status, want := range map[Status]string{
 			Waiting: "executor `x` is not running: why", Refused: "executor `x` was refused: why", Ended: "executor `x` has ended",
 		} {
-			k.become(status, "why", time.Time{})
+			k.become(status, "why", time.Now().Add(time.Minute))
 			began := time.Now()
-			if _, err := k.running(t.Context()); err == nil || err.Error() != want || time.Since(began) > 0 {
+			if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != want || time.Since(began) > 0 {
 				t.Errorf("err = %v after %s, want %s", err, time.Since(began), want)
 			}
+		}
+		k.become(Waiting, "why", time.Now().Add(time.Second)) // worth another try by itself
+		if _, err := k.running(t.Context(), fault.Failed); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("err = %v", err)
 		}
 	})
 }
