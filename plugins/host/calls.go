@@ -106,7 +106,7 @@ func (k *keeper) call(ctx context.Context, most time.Duration, broken fault.Kind
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case timed.Err() != nil, status.Code(err) == codes.DeadlineExceeded:
-		return fault.Newf(fault.Expired, "%s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
+		return fault.Newf(fault.Expired, "the %s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
 	default:
 		return k.broken(ctx, broken, err)
 	}
@@ -122,7 +122,7 @@ func (k *keeper) broken(ctx context.Context, kind fault.Kind, err error) error {
 	if s.Status == Waiting || s.Status == Refused {
 		why = s.Why
 	}
-	return fault.Newf(kind, "%s `%s` failed in the middle: %s", k.Kind, k.Name, why).
+	return fault.Newf(kind, "the %s `%s` failed in the middle: %s", k.Kind, k.Name, why).
 		WithHelp("nobody knows how far it came\nit is started again by itself; `plugins` shows what it is doing").Because(err)
 }
 
@@ -156,7 +156,7 @@ func (k *keeper) running(ctx context.Context, hardly fault.Kind) (Peer, error) {
 	case Ended:
 		says = "has ended"
 	}
-	return nil, fault.Newf(kind, "%s `%s` %s", k.Kind, k.Name, says).
+	return nil, fault.Newf(kind, "the %s `%s` %s", k.Kind, k.Name, says).
 		WithHelp("it is started again by itself; `plugins` shows what it is doing")
 }
 

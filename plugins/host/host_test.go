@@ -259,7 +259,7 @@ func TestExecutor(t *testing.T) {
 		t.Errorf("an executor that is not there: %v", err)
 	}
 	_, _, err = execute(t, h, "echo", "panic oh no")
-	if want := "executor `echo` failed in the middle: it ended: exit status 2, panic: oh no"; !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), want) {
+	if want := "the executor `echo` failed in the middle: it ended: exit status 2, panic: oh no"; !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), want) {
 		t.Errorf("err = %v, want %q", err, want)
 	}
 	if _, _, err := execute(t, h, "echo", "again"); !fault.Is(err, fault.Unavailable) {

@@ -86,11 +86,11 @@ func TestCallsWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := newKeeper(h, Binding{Name: "x", Kind: "executor"})
-		if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != "executor `x` is still starting" {
+		if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != "the executor `x` is still starting" {
 			t.Errorf("err = %v", err)
 		}
 		for status, want := range map[Status]string{
-			Waiting: "executor `x` is not running: why", Refused: "executor `x` was refused: why", Ended: "executor `x` has ended",
+			Waiting: "the executor `x` is not running: why", Refused: "the executor `x` was refused: why", Ended: "the executor `x` has ended",
 		} {
 			k.become(status, "why", time.Now().Add(time.Minute))
 			began := time.Now()
