@@ -43,6 +43,7 @@ demo: build ## try ferry here: a local Slack, a local GitHub, simulated clusters
 .PHONY: test
 test: ## run the tests
 	$(GO) test ./...
+	$(GO) test -C plugins/api ./...
 
 .PHONY: race
 race: ## run the tests with the race detector (needs a C compiler)
@@ -51,6 +52,7 @@ race: ## run the tests with the race detector (needs a C compiler)
 .PHONY: lint
 lint: ## run the linters of .golangci.yml
 	$(LINT) run ./...
+	cd plugins/api && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 
 .PHONY: fmt
 fmt: ## format the code
@@ -114,6 +116,10 @@ screenshots: build ## make the pictures of README and docs in docs/images (needs
 .PHONY: docs
 docs: ## write the generated parts of README and docs again
 	$(GO) test ./docs -run TestGenerated -update
+
+.PHONY: proto
+proto: ## make Go of the plugins' contract again
+	$(GO) run -C tools/proto . ../../plugins/api/wire plugin.proto
 
 .PHONY: clean
 clean: ## remove what was built

@@ -152,7 +152,7 @@ func style(f file) []string {
 		add(f.tree.Package, "%d lines; %d are the most: it holds two things", n, longest)
 	}
 	for _, decl := range f.tree.Decls {
-		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" && !ast.IsGenerated(f.tree) {
 			add(fn.Pos(), "init runs where nobody called it: make it a function and call it")
 		}
 	}
