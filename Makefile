@@ -30,13 +30,29 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
-build: ## build bin/ferry and bin/playground
+build: binaries plugins ## build bin/ferry, bin/playground and the plugins in bin/plugins
+
+.PHONY: binaries
+binaries:
 	@mkdir -p $(BIN)
 	$(BUILD) -o $(BIN)/ferry .
 	$(BUILD) -o $(BIN)/playground ./playground
 
+# kubectl's version is that of the library which is compiled in.
+KUBECTL := $(shell sed -n 's,.*k8s.io/kubectl v0,v1,p' plugins/kubectl/go.mod)
+
+.PHONY: plugins
+plugins: ## build the shipped plugins (minutes for the first time: kubectl's library)
+	@mkdir -p $(BIN)/plugins
+	$(BUILD) -o $(BIN)/plugins/echo ./plugins/echo
+	$(GO) build -C plugins/kubectl -ldflags '-s -w $(LDFLAGS) -X k8s.io/component-base/version.gitVersion=$(KUBECTL)' -o $(CURDIR)/$(BIN)/plugins/kubectl .
+
+.PHONY: test-kubectl
+test-kubectl: ## run the tests of the kubectl executor, which is a module of its own
+	$(GO) test -C plugins/kubectl ./...
+
 .PHONY: demo
-demo: build ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
+demo: binaries ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
 	@exec $(BIN)/playground -ferry $(BIN)/ferry -fleet $(FLEET)
 
 .PHONY: test
@@ -51,6 +67,7 @@ race: ## run the tests with the race detector (needs a C compiler)
 .PHONY: lint
 lint: ## run the linters of .golangci.yml
 	$(LINT) run ./...
+	cd plugins/kubectl && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 	cd plugins/api && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 
 .PHONY: fmt
@@ -75,7 +92,7 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: e2e
-e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
+e2e: binaries ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
 	@GO=$(GO) tools/e2e.sh
 
 .PHONY: chaos
@@ -86,7 +103,7 @@ chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; R
 	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED)
 
 .PHONY: oracle
-oracle: build ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories
+oracle: binaries ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories
 	$(GO) test -C e2e -count=1 ./oracle/... # the cache does not see files of another module
 	$(GO) build -C e2e -o ../$(BIN)/oracle ./oracle/cmd/oracle
 	@$(BIN)/oracle -ferry $(BIN)/ferry -pins -fixtures delivery/testdata/layouts -repos '$(REPOS)' $(ORACLE) 2>/dev/null
@@ -100,11 +117,11 @@ check-github: ## hold the local GitHub against Octokit and GitHub's own descript
 	cd $(CHECKS)/github && ./run.sh
 
 .PHONY: browser
-browser: build ## try the playground's page in a real browser (needs Node 20 and Chromium)
+browser: binaries ## try the playground's page in a real browser (needs Node 20 and Chromium)
 	cd $(CHECKS)/browser && ./run.sh
 
 .PHONY: screenshots
-screenshots: build ## make the pictures of README and docs in docs/images (needs Node 20 and Chromium)
+screenshots: binaries ## make the pictures of README and docs in docs/images (needs Node 20 and Chromium)
 	cd $(CHECKS)/browser && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
 
 .PHONY: docs

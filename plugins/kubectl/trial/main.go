@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"ferry/plugins/api"
@@ -24,7 +25,7 @@ type answer struct {
 	Result  api.Result
 	Error   string
 	Took    time.Duration
-	Program string // what the executor takes for itself
+	Peak    int64 // the most that any child so far held, in bytes
 }
 
 func main() {
@@ -54,7 +55,7 @@ func serve(in io.Reader, out io.Writer) error {
 		var said bytes.Buffer
 		begin := time.Now()
 		result, err := e.Execute(context.Background(), r, &said)
-		a := answer{Output: said.Bytes(), Result: result, Took: time.Since(begin), Program: self}
+		a := answer{Output: said.Bytes(), Result: result, Took: time.Since(begin), Peak: peak()}
 		if err != nil {
 			a.Error = err.Error()
 		}
@@ -62,4 +63,13 @@ func serve(in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
+}
+
+// peak is the most that a child held, as Linux counts it.
+func peak() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage); err != nil {
+		return 0
+	}
+	return usage.Maxrss << 10
 }
