@@ -1,0 +1,79 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestPauses runs a keeper whose plugin lives as long as it is told, by a clock of
+// the test's.
+func TestPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := newKeeper(h, Binding{Name: "x"})
+		lives := []time.Duration{0, 0, time.Second, 0, 2 * time.Minute, 0}
+		// Between one start and the next: 1 s, doubled, as at first after it has been
+		// well; a refusal waits longest.
+		want := []time.Duration{time.Second, 2 * time.Second, 4*time.Second + time.Second, 8 * time.Second, time.Second + 2*time.Minute, 2 * time.Second}
+		refused := errors.New("wrong")
+		var starts []time.Time
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		k.once = func(ctx context.Context, up func()) error {
+			n := len(starts)
+			starts = append(starts, time.Now())
+			switch {
+			case n < len(lives):
+				if lives[n] > 0 {
+					up()
+					sleep(ctx, lives[n])
+				}
+				return errors.New("ended")
+			case n == len(lives):
+				return refusal{refused}
+			}
+			cancel()
+			return ctx.Err()
+		}
+		k.run(ctx)
+		want = append(want, 5*time.Minute)
+		for i, d := range want {
+			got := starts[i+1].Sub(starts[i])
+			if got < d || got > d+d/10+time.Millisecond {
+				t.Errorf("pause %d = %s, want %s", i, got, d)
+			}
+		}
+		if s := k.state(); s.Status != Ended || s.Restarts != len(want) || !errors.Is(refusal{refused}, refused) {
+			t.Errorf("state = %+v", s)
+		}
+	})
+}
+
+// TestCallsWait has somebody ask a plugin that is only starting.
+func TestCallsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := newKeeper(h, Binding{Name: "x", Kind: "executor"})
+		if _, err := k.running(t.Context()); err == nil || err.Error() != "executor `x` is still starting" {
+			t.Errorf("err = %v", err)
+		}
+		for status, want := range map[Status]string{
+			Waiting: "executor `x` is not running: why", Refused: "executor `x` was refused: why", Ended: "executor `x` has ended",
+		} {
+			k.become(status, "why", time.Time{})
+			began := time.Now()
+			if _, err := k.running(t.Context()); err == nil || err.Error() != want || time.Since(began) > 0 {
+				t.Errorf("err = %v after %s, want %s", err, time.Since(began), want)
+			}
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package host
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"sigs.k8s.io/yaml"
+)
+
+// checkConfig holds a configuration against a schema; what does not fit is a
+// refusal that names the place. No schema lets everything pass.
+func checkConfig(schema, config []byte) error {
+	if len(bytes.TrimSpace(schema)) == 0 {
+		return nil
+	}
+	compiled, err := compile(schema)
+	if err != nil {
+		return refusal{fmt.Errorf("its schema is none: %w", err)}
+	}
+	text, err := yaml.YAMLToJSON(config)
+	if err != nil {
+		return refusal{fmt.Errorf("its configuration is no YAML: %w", err)}
+	}
+	if bytes.Equal(bytes.TrimSpace(text), []byte("null")) {
+		text = []byte("{}") // nothing is configured
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	if err := compiled.Validate(value); err != nil {
+		return refusal{errors.New("its configuration does not fit: " + misfit(err))}
+	}
+	return nil
+}
+
+// nowhere is where schemas are loaded from that another one names: a plugin does
+// not make ferry read files or call servers.
+type nowhere struct{}
+
+func (nowhere) Load(address string) (any, error) {
+	return nil, fmt.Errorf("it refers to %s, which ferry does not fetch", address)
+}
+
+func compile(schema []byte) (*jsonschema.Schema, error) {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(nowhere{})
+	if err := c.AddResource("schema.json", value); err != nil {
+		return nil, err
+	}
+	return c.Compile("schema.json")
+}
+
+// misfit says the first thing that does not fit, the deepest of it, in one line.
+func misfit(err error) string {
+	e, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return clip(err.Error())
+	}
+	for len(e.Causes) > 0 {
+		e = e.Causes[0]
+	}
+	at := strings.Join(e.InstanceLocation, ".")
+	if at != "" {
+		at += ": "
+	}
+	return clip(at + e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+}
