@@ -36,8 +36,8 @@ const Arg = "one-line-on-one-cluster"
 // wants it to live.
 const JobFD = 3
 
-// Memory is what a child may hold, in bytes. A third more ends it.
-const Memory = 768 << 20
+// Memory is what a child tries to get by with, in bytes. Twice as much ends it.
+const Memory = 384 << 20
 
 // Job is what a child is to do. Nothing of it is on a disk, in the environment or
 // in the arguments, where others could read it.
@@ -47,9 +47,12 @@ type Job struct {
 	Grant      rules.Grant `json:"grant"`
 }
 
+// mark is the variable by which ferry finds whatever a plugin has started.
+const mark = "FERRY_PLUGIN_RUN"
+
 // Environment is all that a child finds in its environment. dir is its own and empty.
 func Environment(dir string) []string {
-	return []string{"HOME=" + dir, "TMPDIR=" + dir, "KUBECTL_KUBERC=false", "KUBERC=off"}
+	return []string{"HOME=" + dir, "TMPDIR=" + dir, "KUBECTL_KUBERC=false", "KUBERC=off", mark + "=" + os.Getenv(mark)}
 }
 
 // Main runs the job and returns the exit code, unless kubectl's library ends the
@@ -132,7 +135,7 @@ func (j Job) config() (*rest.Config, error) {
 func limit() {
 	debug.SetMemoryLimit(Memory)
 	for resource, most := range map[int]uint64{
-		syscall.RLIMIT_DATA: Memory / 3 * 4, syscall.RLIMIT_CORE: 0, syscall.RLIMIT_FSIZE: 64 << 20,
+		syscall.RLIMIT_DATA: 2 * Memory, syscall.RLIMIT_CORE: 0, syscall.RLIMIT_FSIZE: 64 << 20,
 	} {
 		_ = syscall.Setrlimit(resource, &syscall.Rlimit{Cur: most, Max: most})
 	}
