@@ -121,6 +121,7 @@ func TestRefusalsSayWhatWouldWork(t *testing.T) {
 		"top services on prod":              "of kubectl top there is top pod, top node",
 		"describe on prod":                  "describe what?",
 		"rollout status pod/web on prod":    "rollout status is for deployments.apps, daemonsets.apps, statefulsets.apps, not for pods",
+		"label pod/web-1 a=é on prod":       "outside of quotes only plain letters are read, and é is none",
 		"get pods on prod,prod":             "prod is named twice",
 		"set image deploy/web app=x on lab": "no rule lets you set image on lab",
 	} {

@@ -157,6 +157,19 @@ func TestWhatPasses(t *testing.T) {
 	}
 }
 
+// TestPathsOfOldTimes checks what would pass as a kind of its own for somebody who
+// may read everything.
+func TestPathsOfOldTimes(t *testing.T) {
+	c := serve(t, "application/json", `{}`)
+	g := grant()
+	g.Scopes = []rules.Scope{{Resources: []string{"*"}, ClusterResources: []string{"*"}, Namespaces: []string{"*"}}}
+	for _, path := range []string{"/api/v1/watch/secrets", "/api/v1/proxy/nodes", "/api/v1/redirect/nodes"} {
+		if code, _ := ask(t, c, g, http.MethodGet, path, nil); code != http.StatusForbidden || len(c.asked) > 0 {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+}
+
 func TestWhoAsksAndWhom(t *testing.T) {
 	c := serve(t, "application/json", `{}`)
 	const path = "/api/v1/namespaces/podinfo/pods"
