@@ -167,6 +167,7 @@ func (b *bench) changes(t *testing.T) {
 	pod, _ := b.kubectl(t, "", "get", "pods", "-n", "podinfo", "-o", "name")
 	pod = strings.Fields(pod)[0]
 	for _, c := range []struct{ line, path, before, after string }{
+		{"delete " + pod + " on prod", pod + " {.metadata.deletionTimestamp}", "", "gone"},
 		{"scale deploy/web --replicas=3 on prod", "deploy/web {.spec.replicas}", "2", "3"},
 		{"set image deploy/web app=example.com/web:2 on prod", "deploy/web {.spec.template.spec.containers[0].image}", "example.com/web:1", "example.com/web:2"},
 		{"rollout undo deploy/web on prod", "deploy/web {.spec.template.spec.containers[0].image}", "example.com/web:2", "example.com/web:1"},
@@ -175,7 +176,6 @@ func (b *bench) changes(t *testing.T) {
 		{"rollout restart deploy/web on prod", "deploy/web {.metadata.name}", "web", "web"},
 		{"cordon node on prod", "node/node {.spec.unschedulable}", "", "true"},
 		{"uncordon node on prod", "node/node {.spec.unschedulable}", "true", ""},
-		{"delete " + pod + " on prod", pod + " {.metadata.deletionTimestamp}", "", "gone"},
 	} {
 		object, path, _ := strings.Cut(c.path, " ")
 		read := func() string {

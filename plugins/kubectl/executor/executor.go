@@ -38,6 +38,9 @@ type Executor struct {
 	Self    string
 	version string
 	asked   pending
+
+	mu    sync.Mutex
+	slots chan struct{} // for all lines together; made by the first
 }
 
 // New returns an executor whose children are started from the program self.
@@ -106,7 +109,6 @@ func (e *Executor) run(ctx context.Context, d guard.Decision, clusters map[strin
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	parts, ends := make([]*part, len(d.Runs)), make([]outcome, len(d.Runs))
-	slots := make(chan struct{}, limits.Parallel)
 	var running sync.WaitGroup
 	for i, run := range d.Runs {
 		parts[i] = &part{sink: newSink(limits.Output)}
@@ -114,14 +116,9 @@ func (e *Executor) run(ctx context.Context, d guard.Decision, clusters map[strin
 			parts[i].heading = "== " + run.Cluster + " =="
 		}
 		running.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			limited, stop := context.WithTimeout(ctx, time.Duration(limits.Time))
-			defer stop()
 			job := child.Job{Argv: run.Argv, Kubeconfig: clusters[run.Cluster].Kubeconfig, Grant: run.Grant}
-			code, err := e.process(limited, job, parts[i].sink)
-			ends[i] = outcome{code, err}
-			parts[i].end(lastWord(run.Cluster, err, time.Duration(limits.Time)))
+			ends[i] = e.inTurn(ctx, job, limits, parts[i].sink)
+			parts[i].end(lastWord(run.Cluster, ends[i].err, time.Duration(limits.Time)))
 		})
 	}
 	err := tell(out, parts, patience)
@@ -141,6 +138,27 @@ func (e *Executor) run(ctx context.Context, d guard.Decision, clusters map[strin
 		}
 	}
 	return result(d.Runs, ends), nil
+}
+
+// inTurn runs a job when one of the slots is free, which all lines share: a child is
+// a process of 100 MiB.
+func (e *Executor) inTurn(ctx context.Context, job child.Job, limits rules.Limits, out io.Writer) outcome {
+	e.mu.Lock()
+	if e.slots == nil {
+		e.slots = make(chan struct{}, limits.Parallel)
+	}
+	slots := e.slots
+	e.mu.Unlock()
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return outcome{err: ctx.Err()}
+	}
+	limited, stop := context.WithTimeout(ctx, time.Duration(limits.Time))
+	defer stop()
+	code, err := e.process(limited, job, out)
+	return outcome{code, err}
 }
 
 // lastWord is what is said below a cluster's output that did not end by itself.
