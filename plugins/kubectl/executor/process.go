@@ -32,6 +32,7 @@ func (e *Executor) process(ctx context.Context, job child.Job, out io.Writer) (c
 	}
 	defer writer.Close()
 	cmd := exec.CommandContext(ctx, e.Self, child.Arg)
+	cmd.Args[0] = "kubectl"
 	cmd.Dir, cmd.Env = dir, child.Environment(dir)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.ExtraFiles = []*os.File{reader}
