@@ -64,14 +64,14 @@ func TestNothingComesWithTheEnvironment(t *testing.T) {
 	if hits.Load() > 0 {
 		t.Errorf("another server was asked %d times", hits.Load())
 	}
-	if left, err := filepath.Glob(filepath.Join(home, "*")); err != nil || len(left) != 1 {
+	if left, err := filepath.Glob(filepath.Join(home, ".kube", "*")); err != nil || len(left) != 2 {
 		t.Errorf("something was written: %q, %v", left, err)
 	}
 }
 
 // TestNoProgramLogsIn checks that a kubeconfig which would start one is refused.
 func TestNoProgramLogsIn(t *testing.T) {
-	const config = `{clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}], users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, args: [/tmp/never], interactiveMode: Never}}}], contexts: [{name: c, context: {cluster: c, user: u}}], current-context: c}`
+	const config = `{clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, args: [/tmp/never], interactiveMode: Never}}}], contexts: [{name: c, context: {cluster: c, user: u}}], current-context: c}`
 	out, result, err := run(t, one(t), request("U1", "get pods on prod", api.Cluster{Name: "prod", Kubeconfig: []byte(config)}))
 	if err != nil || !result.Failed || !strings.Contains(out, "give it a token or a certificate") {
 		t.Errorf("out = %q, %+v, %v", out, result, err)

@@ -22,6 +22,7 @@ func (s Setting) String() string { return "--" + s.Flag + "=" + s.Value }
 
 // switched and valued make flags; short is "" for none.
 func switched(long, short string) Flag { return Flag{Long: long, Short: first(short), Switch: true} }
+
 func valued(long, short, pattern string) Flag {
 	return Flag{Long: long, Short: first(short), Value: pattern}
 }

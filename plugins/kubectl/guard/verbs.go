@@ -91,8 +91,10 @@ func reading() []Verb {
 			switched("timestamps", ""), switched("all-containers", ""), switched("all-pods", ""), switched("prefix", ""), switched("ignore-errors", ""))},
 		{Name: "top pod", Shape: Noun, Kinds: []string{"pods"}, Flags: around(valued("field-selector", "", fieldPath),
 			valued("sort-by", "", "cpu|memory"), switched("containers", ""), switched("no-headers", ""), switched("sum", ""), switched("show-swap", ""))},
-		{Name: "top node", Shape: Noun, Kinds: []string{"nodes"}, Flags: []Flag{valued("selector", "l", selector), valued("sort-by", "", "cpu|memory"),
-			switched("no-headers", ""), switched("show-capacity", ""), switched("show-swap", "")}},
+		{Name: "top node", Shape: Noun, Kinds: []string{"nodes"}, Flags: []Flag{
+			valued("selector", "l", selector), valued("sort-by", "", "cpu|memory"),
+			switched("no-headers", ""), switched("show-capacity", ""), switched("show-swap", ""),
+		}},
 		{Name: "events", Shape: Nothing, Flags: []Flag{
 			valued("namespace", "n", kubeSpace), switched("all-namespaces", "A"), valued("for", "", `[A-Za-z][A-Za-z0-9.-]*/`+name),
 			valued("types", "", `[A-Za-z,]{1,40}`), valued("output", "o", outputs), switched("no-headers", ""),
@@ -116,13 +118,17 @@ func changing() []Verb {
 	revisions := along("replicasets.apps", "controllerrevisions.apps", "pods")
 	namespace := valued("namespace", "n", kubeSpace)
 	return []Verb{
-		{Name: "scale", Shape: Named, Changes: true, Kinds: scaled, Undone: true, Effect: "scale %s to %s replicas", Subresources: []string{"scale"},
-			Writes: []string{"PATCH/scale", "PUT/scale"}, Flags: []Flag{namespace, valued("replicas", "", `[0-9]{1,4}`), valued("current-replicas", "", `[0-9]{1,4}`)}},
+		{
+			Name: "scale", Shape: Named, Changes: true, Kinds: scaled, Undone: true, Effect: "scale %s to %s replicas", Subresources: []string{"scale"},
+			Writes: []string{"PATCH/scale", "PUT/scale"}, Flags: []Flag{namespace, valued("replicas", "", `[0-9]{1,4}`), valued("current-replicas", "", `[0-9]{1,4}`)},
+		},
 		{Name: "rollout restart", Shape: Named, Changes: true, Kinds: rollout, Effect: "restart every pod of %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace}},
 		{Name: "rollout pause", Shape: Named, Changes: true, Kinds: rollout[:1], Undone: true, Effect: "pause the rollout of %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace}},
 		{Name: "rollout resume", Shape: Named, Changes: true, Kinds: rollout[:1], Effect: "resume the rollout of %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace}},
-		{Name: "rollout undo", Shape: Named, Changes: true, Kinds: rollout, Undone: true, Effect: "take %s back to %s", Along: revisions,
-			Writes: []string{"PATCH", "PUT"}, Flags: []Flag{namespace, valued("to-revision", "", `[0-9]{1,9}`)}},
+		{
+			Name: "rollout undo", Shape: Named, Changes: true, Kinds: rollout, Undone: true, Effect: "take %s back to %s", Along: revisions,
+			Writes: []string{"PATCH", "PUT"}, Flags: []Flag{namespace, valued("to-revision", "", `[0-9]{1,9}`)},
+		},
 		{Name: "delete", Shape: Named, Changes: true, Effect: "delete %s, for good", Writes: []string{"DELETE"}, Flags: []Flag{
 			namespace, valued("grace-period", "", number), switched("force", ""), switched("now", ""), switched("wait", ""), switched("ignore-not-found", ""),
 		}},
@@ -130,8 +136,10 @@ func changing() []Verb {
 		{Name: "annotate", Shape: Pairs, Changes: true, Undone: true, Effect: "annotate %s with %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace, switched("overwrite", "")}},
 		{Name: "cordon", Shape: Noun, Changes: true, Kinds: []string{"nodes"}, Effect: "let no new pods onto %s", Writes: []string{"PATCH"}},
 		{Name: "uncordon", Shape: Noun, Changes: true, Kinds: []string{"nodes"}, Effect: "let new pods onto %s again", Writes: []string{"PATCH"}},
-		{Name: "set image", Shape: Images, Changes: true, Undone: true, Kinds: slices.Concat(rollout, []string{"cronjobs.batch", "replicasets.apps"}),
-			Effect: "run %s with %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace}},
+		{
+			Name: "set image", Shape: Images, Changes: true, Undone: true, Kinds: slices.Concat(rollout, []string{"cronjobs.batch", "replicasets.apps"}),
+			Effect: "run %s with %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace},
+		},
 	}
 }
 

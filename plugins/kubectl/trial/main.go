@@ -21,11 +21,11 @@ import (
 
 // answer is what became of a request.
 type answer struct {
-	Output  []byte
-	Result  api.Result
-	Error   string
-	Took    time.Duration
-	Peak    int64 // the most that any child so far held, in bytes
+	Output []byte
+	Result api.Result
+	Error  string
+	Took   time.Duration
+	Peak   int64 // the most that any child so far held, in bytes
 }
 
 func main() {

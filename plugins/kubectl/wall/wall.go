@@ -94,8 +94,8 @@ func readable(accept []string) string {
 // clean redacts an answer about objects. One that is no JSON is not passed on.
 func (w *Wall) clean(resp *http.Response, r request) (*http.Response, error) {
 	secrets := r.kind.Plural == rules.Secrets && r.kind.Group == ""
-	kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" || resp.Header.Get("Content-Encoding") != "" {
+	kind, watched := contentType(resp)
+	if kind != "application/json" || resp.Header.Get("Content-Encoding") != "" {
 		_ = resp.Body.Close()
 		if resp.StatusCode >= http.StatusBadRequest {
 			return status(resp.Request, resp.StatusCode, http.StatusText(resp.StatusCode)), nil
@@ -104,7 +104,7 @@ func (w *Wall) clean(resp *http.Response, r request) (*http.Response, error) {
 	}
 	resp.Header.Del("Content-Length")
 	resp.ContentLength = -1
-	if params["stream"] == "watch" || resp.Request.URL.Query().Has("watch") {
+	if watched {
 		resp.Body = stream(resp.Body, secrets)
 		return resp, nil
 	}
@@ -124,13 +124,23 @@ func (w *Wall) clean(resp *http.Response, r request) (*http.Response, error) {
 	return resp, nil
 }
 
+// contentType returns what an answer says it is, "" for what cannot be read, and
+// whether it is a stream of events.
+func contentType(resp *http.Response) (kind string, watched bool) {
+	kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return "", false
+	}
+	return kind, params["stream"] == "watch" || resp.Request.URL.Query().Has("watch")
+}
+
 // stream redacts a stream event by event; closing it waits for what it started.
 func stream(body io.ReadCloser, secrets bool) io.ReadCloser {
 	r, w := io.Pipe()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.CloseWithError(redact(w, body, secrets))
+		_ = w.CloseWithError(redact(w, body, secrets))
 	}()
 	return both{Reader: r, close: func() error {
 		_ = r.Close()
