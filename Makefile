@@ -83,7 +83,7 @@ fuzz: ## fuzz each fuzz test for FUZZTIME (10s)
 	@set -e; grep -rl --include='*_test.go' --exclude-dir=node_modules --exclude-dir=e2e '^func Fuzz' . | while read -r file; do \
 		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "fuzz $$name in $$(dirname "$$file")"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+			$(GO) test -C "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . </dev/null; \
 		done; \
 	done
 
