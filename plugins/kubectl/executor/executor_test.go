@@ -65,10 +65,10 @@ func TestOneThatHangs(t *testing.T) {
 	prod, stage := newFake(t), newFake(t)
 	prod.block = make(chan struct{})
 	r := request("U1", "get pods -o name on prod,stage", api.Cluster{Name: "prod", Kubeconfig: kubeconfig(prod.URL)}, api.Cluster{Name: "stage", Kubeconfig: kubeconfig(stage.URL)})
-	r.Config = []byte(strings.Replace(config, "time: 20s", "time: 8s", 1))
+	r.Config = []byte(strings.Replace(config, "time: 20s", "time: 12s", 1))
 	var out bytes.Buffer
 	result, err := one(t).Execute(t.Context(), r, &out)
-	want := "== stage ==\npod/web-1\n== prod ==\nprod: ended after 8s, which is the limit\n"
+	want := "== stage ==\npod/web-1\n== prod ==\nprod: ended after 12s, which is the limit\n"
 	if err != nil || !result.Failed || out.String() != want {
 		t.Errorf("out = %q, want %q; result = %+v, %v", out.String(), want, result, err)
 	}
@@ -114,7 +114,7 @@ func TestNothingChangesUnlessConfirmed(t *testing.T) {
 		t.Errorf("confirmed without a question: %v", err)
 	}
 	_, result, err := run(t, e, ask)
-	if err != nil || result.Confirm != "Shall I delete pods/web-1, for good in namespace podinfo on prod?" {
+	if err != nil || result.Confirm != "Shall I delete pods/web-1 in namespace podinfo on prod, for good?" {
 		t.Errorf("%+v, %v", result, err)
 	}
 	other := yes

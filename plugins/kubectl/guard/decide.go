@@ -173,18 +173,21 @@ func (c Command) question(runs []Run, namespace string) string {
 	}
 	effect := strings.Replace(c.Verb.Effect, "%s", and(objects), 1)
 	effect = strings.Replace(effect, "%s", c.value(), 1)
-	if f, _ := get(c.Set, "force"); f == "true" {
-		effect += ", by force"
-	}
 	place := ""
 	if inNamespace {
 		place = " in namespace " + namespace
 	}
-	q := "Shall I " + effect + place + " on " + and(clusters) + "?"
-	if c.Verb.Undone {
-		q = strings.TrimSuffix(q, "?") + ", which Flux takes back if it applies it from Git?"
+	q := []string{"Shall I " + effect + place + " on " + and(clusters)}
+	if c.Verb.Name == "delete" {
+		q = append(q, "for good")
 	}
-	return q
+	if f, _ := get(c.Set, "force"); f == "true" {
+		q = append(q, "by force")
+	}
+	if c.Verb.Undone {
+		q = append(q, "which Flux takes back if it applies it from Git")
+	}
+	return strings.Join(q, ", ") + "?"
 }
 
 // value is what a change sets.

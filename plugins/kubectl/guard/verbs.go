@@ -129,7 +129,7 @@ func changing() []Verb {
 			Name: "rollout undo", Shape: Named, Changes: true, Kinds: rollout, Undone: true, Effect: "take %s back to %s", Along: revisions,
 			Writes: []string{"PATCH", "PUT"}, Flags: []Flag{namespace, valued("to-revision", "", `[0-9]{1,9}`)},
 		},
-		{Name: "delete", Shape: Named, Changes: true, Effect: "delete %s, for good", Writes: []string{"DELETE"}, Flags: []Flag{
+		{Name: "delete", Shape: Named, Changes: true, Effect: "delete %s", Writes: []string{"DELETE"}, Flags: []Flag{
 			namespace, valued("grace-period", "", number), switched("force", ""), switched("now", ""), switched("wait", ""), switched("ignore-not-found", ""),
 		}},
 		{Name: "label", Shape: Pairs, Changes: true, Undone: true, Effect: "label %s with %s", Writes: []string{"PATCH"}, Flags: []Flag{namespace, switched("overwrite", "")}},
