@@ -16,8 +16,12 @@ var helpSyntax = chat.Syntax{
 	Examples: []string{"help", "help promote"},
 }
 
-// help explains the commands from their syntaxes.
-type help struct{ commands []chat.Syntax }
+// help explains the commands from their syntaxes, and executors by what they say
+// of themselves.
+type help struct {
+	commands []chat.Syntax
+	executor Executor
+}
 
 // Answer implements Query.
 func (h *help) Answer(_ context.Context, cmd chat.Command) (chat.Message, error) {
@@ -41,6 +45,12 @@ func (h *help) one(v chat.Verb) (chat.Message, error) {
 			m := chat.Message{Tone: chat.Info, Title: "`" + c.Usage() + "`", Lines: append([]string{sentence(c.Summary)}, c.Details...)}
 			if c.Unlisted {
 				m.Lines = append(m.Lines, "Nothing that could do it is installed here.")
+			}
+			if h.executor != nil {
+				if text := h.executor.Help(string(v)); text != "" {
+					m.Code = &chat.Code{Text: text}
+					return m, nil
+				}
 			}
 			m.Lines = append(m.Lines, "For example:")
 			m.Code = &chat.Code{Text: strings.Join(c.Examples, "\n")}

@@ -109,10 +109,12 @@ type Rows interface {
 	ByKey(ctx context.Context, key string) (j *job.Job, ok bool, err error)
 }
 
-// Executor runs a command line of a plugin and writes what it prints to out.
-// Answers reports whether there is a plugin of that name.
+// Executor runs command lines with plugins and writes what they print to out.
+// Names are the verbs that there are plugins for; Help is what one says of
+// itself, which may be nothing.
 type Executor interface {
-	Answers(plugin string) bool
+	Names() []string
+	Help(plugin string) string
 	Execute(ctx context.Context, plugin, line string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error)
 }
 
@@ -140,8 +142,10 @@ type Options struct {
 	// Approvals may be nil: then what needs approval is refused.
 	Approvals Approvals
 	Rows      Rows
-	Executor  Executor
-	People    People
+	// Executor and Plugins may be nil: then there are none.
+	Executor Executor
+	Plugins  Plugins
+	People   People
 	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
 	// are for cancel and retry.
 	Canceller Canceller
@@ -219,8 +223,7 @@ func List(o Options) []Command {
 	if o.Grace <= 0 {
 		o.Grace = 15 * time.Second
 	}
-	h, line := &help{}, kubectlSyntax
-	line.Unlisted = o.Executor == nil || !o.Executor.Answers(string(line.Verb))
+	h := &help{executor: o.Executor}
 	commands := []Command{
 		{Syntax: listSyntax, Query: list{o}},
 		{Syntax: diffSyntax, Query: diff{o}},
@@ -238,9 +241,15 @@ func List(o Options) []Command {
 		{Syntax: historySyntax, Query: history{o}},
 		{Syntax: whoSyntax, Query: who{o}},
 		{Syntax: driftSyntax, Query: drift{o}},
-		{Syntax: line, Query: kubectl{o}},
-		{Syntax: helpSyntax, Query: h},
 	}
+	var executors []string
+	if o.Executor != nil {
+		executors = o.Executor.Names()
+	}
+	for _, s := range executorSyntaxes(executors) {
+		commands = append(commands, Command{Syntax: s, Query: executor{o}})
+	}
+	commands = append(commands, Command{Syntax: pluginsSyntax, Query: plugins{o}}, Command{Syntax: helpSyntax, Query: h})
 	for _, c := range commands {
 		h.commands = append(h.commands, c.Syntax)
 	}
@@ -248,9 +257,9 @@ func List(o Options) []Command {
 }
 
 // Syntaxes returns how every command is written, where these executors are.
-func Syntaxes(e Executor) []chat.Syntax {
+func Syntaxes(executors ...string) []chat.Syntax {
 	var out []chat.Syntax
-	for _, c := range List(Options{Executor: e}) {
+	for _, c := range List(Options{Executor: named(executors)}) {
 		out = append(out, c.Syntax)
 	}
 	return out

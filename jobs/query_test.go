@@ -249,7 +249,7 @@ func TestHelpExplainsEveryCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join(m.Lines, "\n")
-	for _, s := range Syntaxes(nil) {
+	for _, s := range Syntaxes() {
 		// kubectl is explained to who asks, and not offered: nothing runs it here.
 		if offered := strings.Contains("\n"+all, "\n`"+s.Usage()+"` "+s.Summary); offered != (s.Verb != "kubectl") {
 			t.Errorf("%s is offered: %v, in\n%s", s.Verb, offered, all)

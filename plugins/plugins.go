@@ -1,30 +1,165 @@
-// Package plugins is where event sources, command executors and notifiers will
-// be hosted, each in a process of its own.
+// Package plugins is where event sources, command executors and notifiers are
+// hosted, each in a process of its own: api is the contract and what plugins are
+// written with, host runs them, repo gets them.
 //
-// What stands here is the seam through which a command reaches an executor. No
-// executor ships with this version, so that every lookup ends in an answer that
-// says so; the commands that need one (kubectl) have their place in the grammar
-// and their streaming reply already.
+// What stands here leads a command line to an executor and its outcome back into
+// the chat. Who may use an executor at all was decided before; what they may do
+// with it is the plugin's to decide, by the identifiers, groups and roles that come
+// along. A plugin that asks before it acts is answered with a button under the very
+// line that was asked for.
 package plugins
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"ferry/internal/chat"
 	"ferry/internal/fault"
+	"ferry/plugins/api"
 )
 
-// Host runs executors by name.
-type Host struct{}
+// Runner runs plugins: package host.
+type Runner interface {
+	Names(kind string) []string
+	Info(kind, name string) (api.Info, bool)
+	Execute(ctx context.Context, name string, r api.ExecuteRequest, out io.Writer) (api.Result, error)
+}
 
-// Answers reports whether there is an executor of that name.
-func (Host) Answers(string) bool { return false }
+// Executors runs command lines.
+type Executors struct {
+	Runner Runner
+	// Who tells what a plugin may know of somebody.
+	Who func(context.Context, chat.UserID) (api.User, error)
+}
 
-// Execute runs a command line with the executor of that name. What it prints
-// goes to the writer that out opens, at the first byte; the returned message
-// says how it ended. An unknown executor is a NotFound fault.
-func (Host) Execute(_ context.Context, plugin, _ string, _ chat.Command, _ func(title string) (io.WriteCloser, error)) (chat.Message, error) {
-	return chat.Message{}, fault.Newf(fault.NotFound, "no executor plugin answers `%s`", plugin).
-		WithHelp("this version of ferry ships without executors\n`help` lists what it does by itself")
+// Names are the executors that there are.
+func (e Executors) Names() []string { return e.Runner.Names(api.KindExecutor) }
+
+// Help is what an executor says of itself, once it has run.
+func (e Executors) Help(name string) string {
+	i, _ := e.Runner.Info(api.KindExecutor, name)
+	if i.Help == "" {
+		return i.Description
+	}
+	return i.Help
+}
+
+// Execute runs a command line with the executor of that name. What it prints goes
+// to the writer that out opens, at the first byte; the returned message says how it
+// ended.
+func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error) {
+	user, err := e.Who(ctx, cmd.User)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	line, confirmed := Confirmed(name, line)
+	typed := name + " " + line
+	w := &late{open: func() (io.WriteCloser, error) { return out(typed) }}
+	result, err := e.Runner.Execute(ctx, name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, w)
+	if closing := w.Close(); err == nil && closing != nil {
+		return chat.Message{}, closing
+	}
+	if failure, own := errors.AsType[api.Failure](err); own {
+		return failed(failure, err), nil
+	}
+	if err != nil {
+		return chat.Message{}, err
+	}
+	return ended(name, line, result), nil
+}
+
+// failed tells what a plugin says of its failure: nothing is tried again by itself.
+func failed(f api.Failure, err error) chat.Message {
+	title, rest, _ := strings.Cut(strings.TrimSpace(f.Error()), "\n")
+	m := chat.Message{Tone: chat.Failure, Title: capital(strings.TrimSuffix(title, "."))}
+	if api.IsRefusal(err) {
+		m.Tone = chat.Refused
+	}
+	if rest = strings.TrimSpace(rest); rest != "" {
+		m.Lines = strings.Split(rest, "\n")
+	}
+	return m
+}
+
+// capital is a text that begins with a capital letter.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+func ended(name, line string, r api.Result) chat.Message {
+	typed := "`" + strings.ReplaceAll(name+" "+line, "`", "'") + "`"
+	m := chat.Message{Tone: chat.Done, Title: typed + " is done"}
+	switch {
+	case r.Confirm != "":
+		m.Tone, m.Title = chat.Info, strings.TrimSuffix(r.Confirm, ".")
+		m.Lines = []string{"Nothing was done yet. Whoever presses needs the right to do it."}
+		m.Buttons = []chat.Button{{Label: "Do it", Command: confirm(name, line), Danger: true}}
+		return m
+	case r.Failed:
+		m.Tone, m.Title = chat.Failure, typed+" failed"
+	}
+	if r.Title != "" {
+		m.Title = r.Title
+	}
+	return m
+}
+
+// What a confirmed line begins with: the sign, and a checksum of the line, so that
+// nothing but the line that was asked about is confirmed, whatever becomes of its
+// text on the way through the chat.
+const confirmedSign = "confirmed:"
+
+func confirm(name, line string) string {
+	// A button's command is read like one that was typed, in which < begins a mark.
+	line, sum := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(line), lineSum(name, line)
+	return name + " " + confirmedSign + sum + " " + line
+}
+
+// Confirmed takes the sign off a line, and says whether it was there and right.
+func Confirmed(name, line string) (rest string, ok bool) {
+	sign, rest, _ := strings.Cut(line, " ")
+	sum, marked := strings.CutPrefix(sign, confirmedSign)
+	if !marked {
+		return line, false
+	}
+	return rest, sum == lineSum(name, rest)
+}
+
+func lineSum(name, line string) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + line))
+	return hex.EncodeToString(sum[:6])
+}
+
+// late is a writer that is opened at the first byte.
+type late struct {
+	open func() (io.WriteCloser, error)
+	to   io.WriteCloser
+}
+
+func (l *late) Write(p []byte) (int, error) {
+	if l.to == nil {
+		to, err := l.open()
+		if err != nil {
+			return 0, fault.New(fault.Internal, "its output cannot be shown", "").Because(err)
+		}
+		l.to = to
+	}
+	return l.to.Write(p)
+}
+
+func (l *late) Close() error {
+	if l.to == nil {
+		return nil
+	}
+	return l.to.Close()
 }

@@ -85,24 +85,29 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}
+	hosting, err := newHost(c, log, events{})
+	if err != nil {
+		return err
+	}
 	var work *dispatcher.Dispatcher
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	commands := jobs.List(jobs.Options{
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Planner: changes, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
-		Executor: plugins.Host{}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 		May: policy.May,
 	})
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(commands), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
-	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing()})
+	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing(c)})
 
 	services := []service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
 		{name: "names", run: namesOf(c, slack, policy, log).run},
+		{name: "plugins", run: hosting.Run},
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
 		{name: "slack", run: b.Run},
 	}
@@ -235,7 +240,7 @@ func fieldsOf(fields map[string]string) func(deploy.App) deploy.FieldKind {
 func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	o := bot.Options{
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
-		Commands: jobs.Syntaxes(plugins.Host{}), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
+		Commands: syntaxes(c), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 		Emails: c.Repo.CoAuthor,
 	}
 	all := rules(c, nil)

@@ -62,7 +62,7 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var slack, clusters, github, registries []finding
+	var slack, clusters, github, registries, plugins []finding
 	var all errgroup.Group
 	all.Go(func() error {
 		for _, f := range bot.Check(ctx, slackOptions(c, log)) {
@@ -86,10 +86,14 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 		registries = checkRegistry(ctx, c, versions)
 		return nil
 	})
+	all.Go(func() error {
+		plugins = checkPlugins(ctx, c)
+		return nil
+	})
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
-	return slices.Concat(slack, clusters, github, registries), nil
+	return slices.Concat(slack, clusters, github, registries, plugins), nil
 }
 
 // table prints findings and returns how many that are needed failed.

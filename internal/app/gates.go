@@ -8,15 +8,13 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/config"
 	"ferry/internal/deploy"
-	"ferry/jobs"
-	"ferry/plugins"
 )
 
 // rules makes the gates' rules of the configuration. Names that are not among the
 // known ones give nobody a right.
 func rules(c *config.Config, known map[string]chat.UserID) gate.Rules {
-	r := gate.Rules{Admins: identified(c.Bot.Admins, known), Changes: changing()}
-	for _, s := range jobs.Syntaxes(plugins.Host{}) {
+	r := gate.Rules{Admins: identified(c.Bot.Admins, known), Changes: changing(c)}
+	for _, s := range syntaxes(c) {
 		if s.Gated {
 			r.Gated = append(r.Gated, s.Verb)
 		}

@@ -22,8 +22,6 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/config"
 	"ferry/internal/fault"
-	"ferry/jobs"
-	"ferry/plugins"
 )
 
 // The exit codes.
@@ -47,6 +45,7 @@ const usage = `ferry carries versions of apps from cluster to cluster, asked for
   ferry check [-config FILE]   try everything that the configuration names
   ferry inventory --repo DIR   list what a checkout of the Flux repository holds
   ferry plan --repo DIR …      plan a promotion in a checkout, and prove it
+  ferry plugin …               list, install, remove and verify plugins
   ferry state …                back up, check, export or rebuild what ferry remembers
   ferry help-markdown          print the commands as the README shows them
   ferry version                say what this is
@@ -69,6 +68,8 @@ func Main(ctx context.Context, p Process) int {
 		return p.plan(ctx, args)
 	case "state":
 		return p.state(ctx, args)
+	case "plugin":
+		return p.plugin(ctx, args)
 	}
 	flags := flag.NewFlagSet("ferry", flag.ContinueOnError)
 	flags.SetOutput(p.Err)
@@ -127,7 +128,10 @@ func (p Process) version() string {
 
 // load reads the configuration; what is wrong with it goes to the error stream.
 func (p Process) load(file string) (*config.Config, bool) {
-	c, err := config.Load(file, p.Getenv, changing()...)
+	c, err := config.Load(file, p.Getenv, changing(nil)...)
+	if err == nil {
+		err = checkVerbs(c)
+	}
 	if err != nil {
 		p.complain(err)
 		return nil, false
@@ -144,9 +148,9 @@ func (p Process) complain(err error) {
 }
 
 // changing are the verbs that need a role.
-func changing() []chat.Verb {
+func changing(c *config.Config) []chat.Verb {
 	var out []chat.Verb
-	for _, s := range jobs.Syntaxes(plugins.Host{}) {
+	for _, s := range syntaxes(c) {
 		if s.Changes {
 			out = append(out, s.Verb)
 		}
@@ -171,7 +175,7 @@ func (p Process) logger(c config.Log) *slog.Logger {
 func commandTable() string {
 	var b strings.Builder
 	b.WriteString("| command | what it does |\n|---|---|\n")
-	for _, s := range jobs.Syntaxes(plugins.Host{}) {
+	for _, s := range syntaxes(nil) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(s.Usage(), "|", "\\|"), s.Summary)
 	}
 	return b.String()

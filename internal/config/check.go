@@ -31,6 +31,9 @@ var (
 // check finds what the types cannot say, and brings addresses and folders into
 // the one form that the rooms expect.
 func check(c *Config, p *problems, verbs []chat.Verb) {
+	if len(verbs) > 0 {
+		verbs = append(slices.Clip(verbs), c.Plugins.Verbs()...)
+	}
 	checkClusters(c, p)
 	checkNames(p, "namespaces", c.Namespaces, func(n string) bool { return n == "*" || dnsLabel.MatchString(n) },
 		"no name of a namespace", `lower-case letters, digits and dashes; ["*"] alone means all`)
@@ -52,6 +55,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	c.Slack.BaseURL = checkURL(p, "slack.base_url", c.Slack.BaseURL)
 	c.GitHub.BaseURL = checkURL(p, "github.base_url", c.GitHub.BaseURL)
 	checkRegistries(c.Registries, p)
+	checkPlugins(c, p)
 	oneOf(p, "repo.automated", c.Repo.Automated, AutomatedRefuse, AutomatedWarn)
 	for _, app := range slices.Sorted(maps.Keys(c.Repo.Fields)) {
 		oneOf(p, join("repo.fields", app), c.Repo.Fields[app], "chart", "image")

@@ -38,6 +38,8 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line} // what it needs is missing
 	}
 	switch {
+	case v.Type() == reflect.TypeFor[Raw]():
+		d.raw(n, path, v.Addr().Interface().(*Raw))
 	case isNamed(v.Type()):
 		d.named(n, path, v)
 	case v.Kind() == reflect.Struct:

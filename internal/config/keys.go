@@ -57,6 +57,8 @@ func describe(v reflect.Value) (kind, def string) {
 		return "true or false", fmt.Sprint(x)
 	case int64:
 		return "number", ""
+	case Raw:
+		return "YAML", ""
 	}
 	switch v.Kind() {
 	case reflect.Slice:

@@ -41,7 +41,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	// A comment that is a key becomes one.
 	var lines []string
 	for line := range strings.Lines(string(text)) {
-		if before, after, ok := strings.Cut(line, "# "); ok && strings.TrimSpace(before) == "" && (strings.Contains(after, "_file: ") || strings.Contains(after, "docker_config: ")) {
+		if before, after, ok := strings.Cut(line, "# "); ok && strings.TrimSpace(before) == "" && (strings.Contains(after, "_file: ") || strings.Contains(after, "docker_config: ") || strings.HasPrefix(after, "kubeconfig: ")) {
 			line = before + after
 		}
 		lines = append(lines, line)
@@ -66,8 +66,9 @@ func TestExampleHasEveryKey(t *testing.T) {
 func collect(n *yaml.Node, path string, there map[string]bool) {
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		key := join(path, n.Content[i].Value)
-		if path == "clusters" {
-			key = "clusters.<name>"
+		switch path {
+		case "clusters", "plugins.repositories", "plugins.executors", "plugins.sources", "plugins.notifiers":
+			key = path + ".<name>"
 		}
 		there[key] = true
 		value := n.Content[i+1]
@@ -93,6 +94,8 @@ func TestKeys(t *testing.T) {
 		"allow_shared_api_server": {Type: "true or false", Default: "false"},
 		"slack":                   {},
 		"registries.mirrors":      {Type: "texts by name"},
+
+		"plugins.executors.<name>.config": {Type: "YAML"},
 	} {
 		got := byPath[path]
 		if got.Type != want.Type || got.Default != want.Default || got.Required != want.Required {

@@ -122,8 +122,8 @@ type Executor interface {
 	// Execute runs a line. What it writes to out is shown as it comes; writing
 	// blocks while ferry is behind. When ctx ends somebody cancelled it, or it took
 	// too long: it ends what it started and returns. An error is shown to whoever
-	// asked: it says in one line what went wrong. It is called for several lines at
-	// the same time.
+	// asked: it says in one line what went wrong; one made by Refuse says that
+	// nothing was done. It is called for several lines at the same time.
 	Execute(ctx context.Context, r ExecuteRequest, out io.Writer) (Result, error)
 }
 

@@ -112,7 +112,7 @@ func failureToWire(err error) *wire.Failure {
 		return nil
 	}
 	after, again := Retry(err)
-	f := &wire.Failure{Text: valid(err.Error()), Again: again}
+	f := &wire.Failure{Text: valid(err.Error()), Again: again, Refused: IsRefusal(err)}
 	if after > 0 {
 		f.After = durationpb.New(after)
 	}
@@ -124,6 +124,9 @@ func failureFromWire(f *wire.Failure) error {
 		return nil
 	}
 	err := error(Failure{errors.New(f.GetText())})
+	if f.GetRefused() {
+		err = Refuse(err)
+	}
 	if f.GetAgain() {
 		return Again(err, f.GetAfter().AsDuration())
 	}

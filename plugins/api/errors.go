@@ -26,6 +26,27 @@ func Again(err error, after time.Duration) error {
 	return again{error: err, after: max(after, 0)}
 }
 
+// refused marks an error for what may not be.
+type refused struct{ error }
+
+func (e refused) Unwrap() error { return e.error }
+
+// Refuse returns err as one for something that was not even tried, because it may
+// not be or cannot be understood: whoever asked sees that nothing was done. It
+// returns nil for nil.
+func Refuse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return refused{err}
+}
+
+// IsRefusal says whether an error was made by Refuse.
+func IsRefusal(err error) bool {
+	_, is := errors.AsType[refused](err)
+	return is
+}
+
 // Retry says whether an error is worth another try, and after what time.
 func Retry(err error) (after time.Duration, ok bool) {
 	if e, is := errors.AsType[again](err); is {

@@ -18,7 +18,8 @@ const MaxOutput = 64 << 20
 
 // Execute runs a line with the executor of that name; Binding, Config and
 // Clusters are filled in here. An error that the plugin returned is an
-// api.Failure, every other has a kind.
+// api.Failure, every other has a kind: Unavailable if nothing was begun and it
+// can be asked again in a moment, Failed if it does not run or broke in the middle.
 func (h *Host) Execute(ctx context.Context, name string, r api.ExecuteRequest, out io.Writer) (result api.Result, err error) {
 	k, err := h.keeper(api.KindExecutor, name)
 	if err != nil {
@@ -28,7 +29,7 @@ func (h *Host) Execute(ctx context.Context, name string, r api.ExecuteRequest, o
 	if r.Clusters, err = k.clusters(ctx); err != nil {
 		return api.Result{}, err
 	}
-	err = k.call(ctx, 5*time.Minute, func(ctx context.Context, p Peer) error {
+	err = k.call(ctx, 5*time.Minute, fault.Failed, func(ctx context.Context, p Peer) error {
 		result, err = p.Execute(ctx, r, &atMost{w: out, left: MaxOutput})
 		return err
 	})
@@ -44,7 +45,7 @@ func (h *Host) Deliver(ctx context.Context, name string, n api.Notification) (re
 		return api.Receipt{}, err
 	}
 	n.Binding, n.Config = k.Name, k.Config
-	err = k.call(ctx, 30*time.Second, func(ctx context.Context, p Peer) error {
+	err = k.call(ctx, 30*time.Second, fault.Unavailable, func(ctx context.Context, p Peer) error {
 		receipt, err = p.Deliver(ctx, n)
 		return err
 	})
@@ -59,7 +60,7 @@ func (h *Host) Find(ctx context.Context, name string, n api.Notification) (recei
 		return api.Receipt{}, false, false, err
 	}
 	n.Binding, n.Config = k.Name, k.Config
-	err = k.call(ctx, 30*time.Second, func(ctx context.Context, p Peer) error {
+	err = k.call(ctx, 30*time.Second, fault.Unavailable, func(ctx context.Context, p Peer) error {
 		k.mu.Lock()
 		known = k.finds
 		k.mu.Unlock()
@@ -84,8 +85,9 @@ func (h *Host) Info(kind, name string) (i api.Info, ok bool) {
 }
 
 // call asks a running plugin, in a bounded time; one that starts is waited for.
-func (k *keeper) call(ctx context.Context, most time.Duration, ask func(context.Context, Peer) error) error {
-	p, err := k.running(ctx)
+// broken is the kind of a failure of which nobody knows how far it came.
+func (k *keeper) call(ctx context.Context, most time.Duration, broken fault.Kind, ask func(context.Context, Peer) error) error {
+	p, err := k.running(ctx, broken)
 	if err != nil {
 		return err
 	}
@@ -104,31 +106,35 @@ func (k *keeper) call(ctx context.Context, most time.Duration, ask func(context.
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case timed.Err() != nil, status.Code(err) == codes.DeadlineExceeded:
-		return fault.Newf(fault.Expired, "%s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
+		return fault.Newf(fault.Expired, "the %s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
 	default:
-		return k.broken(ctx, err)
+		return k.broken(ctx, broken, err)
 	}
 }
 
 // broken explains an error of the connection: mostly the process has just ended,
 // and why is known in a moment.
-func (k *keeper) broken(ctx context.Context, err error) error {
-	soon, cancel := context.WithTimeout(ctx, time.Second)
+func (k *keeper) broken(ctx context.Context, kind fault.Kind, err error) error {
+	seen, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	s := k.await(soon, func(s State) bool { return s.Status != Running && s.Status != Starting })
+	s := k.await(seen, func(s State) bool { return s.Status != Running && s.Status != Starting })
 	why := plain(err).Error()
 	if s.Status == Waiting || s.Status == Refused {
 		why = s.Why
 	}
-	return fault.Newf(fault.Unavailable, "%s `%s` failed in the middle: %s", k.Kind, k.Name, why).
-		WithHelp("it is started again by itself; `plugins` shows what it is doing").Because(err)
+	return fault.Newf(kind, "the %s `%s` failed in the middle: %s", k.Kind, k.Name, why).
+		WithHelp("nobody knows how far it came\nit is started again by itself; `plugins` shows what it is doing").Because(err)
 }
 
-// running returns the plugin once it runs; it waits for one that starts.
-func (k *keeper) running(ctx context.Context) (Peer, error) {
-	soon, cancel := context.WithTimeout(ctx, k.host.o.Handshake)
+// soon is how long people are left waiting for a plugin that is started again.
+const soon = 3 * time.Second
+
+// running returns the plugin once it runs; it waits for one that starts. That it
+// will hardly run soon is of a kind of its own.
+func (k *keeper) running(ctx context.Context, hardly fault.Kind) (Peer, error) {
+	starting, cancel := context.WithTimeout(ctx, k.host.o.Handshake)
 	defer cancel()
-	s := k.await(soon, func(s State) bool { return s.Status != Starting })
+	s := k.await(starting, func(s State) bool { return s.Status != Starting })
 	k.mu.Lock()
 	p := k.peer
 	k.mu.Unlock()
@@ -138,16 +144,19 @@ func (k *keeper) running(ctx context.Context) (Peer, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	says := "is still starting"
+	says, kind := "is still starting", hardly
 	switch s.Status {
 	case Waiting:
 		says = "is not running: " + s.Why
+		if time.Until(s.Until) < soon {
+			kind = fault.Unavailable
+		}
 	case Refused:
 		says = "was refused: " + s.Why
 	case Ended:
 		says = "has ended"
 	}
-	return nil, fault.Newf(fault.Unavailable, "%s `%s` %s", k.Kind, k.Name, says).
+	return nil, fault.Newf(kind, "the %s `%s` %s", k.Kind, k.Name, says).
 		WithHelp("it is started again by itself; `plugins` shows what it is doing")
 }
 

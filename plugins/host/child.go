@@ -32,6 +32,7 @@ type child struct {
 	conn   *grpc.ClientConn
 
 	peer  Peer
+	kind  string
 	info  api.Info
 	finds bool
 }
@@ -80,6 +81,9 @@ func (c *child) prepare(h *Host, b Binding, f File) error {
 	}
 	mark := hex.EncodeToString(key)
 	c.room = filepath.Join(h.o.Dir, "run", mark)
+	if err := os.MkdirAll(filepath.Dir(c.room), 0o700); err != nil {
+		return err
+	}
 	tmp, err := socketFolder(c.room, mark)
 	if err != nil {
 		return err
@@ -190,8 +194,8 @@ func (c *child) describe(ctx context.Context, b Binding, f File) error {
 		return fmt.Errorf("it does not say what it is: %w", plain(err))
 	}
 	switch {
-	case kind != b.Kind:
-		return refusal{fmt.Errorf("it is no %s but a %s", b.Kind, clip(kind))}
+	case b.Kind != "" && kind != b.Kind:
+		return refusal{fmt.Errorf("it is not of the kind %s but %s", b.Kind, clip(kind))}
 	case f.Name != "" && info.Name != f.Name:
 		return refusal{fmt.Errorf("it calls itself %q, not %q", clip(info.Name), f.Name)}
 	case f.Version != "" && info.Version != f.Version:
@@ -200,7 +204,7 @@ func (c *child) describe(ctx context.Context, b Binding, f File) error {
 	if err := checkConfig(info.Schema, b.Config); err != nil {
 		return err
 	}
-	c.info, c.finds = info, finds
+	c.kind, c.info, c.finds = kind, info, finds
 	return nil
 }
 

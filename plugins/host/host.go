@@ -20,7 +20,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -140,6 +139,9 @@ func New(o Options) (*Host, error) {
 		if b.Dialect == nil {
 			b.Dialect = Ferry{}
 		}
+		if b.Config == nil {
+			b.Config = []byte{} // that nothing is configured may not fit
+		}
 		if b.Memory <= 0 {
 			b.Memory = 256 << 20
 		}
@@ -149,13 +151,11 @@ func New(o Options) (*Host, error) {
 }
 
 // Run keeps the plugins running until ctx ends, and returns when every process
-// that it started has ended.
+// that it started has ended; its error is nil.
 func (h *Host) Run(ctx context.Context) error {
-	runs := filepath.Join(h.o.Dir, "run")
-	if err := os.MkdirAll(runs, 0o700); err != nil {
-		return err
+	if len(h.keepers) > 0 {
+		sweepRuns(filepath.Join(h.o.Dir, "run"))
 	}
-	sweepRuns(runs)
 	// The thread that started the plugins has to outlive them.
 	spawning, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var all, thread sync.WaitGroup
@@ -167,6 +167,7 @@ func (h *Host) Run(ctx context.Context) error {
 		}
 		all.Go(func() { k.run(ctx) })
 	}
+	<-ctx.Done()
 	all.Wait()
 	stop()
 	thread.Wait()

@@ -3,9 +3,12 @@ package host
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ferry/internal/fault"
 )
 
 // TestPauses runs a keeper whose plugin lives as long as it is told, by a clock of
@@ -55,6 +58,26 @@ func TestPauses(t *testing.T) {
 	})
 }
 
+// TestNothingToRun: without plugins a host rests, and touches nothing.
+func TestNothingToRun(t *testing.T) {
+	dir := t.TempDir() + "/plugins"
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		if err := h.Run(ctx); err != nil || time.Since(began) != time.Hour {
+			t.Errorf("it ends after %s: %v", time.Since(began), err)
+		}
+	})
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it made its folder")
+	}
+}
+
 // TestCallsWait has somebody ask a plugin that is only starting.
 func TestCallsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -63,17 +86,21 @@ func TestCallsWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := newKeeper(h, Binding{Name: "x", Kind: "executor"})
-		if _, err := k.running(t.Context()); err == nil || err.Error() != "executor `x` is still starting" {
+		if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != "the executor `x` is still starting" {
 			t.Errorf("err = %v", err)
 		}
 		for status, want := range map[Status]string{
-			Waiting: "executor `x` is not running: why", Refused: "executor `x` was refused: why", Ended: "executor `x` has ended",
+			Waiting: "the executor `x` is not running: why", Refused: "the executor `x` was refused: why", Ended: "the executor `x` has ended",
 		} {
-			k.become(status, "why", time.Time{})
+			k.become(status, "why", time.Now().Add(time.Minute))
 			began := time.Now()
-			if _, err := k.running(t.Context()); err == nil || err.Error() != want || time.Since(began) > 0 {
+			if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != want || time.Since(began) > 0 {
 				t.Errorf("err = %v after %s, want %s", err, time.Since(began), want)
 			}
+		}
+		k.become(Waiting, "why", time.Now().Add(time.Second)) // worth another try by itself
+		if _, err := k.running(t.Context(), fault.Failed); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("err = %v", err)
 		}
 	})
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // checkConfig holds a configuration against a schema; what does not fit is a
-// refusal that names the place. No schema lets everything pass.
+// refusal that names the place. No schema lets everything pass, and a nil
+// configuration passes every schema that is one.
 func checkConfig(schema, config []byte) error {
 	if len(bytes.TrimSpace(schema)) == 0 {
 		return nil
@@ -21,6 +22,9 @@ func checkConfig(schema, config []byte) error {
 	compiled, err := compile(schema)
 	if err != nil {
 		return refusal{fmt.Errorf("its schema is none: %w", err)}
+	}
+	if config == nil {
+		return nil
 	}
 	text, err := yaml.YAMLToJSON(config)
 	if err != nil {

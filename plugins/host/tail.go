@@ -28,6 +28,7 @@ type tail struct {
 	kept    []byte
 	partial []byte
 	last    string
+	fatal   string // the latest word of Go's runtime, which a long trace follows
 	dropped int64
 	tokens  int
 	refill  time.Time
@@ -53,6 +54,9 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) line(text string) {
+	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
+		t.fatal = text
+	}
 	if text == "" || text == t.last {
 		return
 	}
@@ -75,13 +79,12 @@ func (t *tail) line(text string) {
 func (t *tail) reason() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.fatal != "" {
+		return clip(t.fatal)
+	}
 	var last string
 	for line := range strings.Lines(strings.ToValidUTF8(string(t.kept), "?")) {
-		line = strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "):
-			return clip(line)
-		case line != "":
+		if line = strings.TrimSpace(line); line != "" {
 			last = line
 		}
 	}

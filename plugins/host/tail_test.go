@@ -39,7 +39,8 @@ func TestReason(t *testing.T) {
 		"one\ntwo\n\n":                        "two",
 		"x\npanic: boom\n\ngoroutine 1\nmain": "panic: boom",
 		"fatal error: out of memory\nx":       "fatal error: out of memory",
-		"\xff\n":                              "?",
+		"panic: boom\n" + strings.Repeat("goroutine 1\n", 1000): "panic: boom",
+		"\xff\n": "?",
 	} {
 		s := &tail{log: slog.New(slog.DiscardHandler)}
 		_, _ = s.Write([]byte(text))

@@ -42,6 +42,8 @@ func behave(animal string) {
 		api.ServeExecutor(echo{schema: `{"type":"object","properties":{"size":{"type":"integer"}},"additionalProperties":false}`})
 	case "curious":
 		api.ServeExecutor(echo{schema: `{"$ref":"file:///etc/passwd"}`})
+	case "host":
+		hostInProcess(os.Getenv("ZOO_DIR"))
 	case "crash":
 		panic("no luck today")
 	case "hang", "sleeper":

@@ -133,21 +133,27 @@ func download(ctx context.Context, at, to string) (sum string, err error) {
 		return "", err
 	}
 	defer in.Close()
-	return save(in, to)
+	return saveAs(in, to)
 }
 
-// save writes a new file, surely, and returns its checksum.
-func save(in io.Reader, to string) (string, error) {
+// saveAs writes a new file, surely, and returns its checksum.
+func saveAs(in io.Reader, to string) (string, error) {
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.New()
-	err = copyMost(io.MultiWriter(out, sum), in, maxExecutable)
+	sum, err := save(in, out)
 	if err == nil {
 		err = out.Sync()
 	}
-	return hex.EncodeToString(sum.Sum(nil)), errors.Join(err, out.Close())
+	return sum, errors.Join(err, out.Close())
+}
+
+// save copies an executable, or an archive of one, and returns its checksum.
+func save(in io.Reader, out io.Writer) (string, error) {
+	sum := sha256.New()
+	err := copyMost(io.MultiWriter(out, sum), in, maxExecutable)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // writeFile replaces a file as a whole.
@@ -202,7 +208,7 @@ func extract(archive, named, inside, to string) (string, error) {
 		case err != nil:
 			return "", err
 		case h.Typeflag == tar.TypeReg && executable(h.Name, inside):
-			return save(files, to)
+			return saveAs(files, to)
 		}
 	}
 }
@@ -212,7 +218,7 @@ func extractZip(archive, inside, to string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer files.Close()
+	defer func() { _ = files.Close() }()
 	for _, f := range files.File {
 		if !f.Mode().IsRegular() || !executable(f.Name, inside) {
 			continue
@@ -221,8 +227,8 @@ func extractZip(archive, inside, to string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		defer in.Close() //nolint:revive // the loop ends here
-		return save(in, to)
+		sum, err := saveAs(in, to)
+		return sum, errors.Join(err, in.Close())
 	}
 	return "", errNoExecutable
 }

@@ -148,8 +148,11 @@ func TestVersions(t *testing.T) {
 	if _, err := store.Find(t.Context(), "executor", Ref{"r", "tool", "v1.9.0"}); err != nil || len(s.forget()) > 0 {
 		t.Errorf("it is got again: %v", err)
 	}
-	s.Close()
 	next := New(store.o)
+	if _, err := next.Find(t.Context(), "executor", Ref{"r", "tool", "v1.9.0"}); err != nil || len(s.forget()) > 0 {
+		t.Errorf("the next ferry asks again: %v", err)
+	}
+	s.Close()
 	for _, version := range []string{"", "v1.9.0"} {
 		if _, err := next.Find(t.Context(), "executor", Ref{"r", "tool", version}); err != nil {
 			t.Errorf("without the repository %q is not found: %v", version, err)
@@ -200,7 +203,10 @@ func TestArchives(t *testing.T) {
 	s := newShop(t)
 	index := "entries:\n"
 	for i, c := range []struct{ file, inside, want string }{
-		{"a.tar.gz", "", "bin/tool"}, {"a.tgz", "//other", "../../other/x/run.sh"}, {"a.zip", "", "bin/tool"}, {"a.zip", "//other/x", "../../other/x/run.sh"},
+		{"a.tar.gz", "", "bin/tool"},
+		{"a.tgz", "//other", "../../other/x/run.sh"},
+		{"a.zip", "", "bin/tool"},
+		{"a.zip", "//other/x", "../../other/x/run.sh"},
 		{"a.tar.gz", "//absent", ""},
 	} {
 		files := []string{"README.md", "bin/.hidden", "bin/tool", "../../other/x/run.sh"}

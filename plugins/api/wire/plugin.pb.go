@@ -784,6 +784,7 @@ type Failure struct {
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	Again         bool                   `protobuf:"varint,2,opt,name=again,proto3" json:"again,omitempty"`
 	After         *durationpb.Duration   `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	Refused       bool                   `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"` // nothing was tried
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -837,6 +838,13 @@ func (x *Failure) GetAfter() *durationpb.Duration {
 		return x.After
 	}
 	return nil
+}
+
+func (x *Failure) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
 }
 
 type DeliverRequest struct {
@@ -1230,11 +1238,12 @@ const file_plugin_proto_rawDesc = "" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\bR\x06failed\x12\x12\n" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x122\n" +
-	"\afailure\x18\x05 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure\"d\n" +
+	"\afailure\x18\x05 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure\"~\n" +
 	"\aFailure\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05again\x18\x02 \x01(\bR\x05again\x12/\n" +
-	"\x05after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05after\"\xb4\x04\n" +
+	"\x05after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05after\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\bR\arefused\"\xb4\x04\n" +
 	"\x0eDeliverRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bincident\x18\x02 \x01(\tR\bincident\x12\x14\n" +

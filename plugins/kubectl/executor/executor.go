@@ -76,7 +76,7 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 	}
 	command, err := guard.Parse(r.Line)
 	if err != nil {
-		return api.Result{}, err
+		return api.Result{}, api.Refuse(err)
 	}
 	clusters, names := map[string]api.Cluster{}, []string{}
 	for _, c := range r.Clusters {
@@ -86,14 +86,14 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 	who := rules.Person{ID: r.User.ID, Groups: r.User.Groups, Roles: r.User.Roles}
 	d, err := guard.Decide(command, cfg, who, names)
 	if err != nil {
-		return api.Result{}, err
+		return api.Result{}, api.Refuse(err)
 	}
 	if d.Confirm != "" && !r.Confirmed {
 		e.asked.ask(r.User.ID, d.Runs)
 		return api.Result{Confirm: d.Confirm}, nil
 	}
 	if d.Confirm != "" && !e.asked.take(r.User.ID, d.Runs) {
-		return api.Result{}, errors.New("nothing was done: what this line does is not, or no longer, what you confirmed; say it again")
+		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what you confirmed; say it again"))
 	}
 	return e.run(ctx, d, clusters, cfg.Limits, out)
 }

@@ -1,0 +1,224 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"ferry/internal/config"
+	"ferry/internal/fault"
+	"ferry/plugins/api"
+	"ferry/plugins/host"
+	"ferry/plugins/repo"
+)
+
+const pluginUsage = `ferry plugin list                 list what the repositories offer, and what is installed
+ferry plugin install [NAME …]     download plugins; without a name all that are configured
+ferry plugin remove NAME …        remove plugins
+ferry plugin verify [NAME|PATH …] start plugins, and print what they are; without a name
+                                  all that are configured, with their configuration
+ferry plugin index DIR            write index.yaml of the plugins in a folder
+
+NAME is repository/name, which is the newest version, or repository/name@version;
+for verify also the name under which a plugin is configured. Repositories and the
+folder of the plugins are those of the configuration (-config FILE). Exit codes:
+0 done, 1 not done, 2 usage.
+`
+
+// plugin runs `ferry plugin`.
+func (p Process) plugin(ctx context.Context, args []string) int {
+	do := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		do, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("ferry plugin", flag.ContinueOnError)
+	flags.SetOutput(p.Err)
+	flags.Usage = func() { fmt.Fprint(p.Err, pluginUsage) }
+	file := flags.String("config", "", "")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		return exitUsage
+	}
+	names := flags.Args()
+	known := map[string]func(context.Context, *config.Config, []string) error{
+		"list": p.pluginList, "install": p.pluginInstall, "remove": p.pluginRemove, "verify": p.pluginVerify, "index": p.pluginIndex,
+	}
+	run, ok := known[do]
+	if !ok || do == "list" && len(names) > 0 || do == "remove" && len(names) == 0 || do == "index" && len(names) != 1 {
+		fmt.Fprintf(p.Err, "ferry plugin: what is %q?\n\n%s", strings.TrimSpace(do+" "+strings.Join(names, " ")), pluginUsage)
+		return exitUsage
+	}
+	c, err := config.LoadPlugins(*file, p.Getenv)
+	if err != nil {
+		p.complain(err)
+		return exitUsage
+	}
+	if err := run(ctx, c, names); err != nil {
+		for _, one := range parts(err) {
+			p.complain(one)
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+// parts takes a joined error apart.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+func (p Process) pluginList(ctx context.Context, c *config.Config, _ []string) error {
+	all, err := newStore(c.Plugins).List(ctx)
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PLUGIN\tKIND\tINSTALLED\tDESCRIPTION")
+	for _, one := range all {
+		installed := "no"
+		if one.Installed {
+			installed = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.Ref, one.Kind, installed, one.Description)
+	}
+	return errors.Join(err, w.Flush())
+}
+
+// configured are the plugins that the configuration names.
+func configured(c *config.Config) (out []bound) {
+	for kind, plugins := range map[string][]config.Plugin{
+		api.KindExecutor: c.Plugins.Executors, api.KindSource: c.Plugins.Sources, api.KindNotifier: c.Plugins.Notifiers,
+	} {
+		for i := range plugins {
+			out = append(out, bound{kind, &plugins[i]})
+		}
+	}
+	slices.SortFunc(out, func(a, b bound) int { return strings.Compare(a.kind+a.plugin.Name, b.kind+b.plugin.Name) })
+	return out
+}
+
+type bound struct {
+	kind   string
+	plugin *config.Plugin
+}
+
+func (p Process) pluginInstall(ctx context.Context, c *config.Config, names []string) error {
+	if len(names) == 0 {
+		for _, b := range configured(c) {
+			names = append(names, b.plugin.Plugin)
+		}
+	}
+	store := newStore(c.Plugins)
+	var errs []error
+	for _, name := range names {
+		ref, err := repo.Parse(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		got, err := store.Install(ctx, ref)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(p.Out, "%s is installed: %s %s\n", got.Ref, got.Kind, got.Path)
+	}
+	return errors.Join(errs...)
+}
+
+func (p Process) pluginRemove(_ context.Context, c *config.Config, names []string) error {
+	store := newStore(c.Plugins)
+	var errs []error
+	for _, name := range names {
+		ref, err := repo.Parse(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		gone, err := store.Remove(ref)
+		for _, one := range gone {
+			fmt.Fprintf(p.Out, "%s is removed\n", one.Ref)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p Process) pluginVerify(ctx context.Context, c *config.Config, names []string) error {
+	store := newStore(c.Plugins)
+	var errs []error
+	for _, b := range configured(c) {
+		if len(names) > 0 && !slices.Contains(names, b.plugin.Name) {
+			continue
+		}
+		r, err := tryPlugin(ctx, store, b.kind, b.plugin)
+		errs = append(errs, p.report(b.kind+" "+b.plugin.Name, r, err))
+	}
+	for _, name := range names {
+		if slices.ContainsFunc(configured(c), func(b bound) bool { return b.plugin.Name == name }) {
+			continue
+		}
+		f, err := wanted(ctx, store, name)
+		var r host.Report
+		if err == nil {
+			r, err = host.Verify(ctx, f, "", nil, nil)
+		}
+		errs = append(errs, p.report(name, r, err))
+	}
+	return errors.Join(errs...)
+}
+
+// wanted is a file that somebody names, or a plugin of a repository.
+func wanted(ctx context.Context, store *repo.Store, name string) (host.File, error) {
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		return host.File{Path: name}, nil
+	}
+	ref, err := repo.Parse(name)
+	if err != nil {
+		return host.File{}, fault.Newf(fault.NotFound, "there is no file %s, no plugin is configured so, and it is no name in a repository", name)
+	}
+	got, err := store.Install(ctx, ref)
+	return fileOf(got), err
+}
+
+// report prints what a plugin is.
+func (p Process) report(name string, r host.Report, err error) error {
+	if err != nil {
+		return fault.Newf(fault.KindOf(err), "%s: %s", name, err)
+	}
+	schema := "takes any configuration"
+	if len(r.Info.Schema) > 0 {
+		schema = fmt.Sprintf("has a schema of its configuration (%d bytes)", len(r.Info.Schema))
+	}
+	fmt.Fprintf(p.Out, "%s is a sound %s: %s %s, ready after %d ms with %d MiB, %s\n",
+		name, r.Kind, r.Info.Name, r.Info.Version, r.Took.Milliseconds(), r.Memory>>20, schema)
+	if r.Info.Description != "" {
+		fmt.Fprintf(p.Out, "  %s\n", r.Info.Description)
+	}
+	return nil
+}
+
+// pluginIndex writes the index of a folder by asking each plugin in it what it is.
+func (p Process) pluginIndex(ctx context.Context, _ *config.Config, names []string) error {
+	n, err := repo.Write(names[0], func(path string) (repo.Entry, error) {
+		r, err := host.Verify(ctx, host.File{Path: path}, "", nil, nil)
+		return repo.Entry{
+			Name: r.Info.Name, Type: r.Kind, Version: r.Info.Version, Description: r.Info.Description, DocumentationURL: r.Info.Docs,
+			JSONSchema: repo.JSONSchema{Value: string(r.Info.Schema)},
+		}, err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Out, "%s/index.yaml has %d plugins\n", strings.TrimSuffix(names[0], "/"), n)
+	return nil
+}

@@ -1,0 +1,53 @@
+package host
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"ferry/plugins/api"
+)
+
+// Report is what is found of a plugin that was started to see.
+type Report struct {
+	Kind  string
+	Info  api.Info
+	Finds bool
+	// Took is from the start of the process until it had said what it is, Memory
+	// what it took then, in bytes.
+	Took   time.Duration
+	Memory int64
+}
+
+// Verify starts a plugin as a host would, asks what it is, holds it and a
+// configuration against what they should be, and ends it. Without a kind any will
+// do; without a configuration its schema is only held to be one.
+func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) (Report, error) {
+	dir, err := os.MkdirTemp("", "ferry-")
+	if err != nil {
+		return Report{}, err
+	}
+	defer os.RemoveAll(dir)
+	b := Binding{Name: "verify", Kind: kind, Dialect: d, Find: func(context.Context) (File, error) { return f, nil }}
+	h, err := New(Options{Dir: dir, Bindings: []Binding{b}})
+	if err != nil {
+		return Report{}, err
+	}
+	k := h.keepers[0]
+	k.Config = config
+	var thread sync.WaitGroup
+	spawning, stop := context.WithCancel(context.WithoutCancel(ctx))
+	thread.Go(func() { h.spawner.run(spawning) })
+	defer func() {
+		stop()
+		thread.Wait()
+	}()
+	began := time.Now()
+	c, err := k.begin(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	defer c.end()
+	return Report{Kind: c.kind, Info: c.info, Finds: c.finds, Took: time.Since(began), Memory: memory()[c.pid()]}, nil
+}
