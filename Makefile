@@ -30,7 +30,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
-build: binaries plugins ## build bin/ferry, bin/playground and the plugins in bin/plugins
+build: plugins ## build bin/ferry, bin/playground and the plugins in bin/plugins
 
 .PHONY: binaries
 binaries:
@@ -42,10 +42,11 @@ binaries:
 KUBECTL := $(shell sed -n 's,.*k8s.io/kubectl v0,v1,p' plugins/kubectl/go.mod)
 
 .PHONY: plugins
-plugins: ## build the shipped plugins (minutes for the first time: kubectl's library)
+plugins: binaries ## build the shipped plugins and their index (minutes for the first time: kubectl's library)
 	@mkdir -p $(BIN)/plugins
 	$(BUILD) -o $(BIN)/plugins/echo ./plugins/echo
 	$(GO) build -C plugins/kubectl -ldflags '-s -w $(LDFLAGS) -X k8s.io/component-base/version.gitVersion=$(KUBECTL)' -o $(CURDIR)/$(BIN)/plugins/kubectl .
+	$(BIN)/ferry plugin index $(BIN)/plugins
 
 .PHONY: test-kubectl
 test-kubectl: ## run the tests of the kubectl executor, which is a module of its own
