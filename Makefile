@@ -31,13 +31,30 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
-build: ## build bin/ferry and bin/playground
+build: plugins ## build bin/ferry, bin/playground and the plugins in bin/plugins
+
+.PHONY: binaries
+binaries:
 	@mkdir -p $(BIN)
 	$(BUILD) -o $(BIN)/ferry .
 	$(BUILD) -o $(BIN)/playground ./playground
 
+# kubectl's version is that of the library which is compiled in.
+KUBECTL := $(shell sed -n 's,.*k8s.io/kubectl v0,v1,p' plugins/kubectl/go.mod)
+
+.PHONY: plugins
+plugins: binaries ## build the shipped plugins and their index (minutes for the first time: kubectl's library)
+	@mkdir -p $(BIN)/plugins
+	$(BUILD) -o $(BIN)/plugins/echo ./plugins/echo
+	$(GO) build -C plugins/kubectl -ldflags '-s -w $(LDFLAGS) -X k8s.io/component-base/version.gitVersion=$(KUBECTL)' -o $(CURDIR)/$(BIN)/plugins/kubectl .
+	$(BIN)/ferry plugin index $(BIN)/plugins
+
+.PHONY: test-kubectl
+test-kubectl: ## run the tests of the kubectl executor, which is a module of its own
+	$(GO) test -C plugins/kubectl ./...
+
 .PHONY: demo
-demo: build ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
+demo: binaries ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
 	@exec $(BIN)/playground -ferry $(BIN)/ferry -fleet $(FLEET)
 
 .PHONY: test
@@ -52,6 +69,7 @@ race: ## run the tests with the race detector (needs a C compiler)
 .PHONY: lint
 lint: ## run the linters of .golangci.yml
 	$(LINT) run ./...
+	cd plugins/kubectl && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 	cd plugins/api && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 
 .PHONY: fmt
@@ -67,7 +85,7 @@ fuzz: ## fuzz each fuzz test for FUZZTIME (10s)
 	@set -e; grep -rl --include='*_test.go' --exclude-dir=node_modules --exclude-dir=e2e '^func Fuzz' . | while read -r file; do \
 		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "fuzz $$name in $$(dirname "$$file")"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+			$(GO) test -C "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . </dev/null; \
 		done; \
 	done
 
@@ -76,7 +94,7 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: e2e
-e2e: build ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
+e2e: binaries ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)
 	@GO=$(GO) tools/e2e.sh
 
 .PHONY: chaos
@@ -92,7 +110,7 @@ chaos-real: ## the same on real clusters with a real Flux (minutes); RUNS=25 SEE
 	FERRY_CHAOS_RUNS=$(RUNS) FERRY_CHAOS_SEED=$(SEED) $(GO) test -C e2e -count=1 -timeout 60m -v -run '^TestKilledOnRealClusters$$' .
 
 .PHONY: oracle
-oracle: build ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories
+oracle: binaries ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories
 	$(GO) test -C e2e -count=1 ./oracle/... # the cache does not see files of another module
 	$(GO) build -C e2e -o ../$(BIN)/oracle ./oracle/cmd/oracle
 	@$(BIN)/oracle -ferry $(BIN)/ferry -pins -fixtures delivery/testdata/layouts -repos '$(REPOS)' $(ORACLE) 2>/dev/null
@@ -106,11 +124,11 @@ check-github: ## hold the local GitHub against Octokit and GitHub's own descript
 	cd $(CHECKS)/github && ./run.sh
 
 .PHONY: browser
-browser: build ## try the playground's page in a real browser (needs Node 20 and Chromium)
+browser: binaries ## try the playground's page in a real browser (needs Node 20 and Chromium)
 	cd $(CHECKS)/browser && ./run.sh
 
 .PHONY: screenshots
-screenshots: build ## make the pictures of README and docs in docs/images (needs Node 20 and Chromium)
+screenshots: binaries ## make the pictures of README and docs in docs/images (needs Node 20 and Chromium)
 	cd $(CHECKS)/browser && SCREENSHOTS=$(CURDIR)/docs/images ./run.sh
 
 .PHONY: docs

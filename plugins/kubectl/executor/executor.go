@@ -1,0 +1,199 @@
+// Package executor answers kubectl's lines for ferry: it reads them (guard), asks
+// before it changes anything, starts one child per cluster and tells what they
+// say, each under its heading, in the clusters' order.
+//
+//	line → guard.Parse → guard.Decide → confirmed? → child per cluster → wall → cluster
+//
+// A line passes two walls that know nothing of each other's ways: the guard reads
+// words, the wall reads requests. What one of them gets wrong the other does not
+// let through, and the cluster's own RBAC, asked as whoever the configuration says,
+// is the third.
+package executor
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"ferry/plugins/api"
+	"ferry/plugins/kubectl/child"
+	"ferry/plugins/kubectl/guard"
+	"ferry/plugins/kubectl/rules"
+)
+
+//go:embed schema.json
+var schema []byte
+
+// patience is how long one cluster's silence holds up what others have said.
+const patience = 3 * time.Second
+
+// Executor is the kubectl executor.
+type Executor struct {
+	// Self is the program that is a child when it is started with child.Arg.
+	Self    string
+	version string
+	asked   pending
+
+	mu    sync.Mutex
+	slots chan struct{} // for all lines together; made by the first
+}
+
+// New returns an executor whose children are started from the program self.
+func New(self, version string) *Executor {
+	return &Executor{Self: self, version: version, asked: pending{now: time.Now}}
+}
+
+// Info says what it is.
+func (e *Executor) Info() api.Info {
+	return api.Info{
+		Name: "kubectl", Version: e.version, Schema: schema,
+		Description: "kubectl from chat: what the rules allow, as whom they say, and no secret's data",
+		Help:        help(),
+	}
+}
+
+func help() string {
+	return "`kubectl get pods -n podinfo on prod`, on several clusters `on prod,stage`, on all `on *`.\n" +
+		"It reads: " + strings.Join(guard.Names(false), ", ") + ".\n" +
+		"Where a rule names them, and after a confirmation: " + strings.Join(guard.Names(true), ", ") + ".\n" +
+		"Secrets show their keys and sizes, never their data."
+}
+
+// Execute runs a line.
+func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Writer) (api.Result, error) {
+	if word := strings.TrimSpace(r.Line); word == "" || word == "help" {
+		_, err := io.WriteString(out, help()+"\n")
+		return api.Result{Title: "What kubectl can do here"}, err
+	}
+	cfg, err := rules.Parse(r.Config)
+	if err != nil {
+		return api.Result{}, err
+	}
+	command, err := guard.Parse(r.Line)
+	if err != nil {
+		return api.Result{}, api.Refuse(err)
+	}
+	clusters, names := map[string]api.Cluster{}, []string{}
+	for _, c := range r.Clusters {
+		clusters[c.Name] = c
+		names = append(names, c.Name)
+	}
+	who := rules.Person{ID: r.User.ID, Groups: r.User.Groups, Roles: r.User.Roles}
+	d, err := guard.Decide(command, cfg, who, names)
+	if err != nil {
+		return api.Result{}, api.Refuse(err)
+	}
+	if d.Confirm != "" && !r.Confirmed {
+		e.asked.ask(r.User.ID, d.Runs)
+		return api.Result{Confirm: d.Confirm}, nil
+	}
+	if d.Confirm != "" && !e.asked.take(r.User.ID, d.Runs) {
+		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what you confirmed; say it again"))
+	}
+	return e.run(ctx, d, clusters, cfg.Limits, out)
+}
+
+// outcome is how one cluster ended.
+type outcome struct {
+	code int
+	err  error
+}
+
+// run asks every cluster and tells what they say.
+func (e *Executor) run(ctx context.Context, d guard.Decision, clusters map[string]api.Cluster, limits rules.Limits, out io.Writer) (api.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parts, ends := make([]*part, len(d.Runs)), make([]outcome, len(d.Runs))
+	var running sync.WaitGroup
+	for i, run := range d.Runs {
+		parts[i] = &part{sink: newSink(limits.Output)}
+		if len(d.Runs)+len(d.Left) > 1 {
+			parts[i].heading = "== " + run.Cluster + " =="
+		}
+		running.Go(func() {
+			job := child.Job{Argv: run.Argv, Kubeconfig: clusters[run.Cluster].Kubeconfig, Grant: run.Grant}
+			ends[i] = e.inTurn(ctx, job, limits, parts[i].sink)
+			parts[i].end(lastWord(run.Cluster, ends[i].err, time.Duration(limits.Time)))
+		})
+	}
+	err := tell(out, parts, patience)
+	if err != nil {
+		cancel()
+	}
+	running.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return api.Result{}, err
+	}
+	if len(d.Left) > 0 {
+		if _, err := fmt.Fprintf(out, "not asked, for no rule lets you: %s\n", strings.Join(d.Left, ", ")); err != nil {
+			return api.Result{}, err
+		}
+	}
+	return result(d.Runs, ends), nil
+}
+
+// inTurn runs a job when one of the slots is free, which all lines share: a child is
+// a process of 100 MiB.
+func (e *Executor) inTurn(ctx context.Context, job child.Job, limits rules.Limits, out io.Writer) outcome {
+	e.mu.Lock()
+	if e.slots == nil {
+		e.slots = make(chan struct{}, limits.Parallel)
+	}
+	slots := e.slots
+	e.mu.Unlock()
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return outcome{err: ctx.Err()}
+	}
+	limited, stop := context.WithTimeout(ctx, time.Duration(limits.Time))
+	defer stop()
+	code, err := e.process(limited, job, out)
+	return outcome{code, err}
+}
+
+// lastWord is what is said below a cluster's output that did not end by itself.
+func lastWord(cluster string, err error, limit time.Duration) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errLate):
+		return fmt.Sprintf("%s: ended after %s, which is the limit", cluster, limit)
+	}
+	return cluster + ": " + err.Error()
+}
+
+// result says in one line how it ended.
+func result(runs []guard.Run, ends []outcome) api.Result {
+	verb := strings.Split(runs[0].Argv[0], " ")[0]
+	r := api.Result{File: "kubectl-" + verb + ".txt"}
+	var good, bad []string
+	for i, run := range runs {
+		if ends[i].err == nil && ends[i].code == 0 {
+			good = append(good, run.Cluster)
+		} else {
+			bad = append(bad, run.Cluster)
+		}
+	}
+	r.Failed = len(bad) > 0
+	switch {
+	case len(bad) == 0 && len(good) == 1:
+		r.Title = "kubectl " + verb + " on " + good[0]
+	case len(bad) == 0:
+		r.Title = fmt.Sprintf("kubectl %s on %d clusters", verb, len(good))
+	case len(good) == 0:
+		r.Title = "kubectl " + verb + " failed on " + strings.Join(bad, ", ")
+	default:
+		r.Title = fmt.Sprintf("kubectl %s failed on %s, and went well on %s", verb, strings.Join(bad, ", "), strings.Join(good, ", "))
+	}
+	return r
+}
