@@ -57,13 +57,13 @@ func (f *feed) take(ctx context.Context, b batch) error {
 	if b.number > f.at.Batch {
 		f.at = Position{Batch: b.number} // something between them is gone
 	}
-	for f.at.Index < len(b.events) {
+	for f.at.Batch == b.number {
 		p, next := f.gather(b)
 		if err := (Chain{f.mute, f.Render, StageFunc(f.bring)}).Exec(ctx, p); err != nil {
 			return err
 		}
 		f.at.Index = next
-		if f.at.Index == len(b.events) {
+		if next >= len(b.events) {
 			f.at = Position{Batch: b.number + 1}
 		}
 		if len(p.Deliveries) > 0 || f.now().Sub(f.saved) > time.Second {
@@ -91,7 +91,7 @@ func (f *feed) gather(b batch) (p *Parcel, next int) {
 // save writes how far the log was read. What arrived is to be known, so a stop does
 // not keep it from that.
 func (f *feed) save(ctx context.Context) error {
-	if err := persist(context.WithoutCancel(ctx), f.store, rows.Txn{Put: []rows.Row{f.at.row(f.reader())}}, f.log); err != nil {
+	if err := persist(ctx, f.store, rows.Txn{Put: []rows.Row{f.at.row(f.reader())}}, f.log); err != nil {
 		return err
 	}
 	f.from.passed(f.reader(), f.at)
@@ -190,7 +190,7 @@ func (f *feed) put(ctx context.Context, all []rows.Row) error {
 			t.Put = append(t.Put, all[n])
 			n++
 		}
-		if err := persist(context.WithoutCancel(ctx), f.store, t, f.log); err != nil {
+		if err := persist(ctx, f.store, t, f.log); err != nil {
 			return err
 		}
 		all = all[n:]

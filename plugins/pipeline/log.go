@@ -385,10 +385,11 @@ func decodeBatch(r rows.Row) (b batch, err error) {
 }
 
 // persist writes a transaction, again and again if the store fails: what is in
-// memory is true of the store at any time. It gives up when ctx ends.
+// memory is true of the store at any time. When ctx ends it gives up, but not before
+// it tried once: what arrived is to be known.
 func persist(ctx context.Context, s rows.Store, t rows.Txn, log *slog.Logger) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := s.Commit(ctx, t)
+		err := s.Commit(context.WithoutCancel(ctx), t)
 		if err == nil || errors.Is(err, rows.ErrConflict) || ctx.Err() != nil {
 			return err
 		}
