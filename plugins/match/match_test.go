@@ -15,24 +15,24 @@ func TestMatch(t *testing.T) {
 	t.Parallel()
 	have := labels{"cluster": "prod", "namespace": "kube-system", "severity": "error", "app.kubernetes.io/name": "web, and more"}
 	for text, want := range map[string]bool{
-		"":                                          true,
-		"{}":                                        true,
-		`cluster=prod`:                              true,
-		`cluster="prod"`:                            true,
-		`cluster=prod-eu`:                           false,
-		`cluster=pro`:                               false,
-		`cluster=~"pro"`:                            false, // anchored
-		`cluster=~"pro."`:                           true,
-		`cluster=~"a|prod"`:                         true,
-		`cluster!~"stage|dev"`:                      true,
-		`cluster!~"prod"`:                           false,
-		`cluster!=prod`:                             false,
-		`missing=""`:                                true,
-		`missing!=""`:                               false,
-		`cluster=prod,namespace=~"kube-.*"`:         true,
-		`{cluster=prod, namespace="default"}`:       false,
-		`cluster=prod severity=error`:               true,
-		`app.kubernetes.io/name="web, and more"`:    true,
+		"":                                       true,
+		"{}":                                     true,
+		`cluster=prod`:                           true,
+		`cluster="prod"`:                         true,
+		`cluster=prod-eu`:                        false,
+		`cluster=pro`:                            false,
+		`cluster=~"pro"`:                         false, // anchored
+		`cluster=~"pro."`:                        true,
+		`cluster=~"a|prod"`:                      true,
+		`cluster!~"stage|dev"`:                   true,
+		`cluster!~"prod"`:                        false,
+		`cluster!=prod`:                          false,
+		`missing=""`:                             true,
+		`missing!=""`:                            false,
+		`cluster=prod,namespace=~"kube-.*"`:      true,
+		`{cluster=prod, namespace="default"}`:    false,
+		`cluster=prod severity=error`:            true,
+		`app.kubernetes.io/name="web, and more"`: true,
 		`cluster=~".*",severity!=info , missing=""`: true,
 	} {
 		ms, err := match.Parse(text)

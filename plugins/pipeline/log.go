@@ -40,6 +40,7 @@ type batch struct {
 // Pace of the log. The zero value is right for a disk.
 type logPace struct {
 	linger   time.Duration // how long a batch waits for more events
+	gap      time.Duration // between two batches, so that a stream makes few
 	most     int           // events of a batch
 	mostSize int           // bytes of a batch
 	keepSize int           // bytes that are kept although everybody read them
@@ -60,6 +61,7 @@ type Log struct {
 	seen    map[digest]struct{} // Run's alone once it runs
 	kept    []keptBatch         // the oldest first; Run's alone
 	size    int
+	wrote   time.Time
 	mu      sync.Mutex
 	cursors map[string]string
 	head    uint64 // the last batch
@@ -158,7 +160,7 @@ func (l *Log) run(ctx context.Context) error {
 // a cursor alone is in no hurry.
 func (l *Log) collect(ctx context.Context, first entry) []entry {
 	batch, size := []entry{first}, len(first.raw)
-	linger := l.pace.linger
+	linger := max(l.pace.linger, l.pace.gap-time.Since(l.wrote))
 	if first.event == nil {
 		linger = max(linger, time.Second)
 	}
@@ -169,7 +171,7 @@ func (l *Log) collect(ctx context.Context, first entry) []entry {
 		select {
 		case e := <-l.in:
 			if e.event != nil && size == 0 && first.event == nil {
-				timer.Reset(l.pace.linger)
+				timer.Reset(max(l.pace.linger, l.pace.gap-time.Since(l.wrote)))
 			}
 			batch, size, hasty = append(batch, e), size+len(e.raw), e.done != nil
 		case <-timer.C:
@@ -192,6 +194,7 @@ func (l *Log) collect(ctx context.Context, first entry) []entry {
 
 // write makes a batch durable, however long that takes, unless ctx ends before.
 func (l *Log) write(ctx context.Context, entries []entry) {
+	l.wrote = time.Now()
 	next := batch{number: l.head + 1}
 	k := keptBatch{number: next.number}
 	cursors := map[string]string{}
