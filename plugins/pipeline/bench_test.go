@@ -59,7 +59,7 @@ func receive(batch bool) error {
 		At time.Time `json:"at"`
 	}
 	came := make(chan arrived, 1<<20)
-	go http.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { //nolint:errcheck,gosec // ends with the process
+	server := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		one := make([]arrived, 1)
 		var err error
@@ -74,7 +74,12 @@ func receive(batch bool) error {
 				came <- arrived{a.ID, time.Time{}.Add(now.Sub(a.At))}
 			}
 		}
-	}))
+	})
+	go func() {
+		if err := http.Serve(l, server); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
 	fmt.Println("http://" + l.Addr().String())
 	want, seen := 0, map[string]bool{}
 	if _, err := fmt.Scan(&want); err != nil {

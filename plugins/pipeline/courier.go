@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
@@ -141,7 +140,8 @@ func (c *courier) run(ctx context.Context) error {
 			continue
 		}
 		if err := c.round(ctx, ready); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("deliver to %s: %w", c.id, err)
+			c.log.Warn("deliveries could not be read; they wait", "error", err)
+			c.heed(sink.Limited(5*time.Second, err))
 		}
 	}
 	return nil
@@ -222,7 +222,6 @@ func (c *courier) round(ctx context.Context, turns []*turn) error {
 // settle stores outcomes: in few transactions, or one by one if a newer state came
 // meanwhile.
 func (c *courier) settle(ctx context.Context, turns []*turn) error {
-	ctx = context.WithoutCancel(ctx) // what arrived is to be known
 	for len(turns) > 0 {
 		var t rows.Txn
 		n := 0
@@ -244,7 +243,7 @@ func (c *courier) settle(ctx context.Context, turns []*turn) error {
 
 func (c *courier) commit(ctx context.Context, t rows.Txn, turns []*turn) error {
 	if t.Ops() > 0 {
-		err := c.store.Commit(ctx, t)
+		err := persist(ctx, c.store, t, c.log)
 		switch {
 		case errors.Is(err, rows.ErrConflict) && len(turns) == 1:
 			return c.superseded(ctx, turns[0])
@@ -269,7 +268,7 @@ func (c *courier) commit(ctx context.Context, t rows.Txn, turns []*turn) error {
 // is known of the message is kept, and the newer state's turn comes.
 func (c *courier) superseded(ctx context.Context, t *turn) error {
 	if t.err == nil && t.receipt.Ref != "" {
-		if err := c.store.Commit(ctx, rows.Txn{Put: []rows.Row{c.sent(t)}}); err != nil {
+		if err := persist(ctx, c.store, rows.Txn{Put: []rows.Row{c.sent(t)}}, c.log); err != nil {
 			return err
 		}
 	}

@@ -23,12 +23,11 @@ var histories = flag.Int("histories", 1000, "random histories that are killed")
 
 // house is a pipeline's world: what outlives a kill.
 type house struct {
-	disk    rowstest.Memory
-	source  pipelinetest.Source
-	chat    pipelinetest.Sink // incidents by cluster
-	plain   pipelinetest.Sink // the same, another sink
-	every   pipelinetest.Sink // each event
-	started time.Time
+	disk   rowstest.Memory
+	source pipelinetest.Source
+	chat   pipelinetest.Sink // incidents by cluster
+	plain  pipelinetest.Sink // the same, another sink
+	every  pipelinetest.Sink // each event
 }
 
 func (h *house) sinks() []*pipelinetest.Sink {
@@ -90,10 +89,6 @@ func (h *house) live(t *testing.T, n int, after bool, most time.Duration) (kille
 func (h *house) judge() (problems []string) {
 	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	var ids []string
-	type about struct {
-		firing bool
-		name   event.About
-	}
 	type group struct {
 		count  int
 		firing map[event.About]bool
@@ -218,7 +213,7 @@ func TestKilledAnywhere(t *testing.T) {
 	for seed := range *histories {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(seed), 1))
-			h := &house{started: time.Now()}
+			h := &house{}
 			h.source = pipelinetest.Source{History: history(r), Again: r.IntN(4), Began: time.Now().Add(time.Second)}
 			for _, s := range h.sinks() {
 				s.Refs = r.IntN(2) == 0
@@ -254,7 +249,7 @@ func TestKilledEverywhere(t *testing.T) {
 	t.Parallel()
 	run := func(n int, after bool) (ops int) {
 		synctest.Test(t, func(t *testing.T) {
-			h := &house{started: time.Now()}
+			h := &house{}
 			h.source = pipelinetest.Source{History: history(rand.New(rand.NewPCG(7, 7))), Again: 1, Began: time.Now().Add(time.Second)}
 			killed, all := h.live(t, n, after, enough)
 			if ops = all; killed {

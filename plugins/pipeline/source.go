@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"ferry/internal/event"
@@ -176,6 +175,3 @@ func clip(s string, most int) string {
 	}
 	return s[:most] + "…"
 }
-
-// quiet is a logger for nobody.
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,9 +172,9 @@ func TestStorm(t *testing.T) {
 	})
 }
 
-type muted struct{ name string }
+type muted struct{ name atomic.Value }
 
-func (m *muted) Mutes(e *event.Event) bool { return e.Name == m.name }
+func (m *muted) Mutes(e *event.Event) bool { return e.Name == m.name.Load() }
 
 // TestSpared: what is silenced is told when the silence is over, and the end of what
 // was told is told in any case.
@@ -196,8 +197,9 @@ func TestSpared(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var chat pipelinetest.Sink
-				m := &muted{c.before}
-				timer := time.AfterFunc(10*time.Minute, func() { m.name = c.after })
+				m := &muted{}
+				m.name.Store(c.before)
+				timer := time.AfterFunc(10*time.Minute, func() { m.name.Store(c.after) })
 				defer timer.Stop()
 				if got := strings.Join(told(t, pipeline.Options{Route: pipeline.Route{Timing: timing}, Silences: m}, &chat, time.Hour, c.history...), "; "); got != c.want {
 					t.Errorf("told %q, want %q", got, c.want)
@@ -251,9 +253,9 @@ func TestGivenUp(t *testing.T) {
 	for _, each := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var disk rowstest.Memory
-			down := true
+			var up atomic.Bool
 			s := &pipelinetest.Sink{Fails: func(sink.Delivery) (error, error) {
-				if down {
+				if !up.Load() {
 					return pipelinetest.ErrDown, nil
 				}
 				return nil, nil
@@ -278,7 +280,7 @@ func TestGivenUp(t *testing.T) {
 			if err != nil || len(dead) != 1 || dead[0].Tries != 4 || dead[0].Why != "the sink is down" || s.Calls() != 4 {
 				t.Fatalf("dead: %+v, %v, after %d calls", dead, err, s.Calls())
 			}
-			down = false
+			up.Store(true)
 			if err := p.Resend(ctx, dead[0].ID); err != nil {
 				t.Fatal(err)
 			}

@@ -196,4 +196,3 @@ func judgeTeams(_ *vendor, r *http.Request, body []byte) (string, any, error) {
 	}
 	return r.Method, map[string]string{}, nil
 }
-

@@ -5,6 +5,7 @@ package httpsink
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,7 +60,7 @@ func Do(ctx context.Context, c *http.Client, method, address string, header http
 	req.Header = header
 	resp, err := c.Do(req)
 	if err != nil {
-		if e, ok := err.(*url.Error); ok { //nolint:errorlint // Do returns this very type
+		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		}
 		return nil, fmt.Errorf("%s %s: %w", method, Redact(address), err)
@@ -100,8 +101,7 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 func excerpt(b []byte) string {
-	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(b[:min(len(b), 300)]), "")), " ")
-	return s
+	return strings.Join(strings.Fields(strings.ToValidUTF8(string(b[:min(len(b), 300)]), "")), " ")
 }
 
 // Clip cuts a text to so many characters, an ellipsis included.
