@@ -262,3 +262,23 @@ func TestBatches(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsFilteredMovesTheCursor: a source does not tell of it again.
+func TestWhatIsFilteredMovesTheCursor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var disk rowstest.Memory
+		s := &pipelinetest.Sink{}
+		drop, err := pipeline.NewFilter(`event.name == "n4"`, pipeline.Place{}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := disk.Open(0, false, nil)
+		o := pipeline.Options{Store: store, Sources: []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: many(10), Began: time.Now()}, Stages: pipeline.Chain{drop}}}}
+		flow(t, o, s, func(*pipeline.Pipeline) { time.Sleep(10 * time.Second) })
+		r, ok, err := store.Get(t.Context(), "event/cursor/test")
+		if err != nil || !ok || string(r.Value) != "10" || len(s.All()) != 1 {
+			t.Errorf("the cursor is %q, %v; %d events were delivered", r.Value, err, len(s.All()))
+		}
+	})
+}
