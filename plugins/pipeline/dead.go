@@ -91,7 +91,7 @@ func (p *Pipeline) Resend(ctx context.Context, id string) error {
 }
 
 // sweep forgets what ended before an edge: incidents with what is known of their
-// messages, and what was given up.
+// messages, what was given up, and what is left of things that are no more.
 func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error) {
 	err = rows.Each(ctx, p.o.Store, incidentRow, func(r rows.Row) error {
 		t, err := decodeTrouble(r.Key, r.Value)
@@ -107,15 +107,40 @@ func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error)
 		n++
 		return ignoreConflict(p.o.Store.Commit(ctx, txn))
 	})
-	if err != nil {
-		return n, err
+	for _, kind := range []struct {
+		prefix string
+		old    func(rows.Row) (bool, error)
+	}{
+		{deadRow, func(r rows.Row) (bool, error) {
+			_, d, err := decodeWant(deadRow, r)
+			return d.Died.Before(edge), err
+		}},
+		// What was wanted of a sink that is no more.
+		{wantRow, func(r rows.Row) (bool, error) {
+			w, d, err := decodeWant(wantRow, r)
+			return p.couriers[w.sink] == nil && d.Since.Before(edge), err
+		}},
+		// What inhibits no more, and nobody said so.
+		{firingRow, func(r rows.Row) (bool, error) {
+			var e event.Event
+			err := json.Unmarshal(r.Value, &e)
+			return e.At.Before(p.now().Add(-p.o.ResolveTimeout)), err
+		}},
+	} {
+		if err == nil {
+			err = p.forget(ctx, kind.prefix, kind.old, &n)
+		}
 	}
-	return n, rows.Each(ctx, p.o.Store, deadRow, func(r rows.Row) error {
-		_, d, err := decodeWant(deadRow, r)
-		if err != nil || !d.Died.Before(edge) {
+	return n, err
+}
+
+// forget deletes the rows of a prefix that are old.
+func (p *Pipeline) forget(ctx context.Context, prefix string, old func(rows.Row) (bool, error), n *int) error {
+	return rows.Each(ctx, p.o.Store, prefix, func(r rows.Row) error {
+		if yes, err := old(r); err != nil || !yes {
 			return err
 		}
-		n++
+		*n++
 		return ignoreConflict(p.o.Store.Commit(ctx, rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}))
 	})
 }

@@ -282,3 +282,50 @@ func TestWhatIsFilteredMovesTheCursor(t *testing.T) {
 		}
 	})
 }
+
+// TestForgotten: what ended is kept for a week, and then nothing is left of it; what
+// still fires stays.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var disk rowstest.Memory
+		refused := &pipelinetest.Sink{Fails: func(sink.Delivery) (error, error) { return sink.Refused(pipelinetest.ErrDown), nil }}
+		told := &pipelinetest.Sink{Refs: true}
+		history := []pipelinetest.Timed{after(0, "n1"), after(time.Minute, "n1", resolved)}
+		for i := range 12 { // it is heard of every day
+			history = append(history, after(time.Duration(min(1, i))*23*time.Hour, "n2"))
+		}
+		for i := range history {
+			history[i].Event.ID = event.ID(fmt.Sprint(i))
+		}
+		p, err := pipeline.New(pipeline.Options{
+			Store: disk.Open(0, false, nil), Route: pipeline.Route{Receiver: "all"},
+			Inhibit:   []pipeline.InhibitRule{{Source: matchers(t, "name=n1"), Target: matchers(t, "name=nothing")}},
+			Sources:   []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}},
+			Receivers: []pipeline.Receiver{{Name: "all", Sinks: []pipeline.Integration{{Name: "told", Sink: told}, {Name: "refused", Sink: refused}}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 9*24*time.Hour)
+		defer cancel()
+		days := func(n int, want map[string]int) {
+			time.Sleep(time.Until(time.Date(2000, 1, 1+n, 2, 0, 0, 0, time.UTC)))
+			for prefix, n := range want {
+				if got := disk.Keys(prefix); len(got) != n {
+					t.Errorf("%s: %d rows below %s, want %d", time.Now().Format(time.DateOnly), len(got), prefix, n)
+				}
+			}
+		}
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		days(1, map[string]int{"event/incident/": 2, "event/dead/": 2, "event/sent/": 2, "event/want/": 0, "event/firing/": 0})
+		days(8, map[string]int{"event/incident/": 1, "event/sent/": 1, "event/want/": 0})
+		if i := p.Incidents(); len(i) != 1 || i[0].Problems[0].Name != "n2" || i[0].State != event.Firing {
+			t.Errorf("incidents: %+v", i)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/plugins/sink"
@@ -47,6 +48,10 @@ func New(c Config) (*Sink, error) {
 // few is how many details stand in the message itself.
 const few = 5
 
+// moment is how long a thread waits for its message before others have their turn; it
+// is tried again.
+const moment = 100 * time.Millisecond
+
 // Deliver implements sink.Sink. The message is the incident's present state; what no
 // longer fits into it, and that it is still so after a while, is said in its thread.
 func (s *Sink) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
@@ -59,9 +64,11 @@ func (s *Sink) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	if !more && d.Repeat == 0 {
 		return sink.Receipt{}, nil
 	}
-	root, err := s.c.Outbox.Posted(ctx, key)
+	soon, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	root, err := s.c.Outbox.Posted(soon, key)
 	if err != nil {
-		return sink.Receipt{}, fmt.Errorf("wait for the message: %w", err)
+		return sink.Receipt{}, fmt.Errorf("the message is wished for, its thread waits for it: %w", err)
 	}
 	at.Root = root
 	if more {
