@@ -85,84 +85,100 @@ func (h *house) live(t *testing.T, n int, after bool, most time.Duration) (kille
 	return killed, store.Ops()
 }
 
+// group is what a history makes of one cluster.
+type group struct {
+	count, firing int
+	fires         map[event.About]bool
+}
+
 // judge compares what reached the sinks with the history alone.
-func (h *house) judge() (problems []string) {
-	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	var ids []string
-	type group struct {
-		count  int
-		firing map[event.About]bool
-	}
+func (h *house) judge() []string {
 	groups := map[string]*group{}
 	for _, one := range h.source.History {
 		e := one.Event
-		ids = append(ids, "test/"+string(e.ID))
 		g := groups[e.Cluster]
 		if g == nil {
-			g = &group{firing: map[event.About]bool{}}
+			g = &group{fires: map[event.About]bool{}}
 			groups[e.Cluster] = g
 		}
-		if _, known := g.firing[e.About]; known || !e.Resolved {
-			g.firing[e.About] = !e.Resolved
+		if _, known := g.fires[e.About]; known || !e.Resolved {
+			g.fires[e.About] = !e.Resolved
 		}
 		if !e.Resolved {
 			g.count++
 		}
 	}
-	// Each event once where IDs are known, those about the same thing in their order.
-	once := h.every.Once()
+	for _, g := range groups {
+		for _, f := range g.fires {
+			if f {
+				g.firing++
+			}
+		}
+	}
+	return slices.Concat(h.judgeEvents(), judgeIncidents("keyed", &h.chat, groups), judgeIncidents("plain", &h.plain, groups))
+}
+
+// judgeEvents: each event once where IDs are known, those about the same thing in
+// their order.
+func (h *house) judgeEvents() (problems []string) {
+	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	var ids []string
+	for _, one := range h.source.History {
+		ids = append(ids, "test/"+string(one.Event.ID))
+	}
+	once, last := h.every.Once(), map[event.About]int{}
 	if len(once) != len(ids) {
 		say("%d of %d events were delivered", len(once), len(ids))
 	}
-	last := map[string]int{}
 	for _, d := range once {
 		i := slices.Index(ids, d.ID)
 		if i < 0 {
 			say("event %s was delivered, which there is none of", d.ID)
 			continue
 		}
-		if a := string(h.source.History[i].Event.About); i < last[a] {
+		a := h.source.History[i].Event.About
+		if i < last[a] {
 			say("event %s came after a later one about %s", d.ID, a)
-		} else {
-			last[a] = i
 		}
+		last[a] = max(last[a], i)
 	}
-	for name, s := range map[string]*pipelinetest.Sink{"keyed": &h.chat, "plain": &h.plain} {
-		final, keys := map[string]sink.Delivery{}, map[string]map[string]bool{}
-		revisions := map[string]int{}
-		for _, d := range s.Once() {
-			c := d.Labels["cluster"]
-			if keys[c] == nil {
-				keys[c] = map[string]bool{}
-			}
-			keys[c][d.Key] = true
-			if d.Revision <= final[c].Revision {
-				say("%s: %s: revision %d came after %d", name, c, d.Revision, final[c].Revision)
-			}
-			final[c] = d
-			revisions[c]++
+	return problems
+}
+
+// judgeIncidents: of each cluster one message, whose states come in order and are as
+// few as were called for, and whose last one is how the history ends.
+func judgeIncidents(name string, s *pipelinetest.Sink, groups map[string]*group) (problems []string) {
+	say := func(format string, args ...any) {
+		problems = append(problems, name+": "+fmt.Sprintf(format, args...))
+	}
+	final, keys, states := map[string]sink.Delivery{}, map[string]map[string]bool{}, map[string]int{}
+	for _, d := range s.Once() {
+		c := d.Labels["cluster"]
+		if keys[c] == nil {
+			keys[c] = map[string]bool{}
 		}
-		for _, c := range slices.Sorted(maps.Keys(groups)) {
-			g, d := groups[c], final[c]
-			firing := 0
-			for _, f := range g.firing {
-				if f {
-					firing++
-				}
-			}
-			switch {
-			case len(keys[c]) > 1:
-				say("%s: %d messages for one incident of %s", name, len(keys[c]), c)
-			case revisions[c] > 2:
-				say("%s: %d states of %s, when two were called for", name, revisions[c], c)
-			case d.ID == "" && firing > 0:
-				say("%s: nobody heard of %s", name, c)
-			case d.ID == "":
-			case firing > 0 && d.State != string(event.Firing), firing == 0 && d.State != string(event.Resolved):
-				say("%s: %s is shown as %s, and %d fire", name, c, d.State, firing)
-			case d.Count != g.count || d.Firing != firing:
-				say("%s: %s shows count %d and %d firing, want %d and %d", name, c, d.Count, d.Firing, g.count, firing)
-			}
+		if d.Revision <= final[c].Revision {
+			say("%s: revision %d came after %d", c, d.Revision, final[c].Revision)
+		}
+		keys[c][d.Key], final[c] = true, d
+		states[c]++
+	}
+	for _, c := range slices.Sorted(maps.Keys(groups)) {
+		g, d := groups[c], final[c]
+		want := event.Firing
+		if g.firing == 0 {
+			want = event.Resolved
+		}
+		switch {
+		case len(keys[c]) > 1:
+			say("%d messages for one incident of %s", len(keys[c]), c)
+		case states[c] > 2:
+			say("%d states of %s, when two were called for", states[c], c)
+		case d.ID == "" && g.firing > 0:
+			say("nobody heard of %s", c)
+		case d.ID == "": // it was over before anybody was to hear of it
+		case d.State != string(want), d.Count != g.count, d.Firing != g.firing:
+			say("%s is shown as %s with count %d and %d firing, want %s, %d and %d", c, d.State, d.Count, d.Firing, want, g.count, g.firing)
 		}
 	}
 	return problems
