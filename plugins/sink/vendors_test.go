@@ -322,3 +322,27 @@ func TestClip(t *testing.T) {
 		}
 	}
 }
+
+// late is an outbox whose chat does not answer.
+type late struct{ wall }
+
+func (l *late) Posted(ctx context.Context, _ string) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+// TestSlackWaitsInVain: the message is wished for all the same, and the thread is
+// tried again.
+func TestSlackWaitsInVain(t *testing.T) {
+	t.Parallel()
+	l := &late{}
+	s, err := slack.New(slack.Config{Outbox: l, Channel: "C1", Prefix: "oncall"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := deliveries()[0]
+	d.Details = strings.Fields("a b c d e f")
+	if _, err := s.Deliver(t.Context(), d); err == nil || sink.IsRefused(err) || sink.Wait(err) != 0 || len(l.shown) != 1 {
+		t.Errorf("%v; shown: %q", err, l.shown)
+	}
+}

@@ -102,8 +102,11 @@ func (s *Sink) DeliverAll(ctx context.Context, ds []sink.Delivery) []error {
 			Error  json.RawMessage `json:"error"`
 		} `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &answer); err != nil || len(answer.Items) != len(ds) {
-		return all(fmt.Errorf("elasticsearch answered %d items for %d documents: %w", len(answer.Items), len(ds), err))
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return all(fmt.Errorf("elasticsearch: an answer that is none: %w", err))
+	}
+	if len(answer.Items) != len(ds) {
+		return all(fmt.Errorf("elasticsearch answered %d items for %d documents", len(answer.Items), len(ds)))
 	}
 	for i, item := range answer.Items {
 		one := item["create"]
