@@ -37,7 +37,8 @@ func deliveries() []sink.Delivery {
 		big.Details = append(big.Details, fmt.Sprint(i, strings.Repeat("d", 400)))
 	}
 	return []sink.Delivery{
-		{ID: "i1/1", Key: "i1", Revision: 1, At: at, State: "firing", Severity: "warning", Title: "BackOff pod web", Text: "back-off", Labels: map[string]string{"cluster": "prod"}, Event: []byte(`{"id":"e"}`)}, big,
+		{ID: "i1/1", Key: "i1", Revision: 1, At: at, State: "firing", Severity: "warning", Title: "BackOff pod web", Text: "back-off", Labels: map[string]string{"cluster": "prod"}, Event: []byte(`{"id":"e"}`)},
+		big,
 		{ID: "i3/1", Key: "i3", Revision: 1, At: at},
 	}
 }
