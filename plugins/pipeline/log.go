@@ -57,6 +57,8 @@ type Log struct {
 	log   *slog.Logger
 	now   func() time.Time
 	in    chan entry
+	// urgent has a token if what is in in should not wait; one too many is harmless.
+	urgent chan struct{}
 
 	seen    map[digest]struct{} // Run's alone once it runs
 	kept    []keptBatch         // the oldest first; Run's alone
@@ -88,7 +90,7 @@ type entry struct {
 
 func newLog(store rows.Store, pace logPace, now func() time.Time, log *slog.Logger) *Log {
 	return &Log{
-		store: store, pace: pace, log: log, now: now, in: make(chan entry, 1024),
+		store: store, pace: pace, log: log, now: now, in: make(chan entry, 1024), urgent: make(chan struct{}, 1),
 		seen: map[digest]struct{}{}, cursors: map[string]string{}, grown: make(chan struct{}), readers: map[string]Position{},
 	}
 }
@@ -156,30 +158,20 @@ func (l *Log) run(ctx context.Context) error {
 	}
 }
 
-// collect waits a moment for more. Somebody who waits for his event ends that, and
-// a cursor alone is in no hurry.
+// collect waits a moment, and then takes what came meanwhile: nobody is woken for a
+// single event of many. Somebody who waits for his event ends that, and so does a
+// batch that is full.
 func (l *Log) collect(ctx context.Context, first entry) []entry {
-	batch, size := []entry{first}, len(first.raw)
-	linger := max(l.pace.linger, l.pace.gap-time.Since(l.wrote))
-	if first.event == nil {
-		linger = max(linger, time.Second)
-	}
-	timer := time.NewTimer(linger)
-	defer timer.Stop()
-	hasty := first.done != nil
-	for !hasty && len(batch) < l.pace.most && size < l.pace.mostSize {
+	if first.done == nil {
+		timer := time.NewTimer(max(l.pace.linger, l.pace.gap-time.Since(l.wrote)))
+		defer timer.Stop()
 		select {
-		case e := <-l.in:
-			if e.event != nil && size == 0 && first.event == nil {
-				timer.Reset(max(l.pace.linger, l.pace.gap-time.Since(l.wrote)))
-			}
-			batch, size, hasty = append(batch, e), size+len(e.raw), e.done != nil
 		case <-timer.C:
-			hasty = true
+		case <-l.urgent:
 		case <-ctx.Done():
-			hasty = true
 		}
 	}
+	batch, size := []entry{first}, len(first.raw)
 	for len(batch) < l.pace.most && size < l.pace.mostSize {
 		select {
 		case e := <-l.in:

@@ -78,10 +78,16 @@ func (l *Log) stream(ctx context.Context, b Binding) (err error) {
 func (l *Log) hand(ctx context.Context, e entry) error {
 	select {
 	case l.in <- e:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if e.done != nil || len(l.in) >= l.pace.most {
+		select {
+		case l.urgent <- struct{}{}:
+		default:
+		}
+	}
+	return nil
 }
 
 // Flush returns when everything that was emitted before is durable.
