@@ -10,7 +10,7 @@ import (
 )
 
 // leaves are words that every room shares.
-var leaves = []string{"internal/chat", "internal/deploy", "internal/fault", "internal/job", "internal/near"}
+var leaves = []string{"internal/chat", "internal/deploy", "internal/event", "internal/fault", "internal/job", "internal/near"}
 
 // siblings are the rooms that know leaves alone.
 var siblings = []string{"bot", "delivery", "dispatcher", "jobs", "k8s", "plugins", "storage"}

@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ferry/internal/event"
+	"ferry/internal/fault"
+	"ferry/plugins/rows"
+	"ferry/plugins/sink"
+)
+
+// Dead is a delivery that was given up.
+type Dead struct {
+	// ID names it for Resend.
+	ID       string
+	Sink     string
+	Delivery sink.Delivery
+	Why      string
+	Tries    int
+	At       time.Time
+}
+
+// dead is the row of a delivery that is given up.
+func (c *courier) dead(w *want, d wanted, err error, tries int) rows.Row {
+	d.Why, d.Tries, d.Died = clip(err.Error(), 1000), tries, c.now()
+	raw, jerr := json.Marshal(d)
+	if jerr != nil {
+		panic("pipeline: a delivery that came from JSON has none: " + jerr.Error())
+	}
+	return rows.Row{Key: deadRow + w.sink + "/" + w.order + "/" + w.place, Value: raw}
+}
+
+// Dead returns deliveries that were given up, at most so many, by sink.
+func (p *Pipeline) Dead(ctx context.Context, most int) (out []Dead, err error) {
+	found, err := p.o.Store.Scan(ctx, deadRow, "", most)
+	for _, r := range found {
+		w, d, derr := decodeWant(deadRow, r)
+		if derr != nil {
+			return nil, derr
+		}
+		out = append(out, Dead{ID: strings.TrimPrefix(r.Key, deadRow), Sink: w.sink, Delivery: d.Delivery, Why: d.Why, Tries: d.Tries, At: d.Died})
+	}
+	return out, err
+}
+
+// Resend delivers again what was given up. If a newer state of the same message waits
+// already, that goes instead. Nothing of that ID is NotFound.
+func (p *Pipeline) Resend(ctx context.Context, id string) error {
+	for {
+		r, ok, err := p.o.Store.Get(ctx, deadRow+id)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return fault.Newf(fault.NotFound, "no delivery `%s` was given up", id)
+		}
+		w, d, err := decodeWant(deadRow, r)
+		if err != nil {
+			return err
+		}
+		c := p.couriers[w.sink]
+		if c == nil {
+			return fault.Newf(fault.NotFound, "there is no receiver `%s` any more", w.sink)
+		}
+		fresh, err := wantOf(w.sink, w.order, w.place, d.Delivery, p.now())
+		if err != nil {
+			return err
+		}
+		_, newer, err := p.o.Store.Get(ctx, w.key())
+		if err != nil {
+			return err
+		}
+		t := rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}
+		if !newer {
+			t.If = append(t.If, rows.Compare{Key: w.key()})
+			t.Put = []rows.Row{{Key: w.key(), Value: fresh.value}}
+		}
+		if err := p.o.Store.Commit(ctx, t); errors.Is(err, rows.ErrConflict) {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("resend %s: %w", id, err)
+		}
+		c.add(w.order, w.place, 0, time.Time{})
+		return nil
+	}
+}
+
+// sweep forgets what ended before an edge: incidents with what is known of their
+// messages, what was given up, and what is left of things that are no more.
+func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error) {
+	err = rows.Each(ctx, p.o.Store, incidentRow, func(r rows.Row) error {
+		t, err := decodeTrouble(r.Key, r.Value)
+		if err != nil || t.State == event.Firing || !t.Due.IsZero() || !t.Ended.Before(edge) {
+			return err
+		}
+		txn := rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}
+		for _, c := range p.couriers {
+			if len(txn.Delete) < rows.MaxOps-1 {
+				txn.Delete = append(txn.Delete, sentRow+c.id+"/"+orderOf(t.ID))
+			}
+		}
+		n++
+		return ignoreConflict(p.o.Store.Commit(ctx, txn))
+	})
+	for _, kind := range []struct {
+		prefix string
+		old    func(rows.Row) (bool, error)
+	}{
+		{deadRow, func(r rows.Row) (bool, error) {
+			_, d, err := decodeWant(deadRow, r)
+			return d.Died.Before(edge), err
+		}},
+		// What was wanted of a sink that is no more.
+		{wantRow, func(r rows.Row) (bool, error) {
+			w, d, err := decodeWant(wantRow, r)
+			return p.couriers[w.sink] == nil && d.Since.Before(edge), err
+		}},
+		// What inhibits no more, and nobody said so.
+		{firingRow, func(r rows.Row) (bool, error) {
+			var e event.Event
+			err := json.Unmarshal(r.Value, &e)
+			return e.At.Before(p.now().Add(-p.o.ResolveTimeout)), err
+		}},
+	} {
+		if err == nil {
+			err = p.forget(ctx, kind.prefix, kind.old, &n)
+		}
+	}
+	return n, err
+}
+
+// forget deletes the rows of a prefix that are old.
+func (p *Pipeline) forget(ctx context.Context, prefix string, old func(rows.Row) (bool, error), n *int) error {
+	return rows.Each(ctx, p.o.Store, prefix, func(r rows.Row) error {
+		if yes, err := old(r); err != nil || !yes {
+			return err
+		}
+		*n++
+		return ignoreConflict(p.o.Store.Commit(ctx, rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}))
+	})
+}
+
+// ignoreConflict: whoever wrote it meanwhile needs it.
+func ignoreConflict(err error) error {
+	if errors.Is(err, rows.ErrConflict) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,320 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"ferry/internal/event"
+	"ferry/plugins/rows"
+)
+
+// dispatcher is the name of the log's reader that makes incidents.
+const dispatcher = "incidents"
+
+// firingRow is the key of what fires of the sources of inhibition: + a digest of
+// what it is about.
+const firingRow = "event/firing/"
+
+// dispatch reads the log, makes incidents of it, and tells of them when they are
+// due. A batch's incidents and the position behind it are written in one
+// transaction, so that an event counts once; so are the incident that was told of
+// and the messages that tell it.
+type dispatch struct {
+	log   *slog.Logger
+	from  *Log
+	store rows.Store
+	route *Route
+	quiet time.Duration // after which an incident expires
+	now   func() time.Time
+	// inhibitor hears of every event; notify takes what is due.
+	inhibitor *Inhibitor
+	notify    Stage
+	// sent is told after what notify made is durable.
+	sent func(queued)
+
+	at      Position
+	saved   time.Time                // when at was written last
+	dirty   map[*Trouble]bool        // changed since the last commit
+	sources map[event.About]rows.Row // changed sources of inhibition; no value to delete
+
+	mu     sync.Mutex
+	groups map[string]*Trouble // by key, the newest
+}
+
+// Limits of one transaction here, below those of the store.
+const (
+	mostDirty = 40
+	mostBytes = 512 << 10
+)
+
+func (d *dispatch) load(ctx context.Context) (err error) {
+	d.groups, d.dirty, d.sources = map[string]*Trouble{}, map[*Trouble]bool{}, map[event.About]rows.Row{}
+	if d.at, err = d.from.reader(ctx, dispatcher); err != nil {
+		return err
+	}
+	err = rows.Each(ctx, d.store, incidentRow, func(r rows.Row) error {
+		t, err := decodeTrouble(r.Key, r.Value)
+		if err != nil {
+			return err
+		}
+		if other := d.groups[t.Key]; other == nil || other.Opened.Before(t.Opened) {
+			d.groups[t.Key] = t
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return rows.Each(ctx, d.store, firingRow, func(r rows.Row) error {
+		var e event.Event
+		if err := json.Unmarshal(r.Value, &e); err != nil {
+			return fmt.Errorf("decode row %s: %w", r.Key, err)
+		}
+		d.inhibitor.Observe(&e, e.At)
+		return nil
+	})
+}
+
+// run returns when ctx ends.
+func (d *dispatch) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		b, ok, grown, err := d.from.next(ctx, d.at)
+		if err == nil && ok {
+			err = d.take(ctx, b)
+		}
+		if err == nil {
+			err = d.tell(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("dispatch events: %w", err)
+		}
+		if ok {
+			continue
+		}
+		timer.Reset(time.Until(d.next()))
+		select {
+		case <-grown:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// next is when something is due.
+func (d *dispatch) next() time.Time {
+	next := d.now().Add(time.Minute)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.groups {
+		if at := t.next(d.quiet); !at.IsZero() && at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// take reads a batch from where it was left.
+func (d *dispatch) take(ctx context.Context, b batch) error {
+	if b.number > d.at.Batch {
+		d.at = Position{Batch: b.number} // something between them is gone
+	}
+	now, size := d.now(), 0
+	for i := d.at.Index; i < len(b.events); i++ {
+		e := &b.events[i]
+		if d.inhibitor.Observe(e, now) {
+			d.source(e)
+		}
+		d.mu.Lock()
+		d.route.routes(e, func(r *Route) {
+			if t := d.group(r, e, now); t != nil {
+				if !d.dirty[t] {
+					size += t.size + 2*maxText
+				}
+				d.dirty[t] = true
+			}
+		})
+		d.mu.Unlock()
+		d.at.Index = i + 1
+		if len(d.dirty)+len(d.sources) >= mostDirty || size >= mostBytes {
+			if err := d.save(ctx); err != nil {
+				return err
+			}
+			size = 0
+		}
+	}
+	d.at = Position{Batch: b.number + 1}
+	if len(d.dirty)+len(d.sources) > 0 || now.Sub(d.saved) > time.Second {
+		return d.save(ctx)
+	}
+	return nil
+}
+
+// group lets an event into the incident of its group; nil if that changes nothing.
+func (d *dispatch) group(r *Route, e *event.Event, now time.Time) *Trouble {
+	if r.each() {
+		return nil
+	}
+	labels, key := r.group(e)
+	t := d.groups[key]
+	if t == nil || t.over(now) {
+		if e.Resolved {
+			return nil
+		}
+		t = open(r, labels, key, e, now)
+		d.groups[key] = t
+	}
+	if !t.add(r, e, now) {
+		return nil
+	}
+	return t
+}
+
+// source remembers what fires of the inhibition's sources.
+func (d *dispatch) source(e *event.Event) {
+	key := fmt.Sprintf("%s%x", firingRow, digestOf(string(e.About)))
+	d.sources[e.About] = rows.Row{Key: key}
+	if !e.Resolved {
+		small := brief(e, e.Count)
+		small.At = d.now()
+		if raw, err := json.Marshal(small); err == nil {
+			d.sources[e.About] = rows.Row{Key: key, Value: raw}
+		}
+	}
+}
+
+// save writes what changed, and how far the log was read.
+func (d *dispatch) save(ctx context.Context) error {
+	t := rows.Txn{Put: []rows.Row{d.at.row(dispatcher)}}
+	for trouble := range d.dirty {
+		r, err := d.encode(trouble)
+		if err != nil {
+			return err
+		}
+		t.Put = append(t.Put, r)
+	}
+	for _, r := range d.sources {
+		if r.Value == nil {
+			t.Delete = append(t.Delete, r.Key)
+		} else {
+			t.Put = append(t.Put, r)
+		}
+	}
+	if err := persist(ctx, d.store, t, d.log); err != nil {
+		return err
+	}
+	d.dirty, d.sources, d.saved = map[*Trouble]bool{}, map[event.About]rows.Row{}, d.now()
+	d.from.passed(dispatcher, d.at)
+	return nil
+}
+
+func (d *dispatch) encode(t *Trouble) (rows.Row, error) {
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return rows.Row{}, fmt.Errorf("encode incident %s: %w", t.ID, err)
+	}
+	t.size = len(raw)
+	return rows.Row{Key: incidentRow + t.ID, Value: raw}, nil
+}
+
+// tell takes what is due through the stages and writes what comes out of them.
+func (d *dispatch) tell(ctx context.Context) error {
+	now := d.now()
+	var t rows.Txn
+	var out queued
+	flush := func() error {
+		if t.Ops() == 0 {
+			return nil
+		}
+		if err := persist(ctx, d.store, t, d.log); err != nil {
+			return err
+		}
+		d.sent(out)
+		t, out = rows.Txn{}, nil
+		return nil
+	}
+	for _, trouble := range d.due(now) {
+		wants, err := d.message(ctx, trouble, now)
+		if err != nil {
+			return err
+		}
+		r, err := d.encode(trouble)
+		if err != nil {
+			return err
+		}
+		if t.Ops()+1+len(wants) > rows.MaxOps || t.Bytes()+len(r.Value)+wants.bytes() > rows.MaxBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		t.Put = append(append(t.Put, r), wants.rows()...)
+		out = append(out, wants...)
+	}
+	return flush()
+}
+
+// due returns the incidents that are to be looked at, in the order of their time.
+func (d *dispatch) due(now time.Time) (out []*Trouble) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, t := range d.groups {
+		expired := t.expire(now.Add(-d.quiet), now)
+		switch {
+		case !t.Due.IsZero() && !t.Due.After(now), expired:
+			out = append(out, t)
+		case t.over(now) && t.Due.IsZero() && now.Sub(t.Ended) > time.Hour:
+			delete(d.groups, key) // its row stays for a while
+		}
+	}
+	slices.SortFunc(out, func(a, b *Trouble) int {
+		if c := a.Due.Compare(b.Due); c != 0 {
+			return c
+		}
+		return a.Opened.Compare(b.Opened)
+	})
+	return out
+}
+
+// message makes what tells of an incident; nothing if people are to be spared, or
+// know already.
+func (d *dispatch) message(ctx context.Context, t *Trouble, now time.Time) (queued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t.Due.IsZero() || t.Due.After(now) {
+		return nil, nil // it expired, and nobody heard of it
+	}
+	var out queued
+	p := &Parcel{Receiver: t.Receiver, Incident: t, Queue: &out}
+	for i := range t.Problems {
+		p.Events = append(p.Events, t.Problems[i].Event)
+	}
+	if err := d.notify.Exec(ctx, p); err != nil {
+		return nil, err
+	}
+	if t.State == event.Firing && len(out) == 0 {
+		t.spared(now)
+		return nil, nil
+	}
+	t.told(now)
+	return out, nil
+}
+
+// Incidents returns what is open and what ended lately, the newest first.
+func (d *dispatch) incidents() (out []event.Incident) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range slices.SortedFunc(maps.Values(d.groups), func(a, b *Trouble) int { return b.Changed.Compare(a.Changed) }) {
+		i := t.Incident
+		i.Problems = slices.Clone(i.Problems)
+		out = append(out, i)
+	}
+	return out
+}
