@@ -205,6 +205,9 @@ func (r *change) finish(ctx context.Context, w *watcher) (chat.Message, error) {
 	case w.last.verdict == replaced:
 		err := fault.Newf(fault.Superseded, "%s on %s was changed again in Git before `%s` was seen healthy", app, cluster, c.Version).
 			WithHelp("ferry follows this change no further\n`history %s on %s` and the repository's log tell who made the other one", shortest(r.Fleet, c.Target), cluster)
+		if r.onceMore() {
+			return r.overwritten(ctx, err, w)
+		}
 		return chat.Message{}, errors.Join(err, r.record(ctx, job.Superseded, err.Says, &w.seen))
 	case w.late:
 		err := fault.Newf(fault.Expired, "%s `%s` was not healthy on %s within %s", app, c.Version, cluster, span(r.Rollout))

@@ -31,6 +31,8 @@ type loss struct {
 	// Asks is set where the cluster is not known well enough to act by itself: it
 	// says why, in half a sentence.
 	Asks string `json:"asks,omitempty"`
+	// Again is set where a rollback of ferry's own has to be made a second time.
+	Again bool `json:"again,omitempty"`
 }
 
 // undo is what a rollback that ferry makes by itself takes back: a version, which
@@ -43,6 +45,8 @@ type undo struct {
 	All     []deploy.Target `json:"all"`
 	// Believed is when it was certain that the version does not last.
 	Believed time.Time `json:"believed"`
+	// Again is set on the second one for the same loss: there is no third.
+	Again bool `json:"again,omitempty"`
 }
 
 // Follower makes a job of a command that ferry gives itself, to follow another one;
@@ -90,7 +94,7 @@ func (c changer) retreatOne(ctx context.Context, j *job.Job, cmd chat.Command, l
 	switch {
 	case rule.Mode == deploy.RetreatOff:
 		return []string{still + " " + line}, nil, nil
-	case cmd.Verb == rollbackSyntax.Verb && rule.Mode == deploy.RetreatAuto:
+	case cmd.Verb == rollbackSyntax.Verb && rule.Mode == deploy.RetreatAuto && !l.Again:
 		return []string{still + " " + line, "ferry goes no further back by itself: what to do after a rollback that failed is for people to say."}, button, nil
 	case rule.Mode != deploy.RetreatAuto || c.Follower == nil:
 		return []string{still + " " + line}, button, nil
@@ -182,7 +186,7 @@ func (c changer) goBack(ctx context.Context, j *job.Job, cmd chat.Command, l los
 		origin = j.ID
 	}
 	change := deploy.Change{Target: l.Target, With: l.With, Version: good.Version, Field: good.Field, Suspend: c.rule(l).Suspend}
-	data, err := json.Marshal(changeRow{Change: change, Undo: &undo{Job: origin, Version: l.Version, Why: l.Why, All: all, Believed: c.Now()}})
+	data, err := json.Marshal(changeRow{Change: change, Undo: &undo{Job: origin, Version: l.Version, Why: l.Why, All: all, Believed: c.Now(), Again: l.Again}})
 	if err != nil {
 		return nil, fmt.Errorf("encode the rollback of %s: %w", l.Target, err)
 	}
