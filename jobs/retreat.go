@@ -31,16 +31,20 @@ type loss struct {
 	// Asks is set where the cluster is not known well enough to act by itself: it
 	// says why, in half a sentence.
 	Asks string `json:"asks,omitempty"`
+	// Part: the job brought more than was lost, as a set may. It stays what it is,
+	// also when what was lost is back.
+	Part bool `json:"part,omitempty"`
 }
 
 // undo is what a rollback that ferry makes by itself takes back: a version, which
 // the job brought. All are the targets that have to be back before that job counts
-// as rolled back.
+// as rolled back; with Part it never does.
 type undo struct {
 	Job     job.ID          `json:"job"`
 	Version deploy.Version  `json:"version"`
 	Why     string          `json:"why,omitempty"`
 	All     []deploy.Target `json:"all"`
+	Part    bool            `json:"part,omitempty"`
 	// Believed is when it was certain that the version does not last.
 	Believed time.Time `json:"believed"`
 }
@@ -182,7 +186,7 @@ func (c changer) goBack(ctx context.Context, j *job.Job, cmd chat.Command, l los
 		origin = j.ID
 	}
 	change := deploy.Change{Target: l.Target, With: l.With, Version: good.Version, Field: good.Field, Suspend: c.rule(l).Suspend}
-	data, err := json.Marshal(changeRow{Change: change, Undo: &undo{Job: origin, Version: l.Version, Why: l.Why, All: all, Believed: c.Now()}})
+	data, err := json.Marshal(changeRow{Change: change, Undo: &undo{Job: origin, Version: l.Version, Why: l.Why, All: all, Part: l.Part, Believed: c.Now()}})
 	if err != nil {
 		return nil, fmt.Errorf("encode the rollback of %s: %w", l.Target, err)
 	}

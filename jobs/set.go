@@ -27,6 +27,7 @@ import (
 //	setask.go     the confirmation, and the gates
 //	setrun.go     the waves
 //	setfollow.go  what becomes of one
+//	setafter.go   what follows from its end
 //	setshow.go    how all of it looks
 
 // Sets plans and commits several changes as one; see delivery.
@@ -88,7 +89,9 @@ type wave struct {
 	Moves    []move           `json:"moves"`
 	Commit   deploy.Commit    `json:"commit,omitzero"`
 	// Followed is when it was committed, Healthy when all of it was healthy.
+	// Seen is when all that is told of it in Ends was seen.
 	Followed time.Time `json:"followed,omitzero"`
+	Seen     time.Time `json:"seen,omitzero"`
 	Healthy  time.Time `json:"healthy,omitzero"`
 }
 

@@ -13,10 +13,12 @@ import (
 )
 
 // closing is the account: the outcome first, then what is where.
-func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (chat.Message, error) {
+func (s *setRun) closing(why error, follows []string, buttons []chat.Button) (chat.Message, error) {
 	failedAt := slices.IndexFunc(s.row.Waves, func(w wave) bool { _, _, bad := w.tally(); return bad > 0 })
 	if failedAt < 0 && why == nil {
-		return s.success(), nil
+		m := s.success()
+		m.Lines = append(m.Lines, follows...)
+		return m, nil
 	}
 	m := chat.Message{Buttons: buttons[:min(len(buttons), 5)]}
 	var never []deploy.Cluster
@@ -39,7 +41,7 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 			m.Lines = append(m.Lines, sentence(strings.TrimSpace(line)))
 		}
 	}
-	m.Lines = append(m.Lines, s.trouble()...)
+	m.Lines = append(append(m.Lines, s.trouble()...), follows...)
 	for i := range s.row.Waves {
 		if w := &s.row.Waves[i]; w.Commit.SHA != "" {
 			m.Lines = append(m.Lines, s.stateOf(i))
@@ -50,10 +52,6 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 		m.Lines = append(m.Lines, fmt.Sprintf("Untouched: %s.", spokenClusters(never)))
 	}
 	m.Lines = append(m.Lines, fmt.Sprintf("`retry %s` shows what is missing, and goes on with that.", s.job.ID))
-	if more := len(retreats) - mostTold; more > 1 {
-		retreats = append(retreats[:mostTold:mostTold], fmt.Sprintf("… and %d lines more of what goes back: `status` and `history` tell.", more))
-	}
-	m.Lines = append(m.Lines, retreats...)
 	m.Lines = append(m.Lines, s.row.Glass.lines()...)
 	m.Table = s.where()
 	if left := s.leftOut(); len(left) > 0 {
