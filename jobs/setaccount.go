@@ -115,6 +115,9 @@ func (s *setRun) worded(failedAt int, why error, never []deploy.Cluster) *fault.
 	}
 	apps, well := w.wellApps()
 	says := fmt.Sprintf("%d of %s are healthy on %s", well, count(apps, "app"), spokenClusters(w.Clusters))
+	if apps == 1 {
+		says = fmt.Sprintf("%s is not healthy on %s", w.Moves[0].Change.Target.App.Name, spokenClusters(w.unwell()))
+	}
 	if len(s.row.Waves) == 1 {
 		return fault.Newf(kind, "%s%s", says, tail)
 	}
@@ -135,6 +138,20 @@ func (w *wave) wellApps() (all, well int) {
 		}
 	}
 	return len(bad), well
+}
+
+// unwell are the clusters of a wave on which something is not healthy.
+func (w *wave) unwell() []deploy.Cluster {
+	var out []deploy.Cluster
+	for i := range w.Moves {
+		for k, p := range parts(w.Moves[i].Plan) {
+			well := k < len(w.Moves[i].Ends) && w.Moves[i].Ends[k].Outcome == job.Done
+			if !well && !slices.Contains(out, p.Target.Cluster) {
+				out = append(out, p.Target.Cluster)
+			}
+		}
+	}
+	return out
 }
 
 // trouble tells of what failed.
