@@ -59,6 +59,10 @@ const (
 	stepAccount job.Step = "ending"
 )
 
+// mostAsking is how long whoever asks for a set waits to hear whether its clusters want
+// pull requests. That is known already, but for once in some minutes.
+const mostAsking = 2 * time.Second
+
 // mostMoves bounds a set: its plans have to fit into a row.
 const mostMoves = 400
 
@@ -199,6 +203,11 @@ func (c changer) admitSet(ctx context.Context, cmd chat.Command) (string, []depl
 	found, _, err := c.pick(ctx, cmd)
 	if err != nil {
 		return "", nil, err
+	}
+	soon, stop := context.WithTimeout(ctx, mostAsking)
+	defer stop()
+	if err := c.direct(soon, found); err != nil && soon.Err() == nil && !fault.Is(err, fault.Unavailable) {
+		return "", nil, err // what is not known yet is asked again before anything is planned
 	}
 	var targets []deploy.Target
 	for _, f := range found {
