@@ -157,13 +157,14 @@ func (w *wave) unwell() []deploy.Cluster {
 // trouble tells of what failed.
 func (s *setRun) trouble() []string {
 	var out []string
+	called := naming(s.Fleet)
 	for i := range s.row.Waves {
 		w := &s.row.Waves[i]
 		for k := range w.Moves {
 			for n, p := range parts(w.Moves[k].Plan) {
 				if n < len(w.Moves[k].Ends) {
 					if f := w.Moves[k].Ends[n]; f.Outcome != "" && f.Outcome != job.Done {
-						out = append(out, clipTo(fmt.Sprintf("*%s on %s* (`%s`): %s", p.Target.App.Name, p.Target.Cluster, w.Moves[k].Change.Version, f.Why), mostLineSize))
+						out = append(out, clipTo(fmt.Sprintf("*%s on %s* (`%s`): %s", called(p.Target.App), p.Target.Cluster, w.Moves[k].Change.Version, f.Why), mostLineSize))
 					}
 				}
 			}
@@ -186,6 +187,8 @@ func (s *setRun) stateOf(i int) string {
 		return fmt.Sprintf("%s: healthy, %s.", on, count(total, "change"))
 	case bad == 0 && well == 0:
 		return fmt.Sprintf("%s: in Git, and not followed to its end.", on)
+	case total == 1:
+		return on + ": not healthy."
 	case open == 0 && well == 0:
 		return fmt.Sprintf("%s: none of %d healthy.", on, total)
 	case open == 0:

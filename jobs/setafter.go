@@ -47,7 +47,7 @@ func (s *setRun) retreats(ctx context.Context) (lines []string, buttons []chat.B
 	for _, l := range losses {
 		all = append(append(all, l.Target), l.With...)
 	}
-	part := len(all) < len(s.brought())
+	called, part := naming(s.Fleet), len(all) < len(s.brought())
 	for _, l := range losses {
 		if l.Part = part; l.Asks == "" {
 			if err := l.settled(ctx, []loss{l.loss}); err != nil {
@@ -58,7 +58,7 @@ func (s *setRun) retreats(ctx context.Context) (lines []string, buttons []chat.B
 		if err != nil {
 			return nil, nil, err
 		}
-		lines = append(lines, fmt.Sprintf("*%s on %s*: %s", l.Target.App.Name, l.Target.Cluster, strings.Join(said, " ")))
+		lines = append(lines, fmt.Sprintf("*%s on %s*: %s", called(l.Target.App), l.Target.Cluster, strings.Join(said, " ")))
 		buttons = append(buttons, more...)
 	}
 	if more := len(lines) - mostTold; more > 1 {

@@ -63,7 +63,7 @@ func (b *builder) root() (*Rendering, error) {
 		file, kus, err := generate(v, b.k)
 		if err != nil {
 			out.Err = err
-			return nil
+			return nil //nolint:nilerr // what is wrong with the files is kept with them
 		}
 		dir := b.k.Dir()
 		if l := listOf(kus); l != nil {
