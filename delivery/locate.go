@@ -20,6 +20,8 @@ type scene struct {
 	object flux.Placed // the target's object
 	// fellows are the other targets of the change.
 	fellows []fellow
+	// ahead is what is known ahead of it, if anything.
+	ahead *outlook
 }
 
 // site is a scalar that moves a field.
@@ -60,7 +62,7 @@ func (e *engine) locate(ctx context.Context, s *scene, f field, wanted string) (
 			continue
 		}
 		at := site{candidate: c, before: edit.Before, after: edit.After, line: edit.Line, column: edit.Column, data: data}
-		if at.world, err = e.flux.With(ctx, s.world, c.file, data); err != nil {
+		if at.world, err = e.with(ctx, s, c, data); err != nil {
 			return nil, err
 		}
 		at.value = show(at.world, s.change.Target.Cluster, f)

@@ -71,11 +71,17 @@ func (d *Delivery) source(c deploy.Change, declared []deploy.Declared) deploy.So
 
 // plan makes a change concrete on the files of a world. Nothing is written.
 func (e *engine) plan(ctx context.Context, w *flux.World, c deploy.Change, l *looked) (deploy.Plan, *flux.World, error) {
+	return e.planWith(ctx, w, c, l, nil)
+}
+
+// planWith is plan with what is known ahead of the change.
+func (e *engine) planWith(ctx context.Context, w *flux.World, c deploy.Change, l *looked, ahead *outlook) (deploy.Plan, *flux.World, error) {
 	p := deploy.Plan{Change: c}
 	s, err := e.stage(ctx, w, c)
 	if err != nil {
 		return p, nil, err
 	}
+	s.ahead = ahead
 	own, more, err := e.pick(s)
 	if err != nil {
 		return p, nil, err

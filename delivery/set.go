@@ -121,11 +121,35 @@ type composed struct {
 	files map[string][]byte
 }
 
-// compose plans changes on a world. The error is one that is not about a change.
+// compose plans changes on a world, with what can be known ahead of them. If in the end
+// that is not what is rendered, it plans without. The error is one that is not about a
+// change.
 func (d *Delivery) compose(ctx context.Context, base *flux.World, head forge.Head, changes []deploy.Change, l []*looked, declared []deploy.Declared) (*composed, error) {
+	ahead, err := d.lookAhead(ctx, base, changes, l)
+	if ctx.Err() != nil || fault.Is(err, fault.Unavailable) {
+		return nil, err
+	}
+	if err != nil {
+		ahead = nil // whose fault it is shows change by change
+	}
+	out, after, err := d.stack(ctx, base, head, changes, l, declared, ahead)
+	if err != nil || len(ahead) == 0 {
+		return out, err
+	}
+	right, err := d.asForeseen(ctx, base, after, out.files)
+	if err != nil || right {
+		return out, err
+	}
+	d.log.Warn("a set is not what was foreseen of it, and is planned change by change", "base", head.SHA, "changes", len(changes))
+	out, _, err = d.stack(ctx, base, head, changes, l, declared, nil)
+	return out, err
+}
+
+// stack plans changes one on top of the other.
+func (d *Delivery) stack(ctx context.Context, base *flux.World, head forge.Head, changes []deploy.Change, l []*looked, declared []deploy.Declared, ahead map[int]*outlook) (*composed, *flux.World, error) {
 	out, after := &composed{files: map[string][]byte{}}, base
 	for i, c := range changes {
-		plan, next, err := d.plan(ctx, after, c, l[i])
+		plan, next, err := d.planWith(ctx, after, c, l[i], ahead[i])
 		plan.Base, plan.Source = head.SHA, d.source(c, declared)
 		if err == nil {
 			err = committable(after.Files().Tree, plan.Files)
@@ -135,16 +159,16 @@ func (d *Delivery) compose(ctx context.Context, base *flux.World, head forge.Hea
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		case fault.Is(err, fault.Unavailable):
-			return nil, err
+			return nil, nil, err
 		case err == nil && !plan.Already:
 			after = next
 			maps.Copy(out.files, plan.Files)
 		}
 		out.tried = append(out.tried, deploy.Tried{Plan: plan, Err: err})
 	}
-	return out, nil
+	return out, after, nil
 }
 
 // apart refuses a change of a field that another one of the set writes, too.

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,11 +71,17 @@ func (r *change) close(ctx context.Context) (chat.Message, error) {
 	m := e.Message
 	m.Lines = slices.Clone(m.Lines)
 	if e.Kind == "" {
-		line, err := r.watched(ctx, e.Soak)
-		if line != "" {
-			m.Lines = append(m.Lines, line)
+		if e.Soak > 0 {
+			from := e.Records[0].At
+			made, err := r.watched(ctx, fmt.Sprintf("job/%s/watch", r.job.ID), soaking{Healthy: from, Until: from.Add(e.Soak)})
+			if err != nil {
+				return chat.Message{}, err
+			}
+			if made {
+				m.Lines = append(m.Lines, fmt.Sprintf("ferry watches it for another %s.", span(e.Soak)))
+			}
 		}
-		return m, errors.Join(err, r.undone(ctx))
+		return m, r.undone(ctx)
 	}
 	if err := r.settled(ctx, e.Losses); err != nil {
 		return chat.Message{}, err
@@ -114,6 +119,7 @@ func (w *watcher) times() (failing, believed time.Time) {
 func (r *change) lossOf(w *watcher) loss {
 	c := r.row.Change
 	l := loss{Target: c.Target, With: c.With, Version: c.Version, Field: r.row.Plan.Site.Field, Why: w.last.why(), Raw: w.last.raw}
+	l.Part = r.row.Soak != nil && r.row.Soak.Part
 	if w.late && (w.seen.State.Stale || w.last.verdict == "") {
 		l.Asks = fmt.Sprintf("%s does not answer: how the app is doing there is not known", w.goal.Change.Target.Cluster)
 	}
@@ -159,10 +165,10 @@ func remediating(o deploy.Observation) bool {
 }
 
 // undone amends the job whose change a rollback of ferry's own took back, once all
-// of it is back.
+// of it is back. One of which something stayed is not amended.
 func (r *change) undone(ctx context.Context) error {
 	u := r.row.Undo
-	if u == nil || r.Amender == nil {
+	if u == nil || u.Part || r.Amender == nil {
 		return nil
 	}
 	for _, t := range u.All {

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -28,8 +29,13 @@ func (r *change) overwritten(ctx context.Context, err *fault.Error, w *watcher) 
 	}
 	e := &end{
 		Kind: err.Kind, Says: err.Says, Message: m, Records: []deploy.Record{r.recorded(r.own(), job.Superseded, err.Says, &w.seen)},
-		Losses: []loss{{Target: c.Target, With: c.With, Version: u.Version, Field: r.row.Plan.Site.Field, Why: u.Why, Again: true}},
+		Losses: []loss{{Target: c.Target, With: c.With, Version: u.Version, Field: r.row.Plan.Site.Field, Why: u.Why, Part: u.Part, Again: true, All: others(u.All, c)}},
 	}
 	e.Failing, e.Believed = w.times()
 	return r.conclude(ctx, e, func(p *progress) { p.fail(err) })
+}
+
+// others are the targets that a change is not about.
+func others(all []deploy.Target, c deploy.Change) []deploy.Target {
+	return slices.DeleteFunc(slices.Clone(all), func(t deploy.Target) bool { return t == c.Target || slices.Contains(c.With, t) })
 }

@@ -31,18 +31,24 @@ type loss struct {
 	// Asks is set where the cluster is not known well enough to act by itself: it
 	// says why, in half a sentence.
 	Asks string `json:"asks,omitempty"`
-	// Again is set where a rollback of ferry's own has to be made a second time.
-	Again bool `json:"again,omitempty"`
+	// Part: the job brought more than was lost, as a set may. It stays what it is,
+	// also when what was lost is back.
+	Part bool `json:"part,omitempty"`
+	// Again is set where a rollback of ferry's own has to be made a second time. All
+	// are then the targets that have to be back, where there are more.
+	Again bool            `json:"again,omitempty"`
+	All   []deploy.Target `json:"all,omitempty"`
 }
 
 // undo is what a rollback that ferry makes by itself takes back: a version, which
 // the job brought. All are the targets that have to be back before that job counts
-// as rolled back.
+// as rolled back; with Part it never does.
 type undo struct {
 	Job     job.ID          `json:"job"`
 	Version deploy.Version  `json:"version"`
 	Why     string          `json:"why,omitempty"`
 	All     []deploy.Target `json:"all"`
+	Part    bool            `json:"part,omitempty"`
 	// Believed is when it was certain that the version does not last.
 	Believed time.Time `json:"believed"`
 	// Again is set on the second one for the same loss: there is no third.
@@ -69,6 +75,7 @@ func (c changer) retreat(ctx context.Context, j *job.Job, cmd chat.Command, loss
 	for _, l := range losses {
 		all = append(all, l.Target)
 		all = append(all, l.With...)
+		all = append(all, l.All...)
 	}
 	for _, l := range losses {
 		said, b, err := c.retreatOne(ctx, j, cmd, l, all)
@@ -186,7 +193,7 @@ func (c changer) goBack(ctx context.Context, j *job.Job, cmd chat.Command, l los
 		origin = j.ID
 	}
 	change := deploy.Change{Target: l.Target, With: l.With, Version: good.Version, Field: good.Field, Suspend: c.rule(l).Suspend}
-	data, err := json.Marshal(changeRow{Change: change, Undo: &undo{Job: origin, Version: l.Version, Why: l.Why, All: all, Believed: c.Now(), Again: l.Again}})
+	data, err := json.Marshal(changeRow{Change: change, Undo: &undo{Job: origin, Version: l.Version, Why: l.Why, All: all, Part: l.Part, Believed: c.Now(), Again: l.Again}})
 	if err != nil {
 		return nil, fmt.Errorf("encode the rollback of %s: %w", l.Target, err)
 	}

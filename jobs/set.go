@@ -27,6 +27,7 @@ import (
 //	setask.go     the confirmation, and the gates
 //	setrun.go     the waves
 //	setfollow.go  what becomes of one
+//	setafter.go   what follows from its end
 //	setshow.go    how all of it looks
 
 // Sets plans and commits several changes as one; see delivery.
@@ -58,6 +59,10 @@ const (
 	stepAccount job.Step = "ending"
 )
 
+// mostAsking is how long whoever asks for a set waits to hear whether its clusters want
+// pull requests. That is known already, but for once in some minutes.
+const mostAsking = 2 * time.Second
+
 // mostMoves bounds a set: its plans have to fit into a row.
 const mostMoves = 400
 
@@ -88,7 +93,9 @@ type wave struct {
 	Moves    []move           `json:"moves"`
 	Commit   deploy.Commit    `json:"commit,omitzero"`
 	// Followed is when it was committed, Healthy when all of it was healthy.
+	// Seen is when all that is told of it in Ends was seen.
 	Followed time.Time `json:"followed,omitzero"`
+	Seen     time.Time `json:"seen,omitzero"`
 	Healthy  time.Time `json:"healthy,omitzero"`
 }
 
@@ -196,6 +203,11 @@ func (c changer) admitSet(ctx context.Context, cmd chat.Command) (string, []depl
 	found, _, err := c.pick(ctx, cmd)
 	if err != nil {
 		return "", nil, err
+	}
+	soon, stop := context.WithTimeout(ctx, mostAsking)
+	defer stop()
+	if err := c.direct(soon, found); err != nil && soon.Err() == nil && !fault.Is(err, fault.Unavailable) {
+		return "", nil, err // what is not known yet is asked again before anything is planned
 	}
 	var targets []deploy.Target
 	for _, f := range found {

@@ -13,10 +13,12 @@ import (
 )
 
 // closing is the account: the outcome first, then what is where.
-func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (chat.Message, error) {
+func (s *setRun) closing(why error, follows []string, buttons []chat.Button) (chat.Message, error) {
 	failedAt := slices.IndexFunc(s.row.Waves, func(w wave) bool { _, _, bad := w.tally(); return bad > 0 })
 	if failedAt < 0 && why == nil {
-		return s.success(), nil
+		m := s.success()
+		m.Lines = append(m.Lines, follows...)
+		return m, nil
 	}
 	m := chat.Message{Buttons: buttons[:min(len(buttons), 5)]}
 	var never []deploy.Cluster
@@ -39,7 +41,7 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 			m.Lines = append(m.Lines, sentence(strings.TrimSpace(line)))
 		}
 	}
-	m.Lines = append(m.Lines, s.trouble()...)
+	m.Lines = append(append(m.Lines, s.trouble()...), follows...)
 	for i := range s.row.Waves {
 		if w := &s.row.Waves[i]; w.Commit.SHA != "" {
 			m.Lines = append(m.Lines, s.stateOf(i))
@@ -50,10 +52,6 @@ func (s *setRun) closing(why error, retreats []string, buttons []chat.Button) (c
 		m.Lines = append(m.Lines, fmt.Sprintf("Untouched: %s.", spokenClusters(never)))
 	}
 	m.Lines = append(m.Lines, fmt.Sprintf("`retry %s` shows what is missing, and goes on with that.", s.job.ID))
-	if more := len(retreats) - mostTold; more > 1 {
-		retreats = append(retreats[:mostTold:mostTold], fmt.Sprintf("… and %d lines more of what goes back: `status` and `history` tell.", more))
-	}
-	m.Lines = append(m.Lines, retreats...)
 	m.Lines = append(m.Lines, s.row.Glass.lines()...)
 	m.Table = s.where()
 	if left := s.leftOut(); len(left) > 0 {
@@ -117,6 +115,9 @@ func (s *setRun) worded(failedAt int, why error, never []deploy.Cluster) *fault.
 	}
 	apps, well := w.wellApps()
 	says := fmt.Sprintf("%d of %s are healthy on %s", well, count(apps, "app"), spokenClusters(w.Clusters))
+	if apps == 1 {
+		says = fmt.Sprintf("%s is not healthy on %s", w.Moves[0].Change.Target.App.Name, spokenClusters(w.unwell()))
+	}
 	if len(s.row.Waves) == 1 {
 		return fault.Newf(kind, "%s%s", says, tail)
 	}
@@ -139,16 +140,31 @@ func (w *wave) wellApps() (all, well int) {
 	return len(bad), well
 }
 
+// unwell are the clusters of a wave on which something is not healthy.
+func (w *wave) unwell() []deploy.Cluster {
+	var out []deploy.Cluster
+	for i := range w.Moves {
+		for k, p := range parts(w.Moves[i].Plan) {
+			well := k < len(w.Moves[i].Ends) && w.Moves[i].Ends[k].Outcome == job.Done
+			if !well && !slices.Contains(out, p.Target.Cluster) {
+				out = append(out, p.Target.Cluster)
+			}
+		}
+	}
+	return out
+}
+
 // trouble tells of what failed.
 func (s *setRun) trouble() []string {
 	var out []string
+	called := naming(s.Fleet)
 	for i := range s.row.Waves {
 		w := &s.row.Waves[i]
 		for k := range w.Moves {
 			for n, p := range parts(w.Moves[k].Plan) {
 				if n < len(w.Moves[k].Ends) {
 					if f := w.Moves[k].Ends[n]; f.Outcome != "" && f.Outcome != job.Done {
-						out = append(out, clipTo(fmt.Sprintf("*%s on %s* (`%s`): %s", p.Target.App.Name, p.Target.Cluster, w.Moves[k].Change.Version, f.Why), mostLineSize))
+						out = append(out, clipTo(fmt.Sprintf("*%s on %s* (`%s`): %s", called(p.Target.App), p.Target.Cluster, w.Moves[k].Change.Version, f.Why), mostLineSize))
 					}
 				}
 			}
@@ -171,6 +187,8 @@ func (s *setRun) stateOf(i int) string {
 		return fmt.Sprintf("%s: healthy, %s.", on, count(total, "change"))
 	case bad == 0 && well == 0:
 		return fmt.Sprintf("%s: in Git, and not followed to its end.", on)
+	case total == 1:
+		return on + ": not healthy."
 	case open == 0 && well == 0:
 		return fmt.Sprintf("%s: none of %d healthy.", on, total)
 	case open == 0:

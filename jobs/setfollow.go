@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -48,7 +47,8 @@ func (s *setRun) follow(ctx context.Context) error {
 	if err := s.show(ctx, func(v *setView) { v.watch(nil) }); err != nil {
 		return err
 	}
-	if w.Healthy = s.Now(); well && s.row.At < len(s.row.Waves)-1 {
+	w.Seen = s.Now()
+	if w.Healthy = w.Seen; well && s.row.At < len(s.row.Waves)-1 {
 		return s.step(ctx, stepStay)
 	}
 	if !well {
@@ -238,25 +238,6 @@ func (x *follower) fate(within time.Duration) fate {
 	return out
 }
 
-// account ends a set: it tells what is where, and what becomes of what failed. why is
-// set where something else ended it.
-func (s *setRun) account(ctx context.Context, why error) (chat.Message, error) {
-	if err := s.abandoned(ctx, why); err != nil {
-		return chat.Message{}, err
-	}
-	lost := s.losses()
-	var lines []string
-	var buttons []chat.Button
-	if len(lost) > 0 {
-		var err error
-		if lines, buttons, err = s.retreat(ctx, s.job, s.cmd, lost); err != nil {
-			return chat.Message{}, err
-		}
-	}
-	m, err := s.closing(why, lines, buttons)
-	return m, errors.Join(err, s.show(ctx, func(v *setView) { v.ended(err) }))
-}
-
 // abandoned records what was committed and is followed no further.
 func (s *setRun) abandoned(ctx context.Context, why error) error {
 	if why == nil || s.row.At >= len(s.row.Waves) {
@@ -283,29 +264,4 @@ func (s *setRun) abandoned(ctx context.Context, why error) error {
 		}
 	}
 	return nil
-}
-
-// losses are the targets that failed, for those who decide what becomes of them.
-func (s *setRun) losses() []loss {
-	var out []loss
-	for i := range s.row.Waves {
-		w := &s.row.Waves[i]
-		for k := range w.Moves {
-			m := &w.Moves[k]
-			bad := slices.IndexFunc(m.Ends, func(f fate) bool { return f.Outcome == job.Failed || f.Outcome == job.Expired })
-			if bad < 0 {
-				continue
-			}
-			t := append([]deploy.Target{m.Change.Target}, m.Change.With...)[bad]
-			l := loss{Target: m.Change.Target, With: m.Change.With, Version: m.Change.Version, Field: m.Plan.Site.Field, Why: m.Ends[bad].Why, Raw: m.Ends[bad].Raw}
-			if len(l.With) > 0 {
-				l.Why = fmt.Sprintf("On %s: %s", place(l.Target, t), l.Why)
-			}
-			if err := fresh(s.Fleet, t.Cluster); err != nil {
-				l.Asks = fmt.Sprintf("%s does not answer", t.Cluster)
-			}
-			out = append(out, l)
-		}
-	}
-	return out
 }

@@ -245,14 +245,23 @@ func TestWhatGitWantsAtTheSource(t *testing.T) {
 	})
 }
 
-// TestPullRequestsAreNoSet refuses before anything is shown.
+// TestPullRequestsAreNoSet refuses at once, and where that is not known yet before
+// anything is planned.
 func TestPullRequestsAreNoSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := allProd(t)
 		x.options.Proposer = onlyUS{}
-		if err := x.admit(); err != nil {
-			t.Fatal(err)
+		if err := x.admit(); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "changes of prod-us are pull requests, which a set cannot be") {
+			t.Errorf("admitted: %v", err)
 		}
+		for _, why := range []error{fault.New(fault.Unavailable, "GitHub does not answer", ""), nil} { // nil never answers
+			x.options.Proposer, x.job.Queues = mute{err: why}, nil
+			asked := time.Now()
+			if err := x.admit(); err != nil || time.Since(asked) > mostAsking {
+				t.Fatalf("after %s: %v", time.Since(asked), err)
+			}
+		}
+		x.options.Proposer = onlyUS{}
 		_, err := x.goes()
 		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Says != "changes of prod-us are pull requests, which a set cannot be" || !strings.HasPrefix(e.Help, "a ruleset wants one\nnothing was changed\n") {
 			t.Errorf("%+v", err)
@@ -267,6 +276,19 @@ type onlyUS struct{ Proposer }
 
 func (onlyUS) Way(_ context.Context, c deploy.Cluster) (bool, string, error) {
 	return c == "prod-us", "a ruleset wants one", nil
+}
+
+type mute struct {
+	Proposer
+	err error
+}
+
+func (m mute) Way(ctx context.Context, _ deploy.Cluster) (bool, string, error) {
+	if m.err == nil {
+		<-ctx.Done()
+		return false, "", ctx.Err()
+	}
+	return false, "", m.err
 }
 
 // follows makes the rollbacks that ferry gives itself.

@@ -86,10 +86,17 @@ func (s *setRun) progress() chat.Message {
 		switch {
 		case w.Commit.SHA != "" && bad > 0:
 			step.State, step.Text = chat.StepFailed, fmt.Sprintf("%s: %d healthy, %d not", name, well, total-well)
+			if total == 1 {
+				step.Text = name + ": not healthy"
+			}
 		case !w.Healthy.IsZero():
-			step.State, step.Text = chat.StepDone, name+": all healthy"
+			all := ": all healthy"
+			if total == 1 {
+				all = ": healthy"
+			}
+			step.State, step.Text = chat.StepDone, name+all
 			if i == s.row.At && s.job.Step == stepStay && !s.view.over {
-				step.State, step.Text = chat.StepRunning, name+": all healthy; watched until "+w.Healthy.Add(w.Soak).UTC().Format("15:04:05")+" UTC"
+				step.State, step.Text = chat.StepRunning, name+all+"; watched until "+w.Healthy.Add(w.Soak).UTC().Format("15:04:05")+" UTC"
 			}
 		case w.Commit.SHA != "" && i == s.row.At && s.view.now != nil:
 			step.State = chat.StepRunning
@@ -301,9 +308,10 @@ func listed(lines []string) string {
 // listing is all of a wave, for those who approve it.
 func (s *setRun) listing(w *wave) string {
 	var out []string
+	called := naming(s.Fleet)
 	for i := range w.Moves {
 		for _, p := range parts(w.Moves[i].Plan) {
-			out = append(out, fmt.Sprintf("%s on %s: %s → %s", p.Target.App.Name, p.Target.Cluster, p.From, w.Moves[i].Change.Version))
+			out = append(out, fmt.Sprintf("%s on %s: %s → %s", called(p.Target.App), p.Target.Cluster, p.From, w.Moves[i].Change.Version))
 		}
 	}
 	return listed(out)

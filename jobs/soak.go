@@ -28,6 +28,8 @@ type soaking struct {
 	// Healthy is when the change was seen healthy, Until when the watch is over.
 	Healthy time.Time `json:"healthy"`
 	Until   time.Time `json:"until"`
+	// Part: the job that is followed brought more than this.
+	Part bool `json:"part,omitempty"`
 }
 
 // soak watches what a promotion brought, for a time after it was seen healthy. It
@@ -53,30 +55,26 @@ func (r *change) arrived(ctx context.Context, m chat.Message, records []deploy.R
 	return m, r.show(ctx, edit)
 }
 
-// watched makes the job that watches what has arrived, and says so.
-func (r *change) watched(ctx context.Context, d time.Duration) (line string, err error) {
-	if d <= 0 {
-		return "", nil
-	}
+// watched makes the job that watches what has arrived; a key makes one. It reports
+// whether there is one: what may not be watched ends as well without.
+func (r *change) watched(ctx context.Context, key string, w soaking) (made bool, err error) {
 	row := r.row
-	row.End, row.Undo = nil, nil
-	from := r.row.End.Records[0].At
-	row.Soak = &soaking{Healthy: from, Until: from.Add(d)}
+	row.End, row.Undo, row.Soak = nil, nil, &w
 	data, err := json.Marshal(row)
 	if err != nil {
-		return "", fmt.Errorf("encode the watch after job %s: %w", r.job.ID, err)
+		return false, fmt.Errorf("encode the watch after job %s: %w", r.job.ID, err)
 	}
 	t := r.row.Change.Target
 	_, err = r.Follower.Follow(ctx, chat.Command{
-		Key: fmt.Sprintf("job/%s/watch", r.job.ID), User: self, Thread: r.cmd.Thread, Text: r.cmd.Text, At: from,
+		Key: key, User: self, Thread: r.cmd.Thread, Text: r.cmd.Text, At: w.Healthy,
 		Verb: soakVerb, Cause: string(r.job.ID),
 		Args: chat.Args{App: chat.Word(t.App.String()), Cluster: chat.Word(t.Cluster), Version: chat.Word(r.row.Change.Version), Targets: chat.Word(places(r.row.Change))},
 	}, r.job.ID, data)
 	if e, refused := errors.AsType[*fault.Error](err); refused && e.Kind != fault.Unavailable {
 		r.Log.Warn("what has arrived is not watched", "job", r.job.ID, "error", err)
-		return "", nil
+		return false, nil
 	}
-	return fmt.Sprintf("ferry watches it for another %s.", span(d)), err
+	return err == nil, err
 }
 
 // Admit implements Work. A watch has no queue.

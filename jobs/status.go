@@ -27,8 +27,7 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	if cmd.Args.Job != "" {
 		return s.one(ctx, job.ID(cmd.Args.Job))
 	}
-	const latest = 15
-	jobs, err := s.Rows.Recent(ctx, latest)
+	jobs, alike, err := s.latest(ctx)
 	if err != nil {
 		return chat.Message{}, err
 	}
@@ -42,7 +41,11 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 		if !j.Ended() && chat.Verb(j.Verb) != soakVerb {
 			running++
 		}
-		t.Rows = append(t.Rows, []string{string(j.ID), strings.ReplaceAll(j.Title, "`", ""), s.waits(ctx, j), span(now.Sub(j.Created))})
+		title := strings.ReplaceAll(j.Title, "`", "")
+		if n := alike[j.ID]; n > 0 {
+			title += fmt.Sprintf(" and %d more", n)
+		}
+		t.Rows = append(t.Rows, []string{string(j.ID), title, s.waits(ctx, j), span(now.Sub(j.Created))})
 	}
 	m.Title = "Nothing is under way"
 	if running > 0 {
@@ -54,6 +57,38 @@ func (s status) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	}
 	m.Table = t
 	return m, nil
+}
+
+// latest are the jobs of late, the newest first. Of the watches that follow one job
+// and are as far as each other the first stands for all: alike counts the others.
+func (s status) latest(ctx context.Context) (jobs []*job.Job, alike map[job.ID]int, err error) {
+	const most = 15
+	for n := most; ; n *= 4 {
+		all, err := s.Rows.Recent(ctx, n)
+		if err != nil {
+			return nil, nil, err
+		}
+		type watches struct {
+			after job.ID
+			state string
+		}
+		jobs, alike = nil, map[job.ID]int{}
+		first := map[watches]job.ID{}
+		for _, j := range all {
+			w := watches{j.After, stateOf(j)}
+			if of, known := first[w]; known && chat.Verb(j.Verb) == soakVerb {
+				alike[of]++
+				continue
+			}
+			if chat.Verb(j.Verb) == soakVerb {
+				first[w] = j.ID
+			}
+			jobs = append(jobs, j)
+		}
+		if len(all) < n || len(jobs) > most { // the one behind them ends a run of watches
+			return jobs[:min(len(jobs), most)], alike, nil
+		}
+	}
 }
 
 func (s status) one(ctx context.Context, id job.ID) (chat.Message, error) {

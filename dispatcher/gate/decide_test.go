@@ -305,7 +305,7 @@ func TestEveryReasonIsTold(t *testing.T) {
 			"• it is frozen until Mon 2026-10-26 08:00 CET by `weekend`", "`weekend` is weekly in Europe/Berlin",
 		}},
 		{"of several targets each is named", func(f *Facts) { f.Targets = append(f.Targets, target("prod", "apps", "podinfo2")); f.Holds = nil }, "you may not promote 2 apps now, for 2 reasons", []string{
-			"• podinfo on prod is frozen until Mon 2026-10-26 08:00 CET by `weekend`", "`weekend` is weekly in Europe/Berlin",
+			"• podinfo on prod is frozen until Mon 2026-10-26 08:00 CET by `weekend`",
 			"• podinfo2 on prod is frozen until Mon 2026-10-26 08:00 CET by `weekend`", "`weekend` is weekly in Europe/Berlin",
 			"your role lets you pass it: put `despite freeze because …` at the end of the command",
 		}},
@@ -317,6 +317,23 @@ func TestEveryReasonIsTold(t *testing.T) {
 		if e == nil || e.Says != c.says || e.Help != strings.Join(c.help, "\n") {
 			t.Errorf("%s: %q\n%s\nwant %q\n%s", c.name, e.Says, e.Help, c.says, strings.Join(c.help, "\n"))
 		}
+	}
+}
+
+// TestAHundredReasonsFitIntoAMessage: the first of them are told, and how many more
+// there are.
+func TestAHundredReasonsFitIntoAMessage(t *testing.T) {
+	f := Facts{Verb: "promote"}
+	v := Verdict{}
+	for i := range 120 {
+		at := target([]string{"eu", "us", "ca"}[i%3], "apps", "podinfo")
+		f.Targets = append(f.Targets, at)
+		v.Reasons = append(v.Reasons, Reason{Kind: Role, Target: at, Says: "you may not promote podinfo on " + string(at.Cluster), Help: "ask"})
+	}
+	e, _ := v.Err(&f).(*fault.Error)
+	lines := strings.Split(e.Help, "\n")
+	if e.Says != "you may not promote podinfo on 120 clusters now, for 120 reasons" || len(lines) != mostReasons+2 || lines[mostReasons] != "ask" || lines[mostReasons+1] != "… and 108 more" {
+		t.Errorf("%q\n%s", e.Says, e.Help)
 	}
 }
 

@@ -9,8 +9,11 @@ import (
 	"ferry/internal/fault"
 )
 
+// mostReasons are named one by one: of many targets there are as many.
+const mostReasons = 12
+
 // Err words a verdict for whoever asked: nil if they may, else a fault whose first
-// line says the outcome and whose help has every reason. It is Denied if it is about
+// line says the outcome and whose help has every reason, or the first of many. It is Denied if it is about
 // who they are, Refused if it is about the time or about others; the code
 // deploy.NeedsApproval says that only approvals are missing.
 func (v *Verdict) Err(f *Facts) error {
@@ -34,13 +37,7 @@ func (v *Verdict) Err(f *Facts) error {
 		help = append(help, v.Reasons[0].Help)
 	} else {
 		says += fmt.Sprintf(", for %d reasons", len(v.Reasons))
-		for i := range v.Reasons {
-			r := &v.Reasons[i]
-			help = append(help, "• "+r.sentence(f))
-			if r.Help != "" {
-				help = append(help, strings.ReplaceAll(r.Help, "\n", "; "))
-			}
-		}
+		help = append(help, v.list(f)...)
 	}
 	if more := v.passing(); more != "" {
 		help = append(help, more)
@@ -50,6 +47,23 @@ func (v *Verdict) Err(f *Facts) error {
 		e = e.WithCode(deploy.NeedsApproval)
 	}
 	return e
+}
+
+// list is a line for each reason, and what helps once for those that follow each
+// other and have the same remedy.
+func (v *Verdict) list(f *Facts) (out []string) {
+	shown := v.Reasons[:min(len(v.Reasons), mostReasons)]
+	for i := range shown {
+		r := &shown[i]
+		out = append(out, "• "+r.sentence(f))
+		if r.Help != "" && (i+1 == len(shown) || shown[i+1].Help != r.Help) {
+			out = append(out, strings.ReplaceAll(r.Help, "\n", "; "))
+		}
+	}
+	if more := len(v.Reasons) - len(shown); more > 0 {
+		out = append(out, fmt.Sprintf("… and %d more", more))
+	}
+	return out
 }
 
 // Despite words what was passed, a sentence each.
@@ -69,7 +83,14 @@ func about(targets []deploy.Target) string {
 	case 1:
 		return fmt.Sprintf(" %s on %s", targets[0].App.Name, targets[0].Cluster)
 	}
-	return fmt.Sprintf(" %d apps", len(targets))
+	apps := map[deploy.App]bool{}
+	for _, t := range targets {
+		apps[t.App] = true
+	}
+	if len(apps) == 1 {
+		return fmt.Sprintf(" %s on %d clusters", targets[0].App.Name, len(targets))
+	}
+	return fmt.Sprintf(" %d apps", len(apps))
 }
 
 // sentence names the target where that is not clear.

@@ -12,7 +12,7 @@ fi
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 status=0
-PLAYGROUND="$bin/playground" FERRY="$bin/ferry" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs >"$out" 2>&1 || status=$?
+PLAYGROUND="$bin/playground" FERRY="$bin/ferry" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs set.test.mjs >"$out" 2>&1 || status=$?
 cat "$out"
 count() { awk -v what="$1" '$2 == what { n = $3 } END { print n + 0 }' "$out"; }
 echo "$(count pass) passed, $(($(count fail) + $(count cancelled))) failed"
