@@ -64,7 +64,7 @@ func TestThreadsAreCounted(t *testing.T) {
 		"approved, not answered":      {of(pressedKind, pressKind, 1), said("status", "approval/1", "closing"), false},
 		"a slash command":             {of(slashKind, "", 0), said("root", "status", "closing"), true},
 	} {
-		if err := c.of.thread().Check(verdict.Count(c.said)); (err == nil) != c.fine {
+		if err := c.of.thread(aftermathOf(c.said)).Check(verdict.Count(c.said)); (err == nil) != c.fine {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -112,6 +112,9 @@ func TestEachKindIsDrawn(t *testing.T) {
 			w.targets[target{c, app}] = &version{now: "1.1.0", before: "1.0.5"}
 		}
 		w.targets[target{c, "p00"}] = &version{}
+	}
+	for _, t := range retreating() {
+		w.targets[t] = &version{now: first}
 	}
 	drawn := map[kind]bool{}
 	for range 60 {

@@ -22,6 +22,7 @@ type command struct {
 	with    []target
 	number  int
 	want    string // the version that is to run in the end
+	back    string // the one that runs if it goes back by itself
 	// head is the first of its chain, itself if there is none; chain are those that
 	// follow a head. mate is the other one of a pair.
 	head  *command
@@ -36,6 +37,7 @@ type command struct {
 	sent     atomic.Bool  // Slack has it; what is above and envelope is not changed any more
 	presses  atomic.Int32 // of a button
 	landed   bool         // a commit came of it
+	fell     bool         // it was healthy, and did not stay so
 	made     time.Time    // when its job was
 	root     string       // of the thread, once it is known
 	envelope string       // of a slash command
@@ -134,8 +136,12 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 	out := []*command{c}
 	for _, k := range p.then {
 		next := w.command(playOf(k))
-		next.head, next.target = c, c.target
+		next.head, next.target, next.back = c, c.target, c.want
 		switch k {
+		case badSetKind:
+			next.with = c.with
+		case barredKind:
+			next.want = out[len(out)-1].want
 		case allKind:
 			next.want, next.with = c.want, []target{{proposed, c.target.app}}
 		case backKind:
@@ -165,7 +171,7 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 func (w *world) command(p play) *command {
 	w.serial++
 	c := &command{play: p, number: w.serial, want: fmt.Sprintf("1.%d.0", w.serial)}
-	if slices.Equal(p.ends, []string{"failed"}) {
+	if p.bad || slices.Equal(p.ends, []string{"failed"}) {
 		c.want += broken
 	}
 	return c
@@ -188,6 +194,8 @@ func (w *world) aim(c *command, used map[target]bool) bool {
 	switch c.kind {
 	case withKind:
 		c.with = []target{{proposed, c.target.app}}
+	case setKind:
+		c.with = []target{{others, c.target.app}}
 	case unpinKind:
 		c.want = first // that of the base
 	case rollbackKind:
@@ -226,6 +234,9 @@ func (v *version) learn(c *command, how string) {
 		v.unpinned = true
 		return
 	case !c.changes():
+		return
+	case how == "rolled back":
+		v.now, v.before, v.doubted = c.back, "", false
 		return
 	case how == "cancelled" && c.landed: // nobody looked whether it is healthy
 		v.now, v.before, v.doubted = c.want, "", true

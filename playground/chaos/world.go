@@ -153,10 +153,15 @@ func (w *world) open() (err error) {
 	if err != nil {
 		return err
 	}
-	for _, c := range []string{direct, proposed} {
+	for _, c := range clusters() {
 		if err := w.openCluster(c, clone); err != nil {
 			return err
 		}
+	}
+	for _, t := range retreating() {
+		w.targets[t] = &version{now: first}
+	}
+	for _, c := range []string{direct, proposed} {
 		for _, app := range ordinary(w.size.plain) {
 			w.targets[target{c, app}] = &version{now: first}
 		}
@@ -202,7 +207,7 @@ func (w *world) configure() error {
 	var b, approvals strings.Builder
 	approvals.WriteString("approvals:\n")
 	b.WriteString("clusters:\n")
-	for _, c := range []string{direct, proposed} {
+	for _, c := range clusters() {
 		file := filepath.Join(w.home, c+".kubeconfig")
 		if err := os.WriteFile(file, []byte(w.clusters[c].Kubeconfig()), 0o600); err != nil {
 			return fmt.Errorf("write the kubeconfig of %s: %w", c, err)
@@ -222,6 +227,7 @@ func (w *world) configure() error {
 		fmt.Fprintf(&approvals, "- {name: %s, from: [%s, %s], quorum: %d, clusters: [\"*\"], apps: [\"%s*\"]}\n", who.name, lead, leadToo, who.quorum, who.apps)
 	}
 	b.WriteString(approvals.String())
+	b.WriteString(policies)
 	fmt.Fprintf(&b, "registries: {lookup: \"off\"}\nstate: {file: %q}\ntimeouts: {drain: 500ms, grace: 1s}\n", w.state())
 	file := filepath.Join(w.home, "config.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
@@ -231,6 +237,14 @@ func (w *world) configure() error {
 		"SERVICE_CONFIG_FILE_PATH="+file, "FERRY_CHAOS=http://"+w.hooks.Addr().String())
 	return nil
 }
+
+// policies are what becomes of what does not last, and the waves of sets.
+const policies = `rollbacks:
+- {name: back, clusters: ["*"], apps: ["` + backApps + `*", "` + setApps + `*"], on_failure: auto}
+- {name: watched, clusters: ["*"], apps: ["` + soakApps + `*"], on_failure: auto, soak: 1m}
+waves:
+- {name: sets, clusters: ["` + waves + `"], order: [[` + canary + `], [` + others + `]], soak: 1s}
+`
 
 func (w *world) state() string { return filepath.Join(w.home, "ferry.db") }
 

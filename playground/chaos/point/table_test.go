@@ -24,9 +24,9 @@ func TestTheTableDecides(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("| Post (`a`) | none | `slack/x` `slack/y` |\n| Token | none | none: harmless |\n")
+	write("| Post (`a`) | none | `slack/x` `slack/y` |\n| Token | none | none: harmless |\n| Wait | none | rare: `slack/z` |\n")
 	table, err := Read(file)
-	if err != nil || len(table.Rows) != 2 || strings.Join(table.Rows[0].Points, " ") != "slack/x slack/y" || table.Rows[1].Why != "harmless" {
+	if err != nil || len(table.Rows) != 3 || strings.Join(table.Rows[0].Points, " ") != "slack/x slack/y" || table.Rows[1].Why != "harmless" || !table.Rows[2].Rare {
 		t.Fatalf("read %+v, %v", table, err)
 	}
 	y := NewTally(table)
@@ -35,11 +35,12 @@ func TestTheTableDecides(t *testing.T) {
 		t.Errorf("met, nobody killed: %v, %v", y.Unknown(), y.Complete(false))
 	}
 	y.killed(Spot{"slack/y", true}, true)
+	y.Meet("slack/z")
 	y.Meet("github/new")
 	if y.Complete(false) != nil || y.Unknown() == nil || y.odds(Spot{"github/new", false}, true) != 0 {
 		t.Errorf("killed at one of its points, and a stray: %v, %v", y.Complete(false), y.Unknown())
 	}
-	if err := y.Complete(true); err == nil || !strings.Contains(err.Error(), "nobody was killed before slack/y") || strings.Contains(err.Error(), "after slack/y") {
+	if err := y.Complete(true); err == nil || !strings.Contains(err.Error(), "nobody was killed before slack/y") || strings.Contains(err.Error(), "after slack/y") || strings.Contains(err.Error(), "slack/z") {
 		t.Errorf("each side: %v", err)
 	}
 	write("| Post | none | - |\n")
