@@ -112,11 +112,11 @@ func (w *world) wentBack(c *command, o job.Job, s *verdict.State) error {
 // what fell over later had arrived. It is false where it has nothing of it.
 func (c *command) recorded(j job.Job, t target, a aftermath) (job.Job, bool) {
 	if j.Outcome == job.RolledBack {
-		if j.Outcome = job.Failed; a.fell > 0 {
+		if j.Outcome = job.Failed; a.fell > 0 || t != c.target {
 			j.Outcome = job.Done
 		}
 	}
-	return j, c.kind != badSetKind || t == c.target // its second wave never began
+	return j, c.reached(t)
 }
 
 // steady is how long something is healthy before it falls over.

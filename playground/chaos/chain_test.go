@@ -114,7 +114,7 @@ func TestEachKindIsDrawn(t *testing.T) {
 		w.targets[target{c, "p00"}] = &version{}
 	}
 	for _, t := range retreating() {
-		w.targets[t] = &version{now: first}
+		w.targets[t] = &version{now: "1.1.0"}
 	}
 	drawn := map[kind]bool{}
 	for range 60 {

@@ -38,6 +38,8 @@ const (
 	wearyKind     kind = "promote before what is cancelled and cannot start"
 	watchedKind   kind = "promote before what falls over"
 	setKind       kind = "promote a set in waves"
+	freshKind     kind = "promote before a set of all apps"
+	sourKind      kind = "promote before a set of all apps of which one fails"
 
 	cancelKind  kind = "cancel"
 	retryKind   kind = "retry"
@@ -53,6 +55,9 @@ const (
 	lostKind    kind = "promote what cannot start and goes back by itself"
 	barredKind  kind = "promote what is held back"
 	mendedKind  kind = "release what is held back"
+	wholeKind   kind = "promote all apps in waves"
+	partKind    kind = "promote all apps in waves, one of which fails"
+	sweetKind   kind = "promote after a set of which one failed"
 	clearedKind kind = "release what a set lost"
 	wearKind    kind = "promote what cannot start and is cancelled"
 	fallsKind   kind = "promote what falls over after it was healthy"
@@ -109,6 +114,7 @@ func (p *play) work() bool { return len(p.ends) > 0 }
 const (
 	promotes = "promote APP@VERSION to CLUSTER"
 	sets     = "promote APP@VERSION to " + waves
+	all      = "promote all from " + direct + " to " + waves
 	releases = "release APP on CLUSTER because number NUMBER was not to blame"
 )
 
@@ -176,6 +182,11 @@ func plays() []play {
 		{kind: setKind, weight: 1, on: canary, apps: setApps, says: sets, ends: done, then: []kind{beginKind, badSetKind, confirmKind, clearedKind}},
 		{kind: beginKind, tells: "is confirmed by you", button: "Promote 2", waits: "status"},
 		{kind: badSetKind, says: sets, bad: true, ends: back, waits: "closing"},
+		{kind: freshKind, weight: 1, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{wholeKind, confirmKind}},
+		{kind: wholeKind, says: all, ends: done, waits: "closing"},
+		{kind: sourKind, weight: 1, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{partKind, confirmKind, clearedKind, sweetKind}},
+		{kind: partKind, says: all, ends: back, waits: "closing"},
+		{kind: sweetKind, says: promotes, ends: done, waits: "answer"},
 		{kind: confirmKind, tells: "is confirmed by you", says: "confirm JOB", waits: "status", sees: "begins it"},
 		{kind: clearedKind, tells: "is released on", says: releases, waits: "closing", sees: "goes back to"},
 		{kind: despiteKind, says: promotes + " despite hold because number NUMBER is urgent", ends: done, waits: "answer"},

@@ -21,8 +21,9 @@ type command struct {
 	target  target
 	with    []target
 	number  int
-	want    string // the version that is to run in the end
-	back    string // the one that runs if it goes back by itself
+	want    string            // the version that is to run in the end
+	back    string            // the one that runs if it goes back by itself
+	wants   map[target]string // of a set of several apps: what is to run where
 	// head is the first of its chain, itself if there is none; chain are those that
 	// follow a head. mate is the other one of a pair.
 	head  *command
@@ -138,6 +139,10 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 		next := w.command(playOf(k))
 		next.head, next.target, next.back = c, c.target, c.want
 		switch k {
+		case wholeKind, partKind:
+			w.gather(next)
+		case clearedKind:
+			next.target.cluster = canary
 		case badSetKind:
 			next.with = c.with
 		case barredKind:
@@ -181,7 +186,7 @@ func (w *world) command(p play) *command {
 func (w *world) aim(c *command, used map[target]bool) bool {
 	var free []target
 	for t, v := range w.targets {
-		if (c.on == "" || t.cluster == c.on) && c.has(t.app) && !used[t] && (c.fits == nil || c.fits(v)) {
+		if (c.on == "" || t.cluster == c.on) && c.has(t.app) && !used[t] && w.settable(c, t, used) && (c.fits == nil || c.fits(v)) {
 			free = append(free, t)
 		}
 	}
@@ -196,6 +201,13 @@ func (w *world) aim(c *command, used map[target]bool) bool {
 		c.with = []target{{proposed, c.target.app}}
 	case setKind:
 		c.with = []target{{others, c.target.app}}
+	case freshKind, sourKind:
+		for t := range w.targets {
+			used[t] = used[t] || strings.HasPrefix(t.app, setApps)
+		}
+		if c.kind == sourKind {
+			c.want += sour
+		}
 	case unpinKind:
 		c.want = first // that of the base
 	case rollbackKind:
@@ -221,14 +233,17 @@ func (w *world) learn(commands []*command, outcome map[*command]string) {
 	})
 	for _, c := range in {
 		for _, t := range c.targets() {
-			if v := w.targets[t]; v != nil {
-				v.learn(c, outcome[c])
+			if v := w.targets[t]; v != nil && (c.wants == nil || c.reached(t)) {
+				v.learn(c, outcome[c], c.wantOn(t))
 			}
 		}
 	}
 }
 
-func (v *version) learn(c *command, how string) {
+func (v *version) learn(c *command, how, want string) {
+	if how == "rolled back" && want != c.want {
+		how = "done" // of a set, and healthy: it stays
+	}
 	switch {
 	case c.kind == unpinKind && how == "done":
 		v.unpinned = true
@@ -239,7 +254,7 @@ func (v *version) learn(c *command, how string) {
 		v.now, v.before, v.doubted = c.back, "", false
 		return
 	case how == "cancelled" && c.landed: // nobody looked whether it is healthy
-		v.now, v.before, v.doubted = c.want, "", true
+		v.now, v.before, v.doubted = want, "", true
 		return
 	case how != "done" && how != "failed":
 		return
@@ -248,7 +263,7 @@ func (v *version) learn(c *command, how string) {
 	case c.kind == rollbackKind || c.kind == backKind: // back from one that failed: what was before that is not known
 		v.before = ""
 	}
-	v.now, v.doubted = c.want, false
+	v.now, v.doubted = want, false
 }
 
 // kinds tells what is asked for in an episode, for people.

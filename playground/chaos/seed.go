@@ -94,7 +94,7 @@ func clusters() []string { return []string{direct, proposed, canary, others} }
 // retreating are the targets that go back by themselves, and those of sets.
 func retreating() (out []target) {
 	for i := range retreats {
-		out = append(out, target{direct, fmt.Sprintf(backApps+"%02d", i)}, target{direct, fmt.Sprintf(soakApps+"%02d", i)},
+		out = append(out, target{direct, fmt.Sprintf(backApps+"%02d", i)}, target{direct, fmt.Sprintf(soakApps+"%02d", i)}, target{direct, fmt.Sprintf(setApps+"%02d", i)},
 			target{canary, fmt.Sprintf(setApps+"%02d", i)}, target{others, fmt.Sprintf(setApps+"%02d", i)})
 	}
 	return out

@@ -134,8 +134,8 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 		if j.Outcome == job.Cancelled || j.Outcome == job.Superseded {
 			wantPulls = min(pulls, 1) // it may have been told before there was one
 		}
-	case c.kind == setKind:
-		wantCommits = 2 // one of each wave
+	case c.set():
+		wantCommits = c.waved()
 	case j.Outcome == job.Cancelled:
 		wantCommits = min(commits, 1)
 	case j.Outcome == job.Refused:
@@ -150,7 +150,7 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 // worded is an error if a commit does not say what it has to.
 func (c *command) worded(message string) error {
 	for _, t := range c.with {
-		if c.says == sets {
+		if c.set() {
 			break // each is a change of its own
 		}
 		if with := fmt.Sprintf("Ferry-With: %s/%s/%s", t.cluster, space, t.app); !verdict.Carries(message, with) {
@@ -180,7 +180,7 @@ func approvers(message string) string {
 func (c *command) inHistory(j job.Job, s *verdict.State, a aftermath) error {
 	for _, t := range c.targets() {
 		j, began := c.recorded(j, t, a)
-		err := s.Recorded(j, deploy.Target{Cluster: deploy.Cluster(t.cluster), App: deploy.App{Name: t.app}}, deploy.Version(c.want), func(n int) int {
+		err := s.Recorded(j, deploy.Target{Cluster: deploy.Cluster(t.cluster), App: deploy.App{Name: t.app}}, deploy.Version(c.wantOn(t)), func(n int) int {
 			switch {
 			case c.proposed() && j.Outcome != job.Done:
 				return n // whether a change that never was is recorded is not judged here

@@ -22,6 +22,7 @@ import (
 	"ferry/playground/chaos/point"
 	"ferry/playground/chaos/process"
 	"ferry/playground/cluster"
+	"ferry/playground/cluster/workload"
 	"ferry/playground/github"
 	"ferry/playground/slack"
 )
@@ -187,8 +188,12 @@ func (w *world) push() error {
 }
 
 func (w *world) openCluster(called, clone string) error {
+	judge := workload.Judge
+	if called == canary || called == others {
+		judge = sours
+	}
 	c, err := cluster.New(cluster.Options{
-		Name: called, Repository: cluster.NewGit(w.repo().Dir()), Branch: branch, URL: clone, PodStart: 100 * time.Millisecond,
+		Judge: judge, Name: called, Repository: cluster.NewGit(w.repo().Dir()), Branch: branch, URL: clone, PodStart: 100 * time.Millisecond,
 		Around: func(api http.Handler) http.Handler { return w.killer.Around(point.OfCluster, api) },
 	})
 	if err != nil {
