@@ -128,3 +128,32 @@ func TestAKillLandsWhereItIsWanted(t *testing.T) {
 		}
 	})
 }
+
+// TestARareSpotStaysWanted until somebody was killed there, beside those that are drawn
+// meanwhile.
+func TestARareSpotStaysWanted(t *testing.T) {
+	t.Parallel()
+	row := Row{Points: []string{"rare"}}
+	for i := range 20 {
+		row.Points = append(row.Points, string(rune('a'+i)))
+	}
+	table := &Table{Rows: []Row{row}}
+	k := NewKiller(NewTally(table), table.Spots(func(string) bool { return true }), [2]uint64{1, 1}, func() {})
+	rare, drawn := Spot{"rare", false}, 0
+	for range 200 {
+		drawn += len(k.arm())
+		for _, s := range k.wanted { // ferry comes to the first that is no rarity
+			if s.Point != "rare" && k.At(s) {
+				<-k.done
+				break
+			}
+		}
+	}
+	if drawn < 200 || !slices.Contains(k.wanted, rare) {
+		t.Fatalf("%d draws; wanted are %v", drawn, k.wanted)
+	}
+	k.arm()
+	if !k.At(rare) {
+		t.Error("it comes, and nobody is killed there")
+	}
+}

@@ -60,6 +60,13 @@ func (y *Tally) odds(s Spot, wanted bool) float64 {
 	return odds
 }
 
+// struck reports whether somebody was killed at a spot.
+func (y *Tally) struck(s Spot) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.kills[s] > 0
+}
+
 func (y *Tally) killed(s Spot, wanted bool) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
