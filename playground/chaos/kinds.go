@@ -97,8 +97,8 @@ type play struct {
 	ends []string
 	// tells is what the answer has to say, of what has no job.
 	tells string
-	// bad: the version cannot start.
-	bad bool
+	// bad: the version cannot start. alone: nothing else may be going on.
+	bad, alone bool
 	// questions is how many of them for approval there may be.
 	questions int
 	// then are asked for after it, one after the other; waits is what has to stand in
@@ -182,9 +182,9 @@ func plays() []play {
 		{kind: setKind, weight: 1, on: canary, apps: setApps, says: sets, ends: done, then: []kind{beginKind, badSetKind, confirmKind, clearedKind}},
 		{kind: beginKind, tells: "is confirmed by you", button: "Promote 2", waits: "status"},
 		{kind: badSetKind, says: sets, bad: true, ends: back, waits: "closing"},
-		{kind: freshKind, weight: 1, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{wholeKind, confirmKind}},
+		{kind: freshKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{wholeKind, confirmKind}},
 		{kind: wholeKind, says: all, ends: done, waits: "closing"},
-		{kind: sourKind, weight: 1, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{partKind, confirmKind, clearedKind, sweetKind}},
+		{kind: sourKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{partKind, confirmKind, clearedKind, sweetKind}},
 		{kind: partKind, says: all, ends: back, waits: "closing"},
 		{kind: sweetKind, says: promotes, ends: done, waits: "answer"},
 		{kind: confirmKind, tells: "is confirmed by you", says: "confirm JOB", waits: "status", sees: "begins it"},

@@ -83,9 +83,10 @@ func (c *command) fill(text, job string) string {
 func (w *world) draw(n int) []*command {
 	var out []*command
 	used := map[target]bool{}
+	w.drawn++
 	for before := -1; len(out) < n && len(out) > before; {
 		before = len(out)
-		for _, p := range w.deck() {
+		for _, p := range w.deck(w.drawn%w.size.alone == 0) {
 			if len(out) >= n {
 				break
 			}
@@ -114,9 +115,13 @@ func (w *world) draw(n int) []*command {
 	return out
 }
 
-// deck are the plays, each as often as it weighs, shuffled.
-func (w *world) deck() (out []play) {
+// deck are the plays, each as often as it weighs, shuffled: those that need the world
+// for themselves, or the others.
+func (w *world) deck(alone bool) (out []play) {
 	for _, p := range plays() {
+		if p.alone != alone {
+			continue
+		}
 		for range p.weight {
 			out = append(out, p)
 		}

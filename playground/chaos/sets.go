@@ -18,6 +18,10 @@ func sours(image string) workload.Verdict {
 	return workload.Judge(image)
 }
 
+// What takes all apps takes them only while they are healthy at their source, and an app
+// is not while Flux applies a commit there, whatever it changes: that is why such a set
+// has the world for itself.
+
 // settable reports whether a target may have what a command asks for as far as sets go:
 // one of all apps needs all of them, and one that fails a version to go back to.
 func (w *world) settable(c *command, t target, used map[target]bool) bool {

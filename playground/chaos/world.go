@@ -60,6 +60,7 @@ type world struct {
 	faults   *faults // nil in mode kill
 	targets  map[target]*version
 	serial   int          // of versions and commands
+	drawn    int          // how many episodes were
 	kills    []point.Kill // of this episode
 	felled   atomic.Int64 // how many of them there were
 }
@@ -68,15 +69,16 @@ type world struct {
 type size struct {
 	plain   int // apps; half as many of each kind that needs approval
 	episode int // commands between two looks at the state file
+	alone   int // every how many episodes is of what needs the world for itself
 }
 
 // sizes are those of the modes. What fails lasts for seconds, whatever is asked for
 // meanwhile; a kill hits all that is under way.
 func sizes(mode string) size {
 	if mode == modeWorst {
-		return size{plain: 24, episode: 40}
+		return size{plain: 24, episode: 40, alone: 2}
 	}
-	return size{plain: 12, episode: 15}
+	return size{plain: 12, episode: 15, alone: 4}
 }
 
 // target is an app on a cluster.
