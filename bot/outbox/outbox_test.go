@@ -146,6 +146,32 @@ func TestALostAnswerIsLookedForBeforePostingAgain(t *testing.T) {
 	}
 }
 
+// TestASearchThatFailsIsRepeated: what becomes of a search says nothing about the
+// post that it looks for.
+func TestASearchThatFailsIsRepeated(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("connection reset")
+	for name, failure := range map[string]error{
+		"limited":  &outbox.Wait{For: time.Second},
+		"not sent": fmt.Errorf("connection refused: %w", outbox.ErrNotSent),
+		"lost":     lost,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := &bottest.Chat{After: once("post", lost), Before: once("find", failure)}
+				b, stop := start(t, outbox.Options{Store: &bottest.Outbox{}, Chat: c})
+				put(t, b, "k", final("x"))
+				time.Sleep(time.Minute)
+				stop()
+				if got := c.Posts(); len(got) != 1 || !slices.Contains(c.Calls(), "find k") {
+					t.Errorf("%d messages after %v", len(got), c.Calls())
+				}
+			})
+		})
+	}
+}
+
 // once returns a hook that fails the first call of a kind.
 func once(what string, err error) func(string, string) error {
 	var done atomic.Bool

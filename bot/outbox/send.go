@@ -89,8 +89,11 @@ func (o *Outbox) call(ctx context.Context, next action, r *row) error {
 	case find:
 		ts, found, err := o.chat.Find(ctx, r.Thread, r.Key, *r.Posting)
 		o.sent("find", time.Since(began), err)
-		if err == nil && !found {
+		switch {
+		case err == nil && !found:
 			err = errNotFound
+		case err != nil && !errors.Is(err, ErrGone):
+			return err // of the post that it looks for it says nothing, not even if it was refused
 		}
 		return o.settle(ctx, r, ts, "", err) // what it shows is not known
 	case settling:

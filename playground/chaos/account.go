@@ -35,6 +35,9 @@ func (a *account) ended(c *command, outcome string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked[string(c.kind)]++
+	if c.fell {
+		outcome += " after it fell over"
+	}
 	a.found[outcome]++
 	a.took = append(a.took, c.answered)
 	if c.first > 0 {

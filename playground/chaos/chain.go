@@ -10,10 +10,11 @@ import (
 	"ferry/playground/chaos/verdict"
 )
 
-// thread is what has to stand in that of a command in the end.
-func (c *command) thread() verdict.Thread {
+// thread is what has to stand in that of a command in the end, with what ferry did
+// by itself.
+func (c *command) thread(a aftermath) verdict.Thread {
 	c = c.of()
-	t := verdict.Thread{Asked: c.questions, Root: c.slash()}
+	t := verdict.Thread{Asked: c.questions, Root: c.slash(), Jobs: a.back, Fallen: a.fell}
 	for _, one := range append([]*command{c}, c.chain...) {
 		if one != c && !one.click() {
 			continue
@@ -34,6 +35,21 @@ func (c *command) of() *command {
 		return c.head
 	}
 	return c
+}
+
+// about is whose job a command is about: the latest one before it in its chain that
+// has a thread of its own.
+func (c *command) about() *command {
+	out := c.head
+	for _, one := range c.head.chain {
+		if one == c {
+			break
+		}
+		if one.work() && !one.click() {
+			out = one
+		}
+	}
+	return out
 }
 
 // converse asks for something, and for what follows it, each once it can be.
@@ -62,7 +78,7 @@ func (w *world) converse(ctx context.Context, c *command) error {
 	return nil
 }
 
-// wait returns once a command can be asked for, with the job of its head.
+// wait returns once a command can be asked for, with the job that it is about.
 func (w *world) wait(ctx context.Context, c, before *command) (job string, err error) {
 	for pause(ctx, glance) {
 		if c.waits == "answer" {
@@ -71,12 +87,12 @@ func (w *world) wait(ctx context.Context, c, before *command) (job string, err e
 			}
 			continue
 		}
-		said, err := w.said(c.head)
+		said, err := w.said(c.about())
 		if err != nil {
 			return "", err
 		}
 		for _, m := range said {
-			if point.KindOf(string(m.Metadata)) == c.waits {
+			if point.KindOf(string(m.Metadata)) == c.waits && strings.Contains(m.Text, c.sees) {
 				id, _, _ := strings.Cut(strings.TrimPrefix(point.KeyOf(string(m.Metadata)), "job/"), "/")
 				return id, nil
 			}

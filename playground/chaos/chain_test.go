@@ -64,7 +64,7 @@ func TestThreadsAreCounted(t *testing.T) {
 		"approved, not answered":      {of(pressedKind, pressKind, 1), said("status", "approval/1", "closing"), false},
 		"a slash command":             {of(slashKind, "", 0), said("root", "status", "closing"), true},
 	} {
-		if err := c.of.thread().Check(verdict.Count(c.said)); (err == nil) != c.fine {
+		if err := c.of.thread(aftermathOf(c.said)).Check(verdict.Count(c.said)); (err == nil) != c.fine {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -106,12 +106,15 @@ func TestAPairMayArriveEitherWay(t *testing.T) {
 // TestEachKindIsDrawn: what follows a command is in the same episode behind it.
 func TestEachKindIsDrawn(t *testing.T) {
 	t.Parallel()
-	w := &world{rand: rand.New(rand.NewPCG(1, 1)), targets: map[target]*version{}}
+	w := &world{size: sizes(modeKill), rand: rand.New(rand.NewPCG(1, 1)), targets: map[target]*version{}}
 	for _, c := range []string{direct, proposed} {
 		for _, app := range []string{"a00", "a01", "a02", "a03", "a04", "a05", "a06", "a07", "a08", "a09", "u00", "w00", "w01", "w02", "g00", "g01", "g02", "g03", "g04", "q00"} {
 			w.targets[target{c, app}] = &version{now: "1.1.0", before: "1.0.5"}
 		}
 		w.targets[target{c, "p00"}] = &version{}
+	}
+	for _, t := range retreating() {
+		w.targets[t] = &version{now: "1.1.0"}
 	}
 	drawn := map[kind]bool{}
 	for range 60 {

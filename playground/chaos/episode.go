@@ -58,9 +58,9 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 		group.Go(func() error { return w.witness(gctx, commands) })
 	}
 	group.Go(func() error {
-		who := newPeople(w.repo(), commands)
+		who, since := newPeople(w.repo(), commands), map[*command]time.Time{}
 		for pause(gctx, glance) {
-			if err := who.look(time.Now(), old); err != nil {
+			if err := errors.Join(who.look(time.Now(), old), w.topple(commands, since)); err != nil {
 				return err
 			}
 		}
@@ -202,7 +202,8 @@ func (w *world) ended(c *command) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	counts, t := verdict.Count(said), c.thread()
+	a := aftermathOf(said)
+	counts, t := verdict.Count(said), c.thread(a)
 	switch {
 	case counts["answer"] > t.Answers+t.Spare:
 		return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, said[len(said)-1].Text)
@@ -211,7 +212,7 @@ func (w *world) ended(c *command) (bool, error) {
 	case c.click():
 		return counts["closing"] > 1, nil
 	}
-	return counts["closing"] > 0, nil
+	return a.over(c, counts["closing"]), nil
 }
 
 // said is what ferry wrote for a command; it finds the root of a slash command.

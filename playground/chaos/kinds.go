@@ -34,6 +34,12 @@ const (
 	unmindedKind  kind = "promote what needs approval and is cancelled"
 	holdKind      kind = "hold what is promoted after it"
 	fastKind      kind = "hold what is promoted despite it"
+	tryKind       kind = "promote before what goes back"
+	wearyKind     kind = "promote before what is cancelled and cannot start"
+	watchedKind   kind = "promote before what falls over"
+	setKind       kind = "promote a set in waves"
+	freshKind     kind = "promote before a set of all apps"
+	sourKind      kind = "promote before a set of all apps of which one fails"
 
 	cancelKind  kind = "cancel"
 	retryKind   kind = "retry"
@@ -46,6 +52,18 @@ const (
 	releaseKind kind = "release"
 	freedKind   kind = "promote what was held"
 	despiteKind kind = "promote despite hold"
+	lostKind    kind = "promote what cannot start and goes back by itself"
+	barredKind  kind = "promote what is held back"
+	mendedKind  kind = "release what is held back"
+	wholeKind   kind = "promote all apps in waves"
+	partKind    kind = "promote all apps in waves, one of which fails"
+	sweetKind   kind = "promote after a set of which one failed"
+	clearedKind kind = "release what a set lost"
+	wearKind    kind = "promote what cannot start and is cancelled"
+	fallsKind   kind = "promote what falls over after it was healthy"
+	beginKind   kind = "press confirm"
+	badSetKind  kind = "promote a set that fails in its first wave"
+	confirmKind kind = "confirm"
 )
 
 // The apps, by the letter that they begin with: see seed.go.
@@ -56,6 +74,9 @@ const (
 	sharedApps = "p" // take the version of the base until they are pinned
 	pinnedApps = "u" // could take the version of the base
 	jointApps  = "w" // clusters share the version
+	backApps   = "b" // go back by themselves
+	soakApps   = "f" // are watched after they were healthy, and go back by themselves
+	setApps    = "s" // are promoted in waves, and go back by themselves
 )
 
 // play is how one kind goes. To have something else tested is to add one.
@@ -76,24 +97,33 @@ type play struct {
 	ends []string
 	// tells is what the answer has to say, of what has no job.
 	tells string
+	// bad: the version cannot start. alone: nothing else may be going on.
+	bad, alone bool
 	// questions is how many of them for approval there may be.
 	questions int
 	// then are asked for after it, one after the other; waits is what has to stand in
-	// the thread of the first before this one is asked: the kind of a message.
-	then  []kind
-	waits string
+	// the thread that it is about before this one is asked: the kind of a message, and
+	// what it has to say. "answer" is the last word on the one before.
+	then        []kind
+	waits, sees string
 }
 
 // work reports whether a job comes of it.
 func (p *play) work() bool { return len(p.ends) > 0 }
 
-const promotes = "promote APP@VERSION to CLUSTER"
+const (
+	promotes = "promote APP@VERSION to CLUSTER"
+	sets     = "promote APP@VERSION to " + waves
+	all      = "promote all from " + direct + " to " + waves
+	releases = "release APP on CLUSTER because number NUMBER was not to blame"
+)
 
 // plays are all that is asked for.
 func plays() []play {
 	done := []string{"done"}
 	late := []string{"done", "cancelled"} // whichever is first
 	good := func(v *version) bool { return v.good() && !v.doubted }
+	back := []string{"rolled back"}
 	return []play{
 		{kind: promoteKind, weight: 3, on: direct, apps: plainApps, says: promotes, ends: done},
 		{kind: pullKind, weight: 2, on: proposed, apps: plainApps, says: promotes, ends: done},
@@ -137,6 +167,28 @@ func plays() []play {
 		{kind: stopKind, tells: "is held", says: promotes, waits: "answer"},
 		{kind: releaseKind, says: "release APP on CLUSTER", waits: "answer"},
 		{kind: freedKind, says: promotes, ends: done, waits: "answer"},
+
+		// What ferry does by itself.
+		{kind: tryKind, weight: 1, on: direct, apps: backApps, says: promotes, ends: done, then: []kind{lostKind, barredKind, mendedKind}},
+		{kind: lostKind, says: promotes, bad: true, ends: back, waits: "answer"},
+		{kind: barredKind, tells: "which is held back", says: promotes, waits: "answer"},
+		{kind: mendedKind, tells: "is released on", says: releases, waits: "answer"},
+		{kind: wearyKind, weight: 1, on: direct, apps: backApps, says: promotes, ends: done, then: []kind{wearKind, cancelKind}},
+		{kind: wearKind, says: promotes, bad: true, ends: append(back, "cancelled"), waits: "answer"},
+		{kind: watchedKind, weight: 1, on: direct, apps: soakApps, says: promotes, ends: done, then: []kind{fallsKind}},
+		{kind: fallsKind, says: promotes, ends: back, waits: "answer"},
+
+		// Sets.
+		{kind: setKind, weight: 1, on: canary, apps: setApps, says: sets, ends: done, then: []kind{beginKind, badSetKind, confirmKind, clearedKind}},
+		{kind: beginKind, tells: "is confirmed by you", button: "Promote 2", waits: "status"},
+		{kind: badSetKind, says: sets, bad: true, ends: back, waits: "closing"},
+		{kind: freshKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{wholeKind, confirmKind}},
+		{kind: wholeKind, says: all, ends: done, waits: "closing"},
+		{kind: sourKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{partKind, confirmKind, clearedKind, sweetKind}},
+		{kind: partKind, says: all, ends: back, waits: "closing"},
+		{kind: sweetKind, says: promotes, ends: done, waits: "answer"},
+		{kind: confirmKind, tells: "is confirmed by you", says: "confirm JOB", waits: "status", sees: "begins it"},
+		{kind: clearedKind, tells: "is released on", says: releases, waits: "closing", sees: "goes back to"},
 		{kind: despiteKind, says: promotes + " despite hold because number NUMBER is urgent", ends: done, waits: "answer"},
 	}
 }
@@ -153,6 +205,6 @@ func playOf(k kind) play {
 
 // has reports whether an app is among those of a play.
 func (p *play) has(app string) bool {
-	return p.apps == "*" && !strings.HasPrefix(app, jointApps) && !strings.HasPrefix(app, gatedApps) && !strings.HasPrefix(app, doubleApps) ||
+	return p.apps == "*" && !strings.ContainsAny(app[:1], jointApps+gatedApps+doubleApps+backApps+soakApps+setApps) ||
 		p.apps != "" && strings.HasPrefix(app, p.apps)
 }

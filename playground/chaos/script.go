@@ -21,7 +21,9 @@ type command struct {
 	target  target
 	with    []target
 	number  int
-	want    string // the version that is to run in the end
+	want    string            // the version that is to run in the end
+	back    string            // the one that runs if it goes back by itself
+	wants   map[target]string // of a set of several apps: what is to run where
 	// head is the first of its chain, itself if there is none; chain are those that
 	// follow a head. mate is the other one of a pair.
 	head  *command
@@ -36,6 +38,7 @@ type command struct {
 	sent     atomic.Bool  // Slack has it; what is above and envelope is not changed any more
 	presses  atomic.Int32 // of a button
 	landed   bool         // a commit came of it
+	fell     bool         // it was healthy, and did not stay so
 	made     time.Time    // when its job was
 	root     string       // of the thread, once it is known
 	envelope string       // of a slash command
@@ -80,9 +83,10 @@ func (c *command) fill(text, job string) string {
 func (w *world) draw(n int) []*command {
 	var out []*command
 	used := map[target]bool{}
+	w.drawn++
 	for before := -1; len(out) < n && len(out) > before; {
 		before = len(out)
-		for _, p := range w.deck() {
+		for _, p := range w.deck(w.drawn%w.size.alone == 0) {
 			if len(out) >= n {
 				break
 			}
@@ -111,9 +115,13 @@ func (w *world) draw(n int) []*command {
 	return out
 }
 
-// deck are the plays, each as often as it weighs, shuffled.
-func (w *world) deck() (out []play) {
+// deck are the plays, each as often as it weighs, shuffled: those that need the world
+// for themselves, or the others.
+func (w *world) deck(alone bool) (out []play) {
 	for _, p := range plays() {
+		if p.alone != alone {
+			continue
+		}
 		for range p.weight {
 			out = append(out, p)
 		}
@@ -134,8 +142,16 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 	out := []*command{c}
 	for _, k := range p.then {
 		next := w.command(playOf(k))
-		next.head, next.target = c, c.target
+		next.head, next.target, next.back = c, c.target, c.want
 		switch k {
+		case wholeKind, partKind:
+			w.gather(next)
+		case clearedKind:
+			next.target.cluster = canary
+		case badSetKind:
+			next.with = c.with
+		case barredKind:
+			next.want = out[len(out)-1].want
 		case allKind:
 			next.want, next.with = c.want, []target{{proposed, c.target.app}}
 		case backKind:
@@ -165,7 +181,7 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 func (w *world) command(p play) *command {
 	w.serial++
 	c := &command{play: p, number: w.serial, want: fmt.Sprintf("1.%d.0", w.serial)}
-	if slices.Equal(p.ends, []string{"failed"}) {
+	if p.bad || slices.Equal(p.ends, []string{"failed"}) {
 		c.want += broken
 	}
 	return c
@@ -175,7 +191,7 @@ func (w *world) command(p play) *command {
 func (w *world) aim(c *command, used map[target]bool) bool {
 	var free []target
 	for t, v := range w.targets {
-		if (c.on == "" || t.cluster == c.on) && c.has(t.app) && !used[t] && (c.fits == nil || c.fits(v)) {
+		if (c.on == "" || t.cluster == c.on) && c.has(t.app) && !used[t] && w.settable(c, t, used) && (c.fits == nil || c.fits(v)) {
 			free = append(free, t)
 		}
 	}
@@ -188,6 +204,15 @@ func (w *world) aim(c *command, used map[target]bool) bool {
 	switch c.kind {
 	case withKind:
 		c.with = []target{{proposed, c.target.app}}
+	case setKind:
+		c.with = []target{{others, c.target.app}}
+	case freshKind, sourKind:
+		for t := range w.targets {
+			used[t] = used[t] || strings.HasPrefix(t.app, setApps)
+		}
+		if c.kind == sourKind {
+			c.want += sour
+		}
 	case unpinKind:
 		c.want = first // that of the base
 	case rollbackKind:
@@ -213,22 +238,28 @@ func (w *world) learn(commands []*command, outcome map[*command]string) {
 	})
 	for _, c := range in {
 		for _, t := range c.targets() {
-			if v := w.targets[t]; v != nil {
-				v.learn(c, outcome[c])
+			if v := w.targets[t]; v != nil && (c.wants == nil || c.reached(t)) {
+				v.learn(c, outcome[c], c.wantOn(t))
 			}
 		}
 	}
 }
 
-func (v *version) learn(c *command, how string) {
+func (v *version) learn(c *command, how, want string) {
+	if how == "rolled back" && want != c.want {
+		how = "done" // of a set, and healthy: it stays
+	}
 	switch {
 	case c.kind == unpinKind && how == "done":
 		v.unpinned = true
 		return
 	case !c.changes():
 		return
+	case how == "rolled back":
+		v.now, v.before, v.doubted = c.back, "", false
+		return
 	case how == "cancelled" && c.landed: // nobody looked whether it is healthy
-		v.now, v.before, v.doubted = c.want, "", true
+		v.now, v.before, v.doubted = want, "", true
 		return
 	case how != "done" && how != "failed":
 		return
@@ -237,7 +268,7 @@ func (v *version) learn(c *command, how string) {
 	case c.kind == rollbackKind || c.kind == backKind: // back from one that failed: what was before that is not known
 		v.before = ""
 	}
-	v.now, v.doubted = c.want, false
+	v.now, v.doubted = want, false
 }
 
 // kinds tells what is asked for in an episode, for people.

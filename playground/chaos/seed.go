@@ -10,10 +10,14 @@ import (
 // some of which could take it from the base, and some whose version stands in the
 // base.
 const (
-	direct   = "stage" // its changes are committed
-	proposed = "prod"  // its changes go through pull requests
-	shared   = 12      // apps p00, p01, …: each is pinned once; and u00, u01, …: each is unpinned once
-	together = 4       // apps w00, w01, …: clusters share the version
+	direct   = "stage"  // its changes are committed
+	proposed = "prod"   // its changes go through pull requests
+	canary   = "wave-a" // the first wave of sets, which are committed
+	others   = "wave-b" // the second one
+	waves    = "wave-*" // both
+	shared   = 12       // apps p00, p01, …: each is pinned once; and u00, u01, …: each is unpinned once
+	together = 4        // apps w00, w01, …: clusters share the version
+	retreats = 3        // apps b00, b01, … and f00, f01, …: go back by themselves; and s00, s01, …: in waves
 
 	space = "chaos" // their namespace
 	image = "ghcr.io/acme/"
@@ -39,8 +43,9 @@ func seedAt(url string, plain int) fstest.MapFS {
 	add := func(path, format string, args ...any) {
 		files[path] = &fstest.MapFile{Data: fmt.Appendf(nil, format, args...)}
 	}
-	lists := map[string]*strings.Builder{direct: {}, proposed: {}}
-	for _, cluster := range []string{direct, proposed} {
+	lists := map[string]*strings.Builder{}
+	for _, cluster := range clusters() {
+		lists[cluster] = new(strings.Builder)
 		add("clusters/"+cluster+"/flux-system/kustomization.yaml", "resources:\n- gotk-sync.yaml\n")
 		add("clusters/"+cluster+"/flux-system/gotk-sync.yaml", fluxSync, url, cluster)
 		add("clusters/"+cluster+"/apps.yaml", fluxApps, cluster)
@@ -53,6 +58,12 @@ func seedAt(url string, plain int) fstest.MapFS {
 			add("apps/"+cluster+"/"+app+"/kustomization.yaml", fluxOverlay, app, image+app, first)
 			fmt.Fprintf(lists[cluster], "  - %s\n", app)
 		}
+	}
+	for _, t := range retreating() {
+		add("apps/base/"+t.app+"/deployment.yaml", deployment, t.app, space, t.app, t.app, t.app, image+t.app+":0.0.0")
+		add("apps/base/"+t.app+"/kustomization.yaml", "resources:\n  - deployment.yaml\n")
+		add("apps/"+t.cluster+"/"+t.app+"/kustomization.yaml", fluxOverlay, t.app, image+t.app, first)
+		fmt.Fprintf(lists[t.cluster], "  - %s\n", t.app)
 	}
 	for i := range shared {
 		app := fmt.Sprintf("u%02d", i)
@@ -75,6 +86,18 @@ func seedAt(url string, plain int) fstest.MapFS {
 		add("apps/"+cluster+"/kustomization.yaml", "resources:\n  - namespace.yaml\n%s", list)
 	}
 	return files
+}
+
+// clusters are all of them.
+func clusters() []string { return []string{direct, proposed, canary, others} }
+
+// retreating are the targets that go back by themselves, and those of sets.
+func retreating() (out []target) {
+	for i := range retreats {
+		out = append(out, target{direct, fmt.Sprintf(backApps+"%02d", i)}, target{direct, fmt.Sprintf(soakApps+"%02d", i)}, target{direct, fmt.Sprintf(setApps+"%02d", i)},
+			target{canary, fmt.Sprintf(setApps+"%02d", i)}, target{others, fmt.Sprintf(setApps+"%02d", i)})
+	}
+	return out
 }
 
 // sharing are the apps whose version stands in the base alone.

@@ -61,25 +61,30 @@ func (w *world) one(c *command, s *verdict.State, old int) (string, error) {
 	if c.lost && c.root == "" {
 		return "lost and said so", nil
 	}
-	if err := c.thread().Check(verdict.Count(said)); err != nil {
+	a := aftermathOf(said)
+	if err := c.thread(a).Check(verdict.Count(said)); err != nil {
 		return "", err
 	}
 	if !c.work() {
 		return "answered", c.told(said)
 	}
 	jobs, err := s.Of(c.channel, c.root)
-	if err != nil || len(jobs) != c.thread().Jobs {
-		return "", errors.Join(err, fmt.Errorf("%d jobs, want %d", len(jobs), c.thread().Jobs))
+	if err != nil {
+		return "", err
+	}
+	jobs, own, err := apart(jobs)
+	if want := c.thread(aftermath{}).Jobs; err != nil || len(jobs) != want {
+		return "", errors.Join(err, fmt.Errorf("%d jobs, want %d", len(jobs), want))
 	}
 	j := jobs[0]
 	if c.click() {
 		j = jobs[1]
 	}
-	c.made = j.Created
+	c.made, c.fell = j.Created, a.fell > 0
 	if !slices.Contains(c.ends, string(j.Outcome)) {
 		return "", fmt.Errorf("job %s ended as %s (%s), want one of %v", j.ID, j.Outcome, j.Note, c.ends)
 	}
-	return string(j.Outcome), errors.Join(w.inGit(c, j, old), c.inHistory(j, s))
+	return string(j.Outcome), errors.Join(w.inGit(c, j, old), c.inHistory(j, s, a), w.after(c, j, own, a, s))
 }
 
 // told is an error if no answer says what it has to.
@@ -129,6 +134,8 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 		if j.Outcome == job.Cancelled || j.Outcome == job.Superseded {
 			wantPulls = min(pulls, 1) // it may have been told before there was one
 		}
+	case c.set():
+		wantCommits = c.waved()
 	case j.Outcome == job.Cancelled:
 		wantCommits = min(commits, 1)
 	case j.Outcome == job.Refused:
@@ -143,6 +150,9 @@ func (w *world) inGit(c *command, j job.Job, old int) error {
 // worded is an error if a commit does not say what it has to.
 func (c *command) worded(message string) error {
 	for _, t := range c.with {
+		if c.set() {
+			break // each is a change of its own
+		}
 		if with := fmt.Sprintf("Ferry-With: %s/%s/%s", t.cluster, space, t.app); !verdict.Carries(message, with) {
 			return fmt.Errorf("it does not say %q", with)
 		}
@@ -167,13 +177,14 @@ func approvers(message string) string {
 
 // inHistory counts the records of a job: one of each target, if it came so far that
 // there is something to tell.
-func (c *command) inHistory(j job.Job, s *verdict.State) error {
+func (c *command) inHistory(j job.Job, s *verdict.State, a aftermath) error {
 	for _, t := range c.targets() {
-		err := s.Recorded(j, deploy.Target{Cluster: deploy.Cluster(t.cluster), App: deploy.App{Name: t.app}}, deploy.Version(c.want), func(n int) int {
+		j, began := c.recorded(j, t, a)
+		err := s.Recorded(j, deploy.Target{Cluster: deploy.Cluster(t.cluster), App: deploy.App{Name: t.app}}, deploy.Version(c.wantOn(t)), func(n int) int {
 			switch {
 			case c.proposed() && j.Outcome != job.Done:
 				return n // whether a change that never was is recorded is not judged here
-			case !c.landed:
+			case !c.landed || !began:
 				return 0
 			}
 			return 1

@@ -22,6 +22,7 @@ import (
 	"ferry/playground/chaos/point"
 	"ferry/playground/chaos/process"
 	"ferry/playground/cluster"
+	"ferry/playground/cluster/workload"
 	"ferry/playground/github"
 	"ferry/playground/slack"
 )
@@ -59,6 +60,7 @@ type world struct {
 	faults   *faults // nil in mode kill
 	targets  map[target]*version
 	serial   int          // of versions and commands
+	drawn    int          // how many episodes were
 	kills    []point.Kill // of this episode
 	felled   atomic.Int64 // how many of them there were
 }
@@ -67,15 +69,16 @@ type world struct {
 type size struct {
 	plain   int // apps; half as many of each kind that needs approval
 	episode int // commands between two looks at the state file
+	alone   int // every how many episodes is of what needs the world for itself
 }
 
 // sizes are those of the modes. What fails lasts for seconds, whatever is asked for
 // meanwhile; a kill hits all that is under way.
 func sizes(mode string) size {
 	if mode == modeWorst {
-		return size{plain: 24, episode: 40}
+		return size{plain: 24, episode: 40, alone: 2}
 	}
-	return size{plain: 12, episode: 15}
+	return size{plain: 12, episode: 15, alone: 4}
 }
 
 // target is an app on a cluster.
@@ -153,10 +156,15 @@ func (w *world) open() (err error) {
 	if err != nil {
 		return err
 	}
-	for _, c := range []string{direct, proposed} {
+	for _, c := range clusters() {
 		if err := w.openCluster(c, clone); err != nil {
 			return err
 		}
+	}
+	for _, t := range retreating() {
+		w.targets[t] = &version{now: first}
+	}
+	for _, c := range []string{direct, proposed} {
 		for _, app := range ordinary(w.size.plain) {
 			w.targets[target{c, app}] = &version{now: first}
 		}
@@ -182,8 +190,12 @@ func (w *world) push() error {
 }
 
 func (w *world) openCluster(called, clone string) error {
+	judge := workload.Judge
+	if called == canary || called == others {
+		judge = sours
+	}
 	c, err := cluster.New(cluster.Options{
-		Name: called, Repository: cluster.NewGit(w.repo().Dir()), Branch: branch, URL: clone, PodStart: 100 * time.Millisecond,
+		Judge: judge, Name: called, Repository: cluster.NewGit(w.repo().Dir()), Branch: branch, URL: clone, PodStart: 100 * time.Millisecond,
 		Around: func(api http.Handler) http.Handler { return w.killer.Around(point.OfCluster, api) },
 	})
 	if err != nil {
@@ -202,7 +214,7 @@ func (w *world) configure() error {
 	var b, approvals strings.Builder
 	approvals.WriteString("approvals:\n")
 	b.WriteString("clusters:\n")
-	for _, c := range []string{direct, proposed} {
+	for _, c := range clusters() {
 		file := filepath.Join(w.home, c+".kubeconfig")
 		if err := os.WriteFile(file, []byte(w.clusters[c].Kubeconfig()), 0o600); err != nil {
 			return fmt.Errorf("write the kubeconfig of %s: %w", c, err)
@@ -222,6 +234,7 @@ func (w *world) configure() error {
 		fmt.Fprintf(&approvals, "- {name: %s, from: [%s, %s], quorum: %d, clusters: [\"*\"], apps: [\"%s*\"]}\n", who.name, lead, leadToo, who.quorum, who.apps)
 	}
 	b.WriteString(approvals.String())
+	b.WriteString(policies)
 	fmt.Fprintf(&b, "registries: {lookup: \"off\"}\nstate: {file: %q}\ntimeouts: {drain: 500ms, grace: 1s}\n", w.state())
 	file := filepath.Join(w.home, "config.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
@@ -231,6 +244,14 @@ func (w *world) configure() error {
 		"SERVICE_CONFIG_FILE_PATH="+file, "FERRY_CHAOS=http://"+w.hooks.Addr().String())
 	return nil
 }
+
+// policies are what becomes of what does not last, and the waves of sets.
+const policies = `rollbacks:
+- {name: back, clusters: ["*"], apps: ["` + backApps + `*", "` + setApps + `*"], on_failure: auto}
+- {name: watched, clusters: ["*"], apps: ["` + soakApps + `*"], on_failure: auto, soak: 1m}
+waves:
+- {name: sets, clusters: ["` + waves + `"], order: [[` + canary + `], [` + others + `]], soak: 1s}
+`
 
 func (w *world) state() string { return filepath.Join(w.home, "ferry.db") }
 

@@ -33,7 +33,8 @@ const (
 	// random is the share of kills at no point in particular: between two effects
 	// nothing happens that anybody could see, and that is to be proven too.
 	random = 0.1
-	// vain is after how many kills elsewhere another spot is drawn for one.
+	// vain is after how many kills elsewhere another spot is drawn for one. The old one
+	// stays wanted beside it if nobody was killed there yet.
 	vain = 15
 )
 
@@ -97,14 +98,18 @@ func (k *Killer) Strike(ctx context.Context) (kill Kill) {
 func (k *Killer) arm() (drawn []Spot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	fresh := 0
 	k.wanted = slices.DeleteFunc(k.wanted, func(s Spot) bool {
-		if k.age[s]++; k.age[s] > vain {
+		switch k.age[s]++; {
+		case k.age[s] <= vain:
+			fresh++
+		case k.tally.struck(s):
 			delete(k.age, s)
 			return true
 		}
 		return false
 	})
-	for len(k.wanted) < atOnce {
+	for ; fresh < atOnce; fresh++ {
 		s, ok := k.deck.draw(k.wanted)
 		if !ok {
 			break

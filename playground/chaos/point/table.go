@@ -24,6 +24,9 @@ type Row struct {
 	// Why there is nothing to kill at, for a row without points: what its column says
 	// after "none:".
 	Why string
+	// Rare: whether it is met is chance, as its column says with "rare:". Nobody has to
+	// be killed there.
+	Rare bool
 }
 
 // Table is that of docs/effects.md.
@@ -55,6 +58,7 @@ func Read(file string) (*Table, error) {
 			for _, m := range code.FindAllStringSubmatch(cells[column], -1) {
 				r.Points = append(r.Points, m[1])
 			}
+			r.Rare = strings.HasPrefix(strings.TrimSpace(cells[column]), "rare: ")
 			if len(r.Points) == 0 {
 				why, ok := strings.CutPrefix(strings.TrimSpace(cells[column]), "none: ")
 				if r.Why = why; !ok || why == "" {

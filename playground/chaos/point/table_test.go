@@ -24,9 +24,9 @@ func TestTheTableDecides(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("| Post (`a`) | none | `slack/x` `slack/y` |\n| Token | none | none: harmless |\n")
+	write("| Post (`a`) | none | `slack/x` `slack/y` |\n| Token | none | none: harmless |\n| Wait | none | rare: `slack/z` |\n")
 	table, err := Read(file)
-	if err != nil || len(table.Rows) != 2 || strings.Join(table.Rows[0].Points, " ") != "slack/x slack/y" || table.Rows[1].Why != "harmless" {
+	if err != nil || len(table.Rows) != 3 || strings.Join(table.Rows[0].Points, " ") != "slack/x slack/y" || table.Rows[1].Why != "harmless" || !table.Rows[2].Rare {
 		t.Fatalf("read %+v, %v", table, err)
 	}
 	y := NewTally(table)
@@ -35,11 +35,12 @@ func TestTheTableDecides(t *testing.T) {
 		t.Errorf("met, nobody killed: %v, %v", y.Unknown(), y.Complete(false))
 	}
 	y.killed(Spot{"slack/y", true}, true)
+	y.Meet("slack/z")
 	y.Meet("github/new")
 	if y.Complete(false) != nil || y.Unknown() == nil || y.odds(Spot{"github/new", false}, true) != 0 {
 		t.Errorf("killed at one of its points, and a stray: %v, %v", y.Complete(false), y.Unknown())
 	}
-	if err := y.Complete(true); err == nil || !strings.Contains(err.Error(), "nobody was killed before slack/y") || strings.Contains(err.Error(), "after slack/y") {
+	if err := y.Complete(true); err == nil || !strings.Contains(err.Error(), "nobody was killed before slack/y") || strings.Contains(err.Error(), "after slack/y") || strings.Contains(err.Error(), "slack/z") {
 		t.Errorf("each side: %v", err)
 	}
 	write("| Post | none | - |\n")
@@ -126,4 +127,33 @@ func TestAKillLandsWhereItIsWanted(t *testing.T) {
 			t.Errorf("%d ends, landed %v", ends, landed)
 		}
 	})
+}
+
+// TestARareSpotStaysWanted until somebody was killed there, beside those that are drawn
+// meanwhile.
+func TestARareSpotStaysWanted(t *testing.T) {
+	t.Parallel()
+	row := Row{Points: []string{"rare"}}
+	for i := range 20 {
+		row.Points = append(row.Points, string(rune('a'+i)))
+	}
+	table := &Table{Rows: []Row{row}}
+	k := NewKiller(NewTally(table), table.Spots(func(string) bool { return true }), [2]uint64{1, 1}, func() {})
+	rare, drawn := Spot{"rare", false}, 0
+	for range 200 {
+		drawn += len(k.arm())
+		for _, s := range k.wanted { // ferry comes to the first that is no rarity
+			if s.Point != "rare" && k.At(s) {
+				<-k.done
+				break
+			}
+		}
+	}
+	if drawn < 200 || !slices.Contains(k.wanted, rare) {
+		t.Fatalf("%d draws; wanted are %v", drawn, k.wanted)
+	}
+	k.arm()
+	if !k.At(rare) {
+		t.Error("it comes, and nobody is killed there")
+	}
 }

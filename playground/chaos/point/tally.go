@@ -60,6 +60,13 @@ func (y *Tally) odds(s Spot, wanted bool) float64 {
 	return odds
 }
 
+// struck reports whether somebody was killed at a spot.
+func (y *Tally) struck(s Spot) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.kills[s] > 0
+}
+
 func (y *Tally) killed(s Spot, wanted bool) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -89,7 +96,7 @@ func (y *Tally) Unknown() error {
 }
 
 // Complete is an error if a row has points and nobody was killed at any; with each,
-// if nobody was killed on one side of any point.
+// if nobody was killed on one side of any point. What is rare may be missing.
 func (y *Tally) Complete(each bool) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -99,11 +106,14 @@ func (y *Tally) Complete(each bool) error {
 		for _, p := range r.Points {
 			n += y.kills[Spot{p, false}] + y.kills[Spot{p, true}]
 		}
-		if n == 0 && r.Why == "" {
+		if n == 0 && r.Why == "" && !r.Rare {
 			errs = append(errs, fmt.Errorf("no point of this row was met: %s (%s)", r.Effect, strings.Join(r.Points, ", ")))
 		}
 	}
-	for _, s := range y.table.Spots(func(string) bool { return each }) {
+	rare := func(point string) bool {
+		return slices.ContainsFunc(y.table.Rows, func(r Row) bool { return r.Rare && slices.Contains(r.Points, point) })
+	}
+	for _, s := range y.table.Spots(func(point string) bool { return each && !rare(point) }) {
 		if y.kills[s] == 0 {
 			errs = append(errs, fmt.Errorf("nobody was killed %s", s))
 		}

@@ -30,8 +30,9 @@ func Count(said []slack.Message) map[string]int {
 
 // Thread is what is to stand in one, in the end.
 type Thread struct {
-	// Jobs have a status message and a closing reply each.
-	Jobs int
+	// Jobs have a status message and a closing reply each, Fallen are watches, which
+	// have a closing reply alone.
+	Jobs, Fallen int
 	// Answers are those of commands without a job; Spare may be there too.
 	Answers, Spare int
 	// Asked is at most how many questions for approval there are.
@@ -56,8 +57,8 @@ func (t Thread) Check(counts map[string]int) error {
 		return fmt.Errorf("%d root messages, want %d", counts["root"], root)
 	case n < t.Answers || n > t.Answers+t.Spare:
 		return fmt.Errorf("said %v, want %d answers", counts, t.Answers)
-	case counts["status"] != t.Jobs || counts["closing"] != t.Jobs:
-		return fmt.Errorf("said %v, want %d status and %d closing", counts, t.Jobs, t.Jobs)
+	case counts["status"] != t.Jobs || counts["closing"] != t.Jobs+t.Fallen:
+		return fmt.Errorf("said %v, want %d status and %d closing", counts, t.Jobs, t.Jobs+t.Fallen)
 	case counts["approval"] > t.Asked:
 		return fmt.Errorf("said %v, want at most %d questions for approval", counts, t.Asked)
 	}

@@ -21,6 +21,8 @@ import (
 type State struct {
 	Jobs    []job.Job
 	Records []deploy.Record
+	Holds   []deploy.Hold
+	Entries []job.Entry
 	// Pending are envelopes not decided, Unsent are messages not sent.
 	Pending, Unsent int
 }
@@ -49,6 +51,12 @@ func Read(file string) (*State, error) {
 			case strings.HasPrefix(key, "history/row/"):
 				s.Records = append(s.Records, deploy.Record{})
 				return json.Unmarshal(value, &s.Records[len(s.Records)-1])
+			case strings.HasPrefix(key, "hold/row/"):
+				s.Holds = append(s.Holds, deploy.Hold{})
+				return json.Unmarshal(value, &s.Holds[len(s.Holds)-1])
+			case strings.HasPrefix(key, "audit/row/"):
+				s.Entries = append(s.Entries, job.Entry{})
+				return json.Unmarshal(value, &s.Entries[len(s.Entries)-1])
 			case strings.HasPrefix(key, "journal/pending/"):
 				s.Pending++
 			case strings.HasPrefix(key, "outbox/open/"):
