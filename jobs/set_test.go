@@ -257,6 +257,9 @@ func TestTheAccountFitsIntoAMessage(t *testing.T) {
 		if !fault.Is(err, fault.Failed) || m.Title != "Wave 1 of 2 failed: 0 of 4 apps are healthy on prod-ca and prod-eu, prod-us is untouched" || len(text) > 2500 || len(m.Buttons) > 5 {
 			t.Errorf("%d characters, %d buttons: %s, %v", len(text), len(m.Buttons), says(m), err)
 		}
+		if m.Buttons[1].Label != "Roll back app0 on prod-eu" || m.Buttons[1].Command != "rollback app0 on prod-eu to 1.0.0" {
+			t.Errorf("a button says %q and does %q", m.Buttons[1].Label, m.Buttons[1].Command)
+		}
 		for _, want := range []string{"… and 2 more: the table below has them all.", "Wave 1 of 2 (prod-ca and prod-eu): none of 8 healthy.", "Untouched: prod-us.", "`retry j1`", "… and 2 more for which there is a way back", "app3 | 2.0.0 | failed | failed | untouched"} {
 			if !strings.Contains(says(m), want) {
 				t.Errorf("%q is not in\n%s", want, says(m))

@@ -34,6 +34,9 @@ func (s *setRun) account(ctx context.Context, why error) (chat.Message, error) {
 	return m, errors.Join(err, s.show(ctx, func(v *setView) { v.ended(err) }))
 }
 
+// mostLabel is how long a button's label may be: Slack refuses more than 75.
+const mostLabel = 70
+
 // fallen is a move that did not last.
 type fallen struct {
 	*change
@@ -59,7 +62,12 @@ func (s *setRun) retreats(ctx context.Context) (lines []string, buttons []chat.B
 			return nil, nil, err
 		}
 		lines = append(lines, fmt.Sprintf("*%s on %s*: %s", called(l.Target.App), l.Target.Cluster, strings.Join(said, " ")))
-		buttons = append(buttons, more...)
+		for _, b := range more {
+			if len(losses) > 1 { // else they look alike
+				b.Label = clipTo(fmt.Sprintf("Roll back %s on %s", called(l.Target.App), l.Target.Cluster), mostLabel)
+			}
+			buttons = append(buttons, b)
+		}
 	}
 	if more := len(lines) - mostTold; more > 1 {
 		lines = append(lines[:mostTold:mostTold], fmt.Sprintf("… and %d more for which there is a way back: `status` and `history` tell.", more))
