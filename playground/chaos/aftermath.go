@@ -159,3 +159,18 @@ func crash(p *corev1.Pod) {
 		}
 	}
 }
+
+// released is an error unless the trail has it once that a hold was ended with this
+// reason. The answer may be that of a second try, for which there is nothing left.
+func (c *command) released(s *verdict.State) error {
+	n := 0
+	for _, e := range s.Entries {
+		if e.Deed == job.Released && e.Command == c.text {
+			n++
+		}
+	}
+	if c.says == releases && n != 1 {
+		return fmt.Errorf("the trail has it %d times, want once", n)
+	}
+	return nil
+}

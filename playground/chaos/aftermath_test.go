@@ -52,6 +52,19 @@ func TestWhatComesAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestAReleaseIsInTheTrailOnce, whatever its answer says.
+func TestAReleaseIsInTheTrailOnce(t *testing.T) {
+	t.Parallel()
+	c := &command{play: playOf(mendedKind), text: "release b00 on stage because 1"}
+	e := job.Entry{Deed: job.Released, Command: c.text}
+	other := job.Entry{Deed: job.Released, Command: "release b01 on stage because 2"}
+	for n, entries := range [][]job.Entry{{other}, {e, other}, {e, e}} {
+		if err := c.released(&verdict.State{Entries: entries}); (err == nil) != (n == 1) {
+			t.Errorf("%d times: %v", n, err)
+		}
+	}
+}
+
 // TestWhatFerryDoesByItselfIsJudged: each failed target goes back once, with one commit
 // and one record, and is held back once.
 func TestWhatFerryDoesByItselfIsJudged(t *testing.T) {

@@ -72,6 +72,9 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 			if err := w.havoc(gctx, len(commands)); err != nil {
 				return err
 			}
+			if w.options.runs >= enough {
+				group.Go(func() error { return w.lurk(gctx) })
+			}
 		}
 		return w.settle(gctx, commands)
 	})

@@ -27,6 +27,22 @@ func (w *world) havoc(ctx context.Context, n int) error {
 	return nil
 }
 
+// lurk goes on killing where nobody was killed yet, until ctx ends: some effects come
+// only at the end of what was asked for. Ferry runs when it returns.
+func (w *world) lurk(ctx context.Context) error {
+	for ctx.Err() == nil {
+		kill := w.killer.Lurk(ctx)
+		if kill.Where == "" {
+			return nil
+		}
+		w.kills = append(w.kills, kill)
+		if err := w.ferry.Start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // drawn tells what was drawn in an episode, struck where ferry was killed.
 func drawn(kills []point.Kill) string {
 	var out []string

@@ -172,7 +172,7 @@ func plays() []play {
 		{kind: tryKind, weight: 1, on: direct, apps: backApps, says: promotes, ends: done, then: []kind{lostKind, barredKind, mendedKind}},
 		{kind: lostKind, says: promotes, bad: true, ends: back, waits: "answer"},
 		{kind: barredKind, tells: "which is held back", says: promotes, waits: "answer"},
-		{kind: mendedKind, tells: "is released on", says: releases, waits: "answer"},
+		{kind: mendedKind, says: releases, waits: "answer"},
 		{kind: wearyKind, weight: 1, on: direct, apps: backApps, says: promotes, ends: done, then: []kind{wearKind, cancelKind}},
 		{kind: wearKind, says: promotes, bad: true, ends: append(back, "cancelled"), waits: "answer"},
 		{kind: watchedKind, weight: 1, on: direct, apps: soakApps, says: promotes, ends: done, then: []kind{fallsKind}},
@@ -188,7 +188,7 @@ func plays() []play {
 		{kind: partKind, says: all, ends: back, waits: "closing"},
 		{kind: sweetKind, says: promotes, ends: done, waits: "answer"},
 		{kind: confirmKind, tells: "is confirmed by you", says: "confirm JOB", waits: "status", sees: "begins it"},
-		{kind: clearedKind, tells: "is released on", says: releases, waits: "closing", sees: "goes back to"},
+		{kind: clearedKind, says: releases, waits: "closing", sees: "goes back to"},
 		{kind: despiteKind, says: promotes + " despite hold because number NUMBER is urgent", ends: done, waits: "answer"},
 	}
 }

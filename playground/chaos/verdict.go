@@ -66,7 +66,7 @@ func (w *world) one(c *command, s *verdict.State, old int) (string, error) {
 		return "", err
 	}
 	if !c.work() {
-		return "answered", c.told(said)
+		return "answered", errors.Join(c.told(said), c.released(s))
 	}
 	jobs, err := s.Of(c.channel, c.root)
 	if err != nil {

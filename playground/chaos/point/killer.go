@@ -24,6 +24,7 @@ type Killer struct {
 	age    map[Spot]int // how often it was wanted in vain
 	armed  bool
 	wide   bool // any point will do
+	lurks  bool // only those will do at which nobody was killed yet
 }
 
 const (
@@ -94,6 +95,28 @@ func (k *Killer) Strike(ctx context.Context) (kill Kill) {
 	return kill
 }
 
+// Lurk kills where nobody was killed yet, and nowhere else. It returns when ferry is gone, or, with an empty Where, when ctx ends first.
+func (k *Killer) Lurk(ctx context.Context) (kill Kill) {
+	k.mu.Lock()
+	for _, s := range k.deck.spots {
+		if !k.tally.struck(s) && !slices.Contains(k.wanted, s) {
+			k.wanted, k.age[s] = append(k.wanted, s), vain // beside those that are drawn
+		}
+	}
+	k.armed, k.wide, k.lurks = true, false, true
+	k.mu.Unlock()
+	select {
+	case s := <-k.done:
+		kill.Where = s.String()
+	case <-ctx.Done():
+		if !k.disarm() {
+			kill.Where = (<-k.done).String()
+		}
+	}
+	kill.At = time.Now()
+	return kill
+}
+
 // arm lets the next wanted spot be the last one, and returns what was drawn for that.
 func (k *Killer) arm() (drawn []Spot) {
 	k.mu.Lock()
@@ -116,7 +139,7 @@ func (k *Killer) arm() (drawn []Spot) {
 		}
 		k.wanted, drawn = append(k.wanted, s), append(drawn, s)
 	}
-	k.armed, k.wide = true, false
+	k.armed, k.wide, k.lurks = true, false, false
 	return drawn
 }
 
@@ -143,7 +166,7 @@ func (k *Killer) At(s Spot) (killed bool) {
 	}
 	k.mu.Lock()
 	at := slices.Index(k.wanted, s)
-	if !k.armed || at < 0 && !(k.wide && s.Point != Reading) || k.rand.Float64() >= k.tally.odds(s, at >= 0) {
+	if !k.armed || k.lurks && k.tally.struck(s) || at < 0 && !(k.wide && s.Point != Reading) || k.rand.Float64() >= k.tally.odds(s, at >= 0) {
 		k.mu.Unlock()
 		return false
 	}

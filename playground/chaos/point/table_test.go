@@ -1,6 +1,7 @@
 package point
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -147,6 +148,17 @@ func TestARareSpotStaysWanted(t *testing.T) {
 				<-k.done
 				break
 			}
+		}
+	}
+	life, end := context.WithTimeout(t.Context(), time.Millisecond)
+	defer end()
+	if at := k.Lurk(life); at.Where != "" || k.At(rare) {
+		t.Errorf("killed %s", at.Where)
+	}
+	k.lurks, k.armed = true, true
+	for _, s := range k.deck.spots {
+		if s.Point != "rare" && k.tally.struck(s) && k.At(s) {
+			t.Errorf("killed again %s", s)
 		}
 	}
 	if drawn < 200 || !slices.Contains(k.wanted, rare) {
