@@ -71,7 +71,7 @@ func (w *world) after(c *command, j job.Job, own []job.Job, a aftermath, s *verd
 			fell++
 		}
 	}
-	if backs != a.back || fell != a.fell || (j.Outcome == job.RolledBack) != (backs > 0) {
+	if backs != a.back || fell != a.fell || (j.Outcome == job.RolledBack) != (backs > 0 && !c.stays()) {
 		errs = append(errs, fmt.Errorf("job %s is %s; %d rollbacks of it, want %d, and %d watches that saw it fall, want %d", j.ID, j.Outcome, backs, a.back, fell, a.fell))
 	}
 	placed := 0
@@ -111,7 +111,7 @@ func (w *world) wentBack(c *command, o job.Job, s *verdict.State) error {
 // recorded is a job as the history has it on a target, in which nothing is amended:
 // what fell over later had arrived. It is false where it has nothing of it.
 func (c *command) recorded(j job.Job, t target, a aftermath) (job.Job, bool) {
-	if j.Outcome == job.RolledBack {
+	if j.Outcome == job.RolledBack || c.kind == partKind {
 		if j.Outcome = job.Failed; a.fell > 0 || t != c.target {
 			j.Outcome = job.Done
 		}

@@ -185,7 +185,7 @@ func plays() []play {
 		{kind: freshKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{wholeKind, confirmKind}},
 		{kind: wholeKind, says: all, ends: done, waits: "closing"},
 		{kind: sourKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{partKind, confirmKind, clearedKind, sweetKind}},
-		{kind: partKind, says: all, ends: back, waits: "closing"},
+		{kind: partKind, says: all, ends: []string{"rolled back", "failed"}, waits: "closing"},
 		{kind: sweetKind, says: promotes, ends: done, waits: "answer"},
 		{kind: confirmKind, tells: "is confirmed by you", says: "confirm JOB", waits: "status", sees: "begins it"},
 		{kind: clearedKind, says: releases, waits: "closing", sees: "goes back to"},

@@ -246,6 +246,9 @@ func (w *world) learn(commands []*command, outcome map[*command]string) {
 }
 
 func (v *version) learn(c *command, how, want string) {
+	if c.kind == partKind && how == "failed" {
+		how = "rolled back" // that is, what failed of it
+	}
 	if how == "rolled back" && want != c.want {
 		how = "done" // of a set, and healthy: it stays
 	}

@@ -78,6 +78,12 @@ func (c *command) reached(t target) bool {
 	return c.kind != badSetKind && c.kind != partKind || t.cluster == canary
 }
 
+// stays reports whether something of a set that fails stays where it arrived: then the
+// set is one that failed, also when what failed is back.
+func (c *command) stays() bool {
+	return c.kind == partKind && slices.ContainsFunc(c.with, func(t target) bool { return c.reached(t) })
+}
+
 // waved is how many waves of a set were committed.
 func (c *command) waved() int {
 	on := map[string]bool{}

@@ -37,11 +37,14 @@ func TestASetHasWhatDiffers(t *testing.T) {
 		outcome job.Outcome
 		reached bool
 	}{{at(canary, "s01"), job.Failed, true}, {at(canary, "s00"), job.Done, true}, {at(others, "s01"), job.Done, false}} {
-		if j, reached := part.recorded(job.Job{Outcome: job.RolledBack}, c.on, aftermath{back: 1}); j.Outcome != c.outcome || reached != c.reached {
+		if j, reached := part.recorded(job.Job{Outcome: job.Failed}, c.on, aftermath{back: 1}); j.Outcome != c.outcome || reached != c.reached {
 			t.Errorf("%v is recorded as %s, %v", c.on, j.Outcome, reached)
 		}
 	}
-	w.learn([]*command{part}, map[*command]string{part: "rolled back"})
+	if alone := (&command{play: part.play, target: part.target}); !part.stays() || alone.stays() || whole.stays() {
+		t.Errorf("what stays: %v of a part, %v where there is nothing else, %v of all", part.stays(), alone.stays(), whole.stays())
+	}
+	w.learn([]*command{part}, map[*command]string{part: "failed"})
 	for on, now := range map[target]string{at(canary, "s00"): "1.1.0", at(canary, "s01"): "1.3.0", at(others, "s00"): "1.1.0", at(others, "s01"): "1.3.0"} {
 		if got := w.targets[on].now; got != now {
 			t.Errorf("%v runs %s, want %s", on, got, now)
