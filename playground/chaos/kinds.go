@@ -139,7 +139,7 @@ func plays() []play {
 		{kind: mistakeKind, tells: "nosuch", weight: 1, says: "promote nosuch@1.0.0 to " + direct},
 		{kind: listKind, weight: 1, says: "list"},
 		{kind: slashKind, weight: 1, on: direct, apps: plainApps, says: promotes, ends: done},
-		{kind: elseKind, weight: 1, says: "list"},
+		{kind: elseKind, weight: 2, says: "list"},
 		{kind: withKind, weight: 1, on: direct, apps: jointApps, says: promotes + " with " + proposed, ends: done},
 		{kind: unpinKind, weight: 1, apps: pinnedApps, says: "unpin APP on CLUSTER", ends: done, fits: func(v *version) bool { return !v.unpinned }},
 		{kind: cancelledKind, weight: 2, apps: plainApps, says: promotes, ends: late, then: []kind{cancelKind}},

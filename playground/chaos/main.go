@@ -70,7 +70,7 @@ const (
 // From how many runs on ferry must have been killed at every row of the table, and
 // from how many before and after every point.
 const (
-	enough = 100
+	enough = 200
 	plenty = 1000
 )
 

@@ -107,7 +107,7 @@ func (y *Tally) Complete(each bool) error {
 			n += y.kills[Spot{p, false}] + y.kills[Spot{p, true}]
 		}
 		if n == 0 && r.Why == "" && !r.Rare {
-			errs = append(errs, fmt.Errorf("no point of this row was met: %s (%s)", r.Effect, strings.Join(r.Points, ", ")))
+			errs = append(errs, fmt.Errorf("nobody was killed at any point of this row: %s (%s)", r.Effect, strings.Join(r.Points, ", ")))
 		}
 	}
 	rare := func(point string) bool {
