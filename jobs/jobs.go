@@ -152,7 +152,14 @@ type Options struct {
 	// Executor and Plugins may be nil: then there are none.
 	Executor Executor
 	Plugins  Plugins
-	People   People
+	// Alerts and what goes with it may be nil: then nothing is made of events.
+	Alerts        Alerts
+	Silences      Silences
+	Notifications Notifications
+	Letters       Letters
+	// Tell writes what a deed did into the audit trail; nil for nowhere.
+	Tell   func(context.Context, ...job.Entry) error
+	People People
 	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
 	// are for cancel and retry.
 	Canceller Canceller
@@ -244,6 +251,15 @@ func List(o Options) []Command {
 	for _, s := range executorSyntaxes(executors) {
 		commands = append(commands, Command{Syntax: s, Query: executor{o}})
 	}
+	commands = append(commands,
+		Command{Syntax: eventsSyntax, Query: events{o}},
+		Command{Syntax: silenceSyntax, Deed: silence{o}},
+		Command{Syntax: unsilenceSyntax, Deed: unsilence{o}},
+		Command{Syntax: silencesSyntax, Query: silences{o}},
+		Command{Syntax: notifySyntax, Deed: notify{o}},
+		Command{Syntax: undeliveredSyntax, Query: undelivered{o}},
+		Command{Syntax: resendSyntax, Deed: resend{o}},
+	)
 	commands = append(commands, Command{Syntax: pluginsSyntax, Query: plugins{o}}, Command{Syntax: helpSyntax, Query: h})
 	for _, c := range commands {
 		h.commands = append(h.commands, c.Syntax)
