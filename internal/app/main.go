@@ -130,7 +130,7 @@ func (p Process) version() string {
 func (p Process) load(file string) (*config.Config, bool) {
 	c, err := config.Load(file, p.Getenv, changing(nil)...)
 	if err == nil {
-		err = checkVerbs(c)
+		err = errors.Join(checkVerbs(c), checkAlerts(c))
 	}
 	if err != nil {
 		p.complain(err)

@@ -131,6 +131,16 @@ func (ms Matchers) Matches(l Labels) bool {
 	return true
 }
 
+// Demanded returns the one value that a label must have, if there is one.
+func (ms Matchers) Demanded(name string) (value string, ok bool) {
+	for _, m := range ms {
+		if m.name == name && m.op == "=" {
+			return m.value, true
+		}
+	}
+	return "", false
+}
+
 // Empty reports whether the matchers match what has no labels at all, so that they
 // choose nothing.
 func (ms Matchers) Empty() bool { return ms.Matches(none{}) }

@@ -90,6 +90,9 @@ func message(d *sink.Delivery) chat.Message {
 		m.Lines = append(m.Lines, d.Text)
 	}
 	m.Lines = append(m.Lines, d.Details[:min(few, len(d.Details))]...)
+	if url := d.Labels["commit"]; strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
+		m.Links = append(m.Links, chat.Link{Text: "The commit", URL: url})
+	}
 	for name, v := range d.Labels {
 		switch name {
 		case "cluster", "namespace", "app", "node", "promotion":
