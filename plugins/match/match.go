@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 )
@@ -77,6 +78,9 @@ func next(text string) (m Matcher, rest string, err error) {
 	}
 	if m.op[len(m.op)-1] == '~' {
 		if m.expr, err = regexp.Compile("^(?:" + m.value + ")$"); err != nil {
+			if e, ok := errors.AsType[*syntax.Error](err); ok {
+				return m, "", fmt.Errorf("%s: `%s` is no pattern: %s", m.name, m.value, e.Code)
+			}
 			return m, "", fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
