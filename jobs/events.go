@@ -51,10 +51,10 @@ func (e events) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	}
 	m := chat.Message{Tone: chat.Info, Title: "Nothing" + of + " is in trouble"}
 	if open > 0 {
-		m.Tone, m.Title = chat.Failure, fmt.Sprintf("%s%s %s open", count(open, "incident"), of, plural(open, "is", "are"))
+		m.Tone, m.Title = chat.Failure, fmt.Sprintf("%s%s %s open", count(open, "incident"), of, areOf(open))
 	}
 	if ended := len(t.Rows) - open; ended > 0 {
-		m.Title += fmt.Sprintf(", %d %s over", ended, plural(ended, "is", "are"))
+		m.Title += fmt.Sprintf(", %d %s over", ended, areOf(ended))
 	}
 	if n := len(t.Rows); n > 0 {
 		m.Table = t

@@ -64,8 +64,10 @@ func (n notify) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) 
 		already = " already"
 	}
 	if on {
-		return chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Notifications are on%s in this channel", already),
-			Lines: []string{"What is in trouble by now is told with its next change; `events` shows it at once."}}, nil
+		return chat.Message{
+			Tone: chat.Done, Title: fmt.Sprintf("Notifications are on%s in this channel", already),
+			Lines: []string{"What is in trouble by now is told with its next change; `events` shows it at once."},
+		}, nil
 	}
 	return chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Notifications are off%s in this channel", already), Lines: []string{
 		"What was told here before is still brought up to date; `events` shows the rest.", "`notify on` turns them on again.",

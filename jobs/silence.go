@@ -100,7 +100,7 @@ func (s silence) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		}
 	}
 	if n > 0 {
-		m.Lines = append(m.Lines, fmt.Sprintf("It is about %s that %s open; the end of what was told is still told.", count(n, "incident"), plural(n, "is", "are")))
+		m.Lines = append(m.Lines, fmt.Sprintf("It is about %s that %s open; the end of what was told is still told.", count(n, "incident"), areOf(n)))
 	}
 	m.Lines = append(m.Lines, fmt.Sprintf("`unsilence %s` ends it.", placed.ID))
 	return m, nil
@@ -157,7 +157,7 @@ func (s silences) Answer(context.Context, chat.Command) (chat.Message, error) {
 	}
 	m := chat.Message{Tone: chat.Info, Title: "Nothing is silenced"}
 	if n := len(t.Rows); n > 0 {
-		m.Title, m.Table = fmt.Sprintf("%s %s in force", count(n, "silence"), plural(n, "is", "are")), t
+		m.Title, m.Table = fmt.Sprintf("%s %s in force", count(n, "silence"), areOf(n)), t
 		m.Footer = shorten(t, count(n, "silence"), "`unsilence` ends them")
 	}
 	if s.Notifications != nil {
@@ -178,11 +178,12 @@ func whose(s Silence) string {
 // coded shows what somebody wrote as it was, signs and all.
 func coded(s string) string { return "`" + strings.ReplaceAll(s, "`", "'") + "`" }
 
-func plural(n int, one, more string) string {
+// areOf is the verb for so many.
+func areOf(n int) string {
 	if n == 1 {
-		return one
+		return "is"
 	}
-	return more
+	return "are"
 }
 
 func untilWhen(t time.Time) string { return "until " + minute(t) }
