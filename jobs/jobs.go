@@ -3,9 +3,9 @@
 // documentation are made) next to the code that answers it, and List names them
 // all, in one place.
 //
-// Queries (list, diff, status, history, help) read the fleet's cache and the
-// store. Hold, release, approve and reject are deeds: they write to the store and
-// nothing else. Promote, rollback and unpin are work: all make a change (change.go)
+// Queries (list, diff, status, history, events, help) read the fleet's cache and the
+// store. Hold, release, approve, reject and silence are deeds: they write to the store
+// and nothing else. Promote, rollback and unpin are work: all make a change (change.go)
 // and differ in where the version comes from, and in that unpin has none of its own.
 // A change waits for approval where the rules want that (approve.go). It is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its

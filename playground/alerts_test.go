@@ -178,6 +178,14 @@ func TestAlertsAreSpokenOf(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.text, said, c.want)
 		}
 	}
+	denied, err := o.slack.Say("U0BOB", "C0DEPLOY", "<@U0FERRY> silence app=podinfo for 2h because I may not", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return len(o.thread(t, denied)) == 1 })
+	if said := o.thread(t, denied)[0]; !strings.Contains(said, "may not silence podinfo on all clusters") {
+		t.Errorf("somebody without a role is told %q", said)
+	}
 	o.happens(t, failing("quiet"), failing("loud"))
 	eventually(t, func() bool { return strings.Contains(fmt.Sprint(o.told(t)), "Job loud failed") })
 	ask("notify off")

@@ -170,7 +170,8 @@ func (a *alerts) services() []service {
 	if a == nil {
 		return nil
 	}
-	return []service{{name: "events", run: a.pipeline.Run}}
+	// A delivery under way is waited for: nobody would know what became of it.
+	return []service{{name: "events", run: a.pipeline.Run, patience: 15 * time.Second}}
 }
 
 // eventOf is a plugin's event in the house's words.

@@ -4,7 +4,7 @@
 // rooms, and it decides nothing else.
 //
 // Start order: configuration, state file, web server, clusters (each synced or
-// known to be stale), jobs, Slack last. A configuration that cannot work ends
+// known to be stale), what is made of events, plugins, jobs, Slack last. A configuration that cannot work ends
 // the process with exit code 2 before anything was started.
 package app
 
