@@ -156,6 +156,11 @@ func (b *Bot) Put(ctx context.Context, thread chat.Thread, key string, m chat.Me
 	return b.outbox.Put(ctx, thread, key, m)
 }
 
+// Posted waits until the message of a key is in the chat and returns its timestamp.
+func (b *Bot) Posted(ctx context.Context, key string) (ts string, err error) {
+	return b.outbox.Posted(ctx, key)
+}
+
 // Stream implements chat.Streamer.
 func (b *Bot) Stream(ctx context.Context, thread chat.Thread, key, title string) (io.WriteCloser, error) {
 	return b.outbox.Stream(ctx, thread, key, title)

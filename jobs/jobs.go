@@ -3,9 +3,9 @@
 // documentation are made) next to the code that answers it, and List names them
 // all, in one place.
 //
-// Queries (list, diff, status, history, help) read the fleet's cache and the
-// store. Hold, release, approve and reject are deeds: they write to the store and
-// nothing else. Promote, rollback and unpin are work: all make a change (change.go)
+// Queries (list, diff, status, history, events, help) read the fleet's cache and the
+// store. Hold, release, approve, reject and silence are deeds: they write to the store
+// and nothing else. Promote, rollback and unpin are work: all make a change (change.go)
 // and differ in where the version comes from, and in that unpin has none of its own.
 // A change waits for approval where the rules want that (approve.go). It is planned and committed
 // by delivery, or proposed and merged by people (propose.go), then followed on its
@@ -152,7 +152,14 @@ type Options struct {
 	// Executor and Plugins may be nil: then there are none.
 	Executor Executor
 	Plugins  Plugins
-	People   People
+	// Alerts and what goes with it may be nil: then nothing is made of events.
+	Alerts        Alerts
+	Silences      Silences
+	Notifications Notifications
+	Letters       Letters
+	// Tell writes what a deed did into the audit trail; nil for nowhere.
+	Tell   func(context.Context, ...job.Entry) error
+	People People
 	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
 	// are for cancel and retry.
 	Canceller Canceller
@@ -244,6 +251,15 @@ func List(o Options) []Command {
 	for _, s := range executorSyntaxes(executors) {
 		commands = append(commands, Command{Syntax: s, Query: executor{o}})
 	}
+	commands = append(commands,
+		Command{Syntax: eventsSyntax, Query: events{o}},
+		Command{Syntax: silenceSyntax, Deed: silence{o}},
+		Command{Syntax: unsilenceSyntax, Deed: unsilence{o}},
+		Command{Syntax: silencesSyntax, Query: silences{o}},
+		Command{Syntax: notifySyntax, Deed: notify{o}},
+		Command{Syntax: undeliveredSyntax, Query: undelivered{o}},
+		Command{Syntax: resendSyntax, Deed: resend{o}},
+	)
 	commands = append(commands, Command{Syntax: pluginsSyntax, Query: plugins{o}}, Command{Syntax: helpSyntax, Query: h})
 	for _, c := range commands {
 		h.commands = append(h.commands, c.Syntax)

@@ -19,7 +19,7 @@ type node struct {
 
 // placeholders in the order of chat.Args.
 func placeholders() []string {
-	return []string{"app", "glob", "version", "field", "cluster", "other", "from", "clusters", "targets", "namespace", "option", "mode", "gate", "duration", "job", "topic", "line", "reason"}
+	return []string{"app", "glob", "version", "field", "cluster", "other", "from", "clusters", "targets", "namespace", "option", "mode", "gate", "duration", "job", "topic", "matchers", "id", "switch", "line", "reason"}
 }
 
 // compile reads a form.
@@ -197,6 +197,12 @@ func field(args *chat.Args, placeholder string) *chat.Word {
 		return &args.Job
 	case "topic":
 		return &args.Topic
+	case "matchers":
+		return &args.Matchers
+	case "id":
+		return &args.ID
+	case "switch":
+		return &args.Switch
 	case "reason":
 		return &args.Reason
 	default:

@@ -27,10 +27,7 @@ func split(rest string) input {
 			i++
 			continue
 		}
-		end := i
-		for end < len(rest) && rest[end] != ' ' {
-			end++
-		}
+		end := i + wordLength(rest[i:])
 		in.words = append(in.words, token{unmark(rest[i:end]), i})
 		i = end
 	}
@@ -209,6 +206,12 @@ func naming(n node) string {
 		return "the name of another cluster"
 	case "clusters":
 		return "the name of a cluster, or a pattern over them,"
+	case "matchers":
+		return "what is to be chosen, such as `cluster=prod`,"
+	case "id":
+		return "the ID"
+	case "switch":
+		return "`on` or `off`"
 	case "line":
 		return "the command itself"
 	case "topic":

@@ -9,7 +9,7 @@ import (
 
 // several reports whether a node takes more than one word.
 func (n node) several() bool {
-	return len(n.parts) == 1 && (n.listed() || n.parts[0] == "option")
+	return len(n.parts) == 1 && (n.listed() || n.parts[0] == "option" || n.parts[0] == "matchers")
 }
 
 // listed reports whether what a node takes may be joined by commas.

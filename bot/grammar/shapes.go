@@ -41,6 +41,12 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 		ok, help = isLabel(word), "a namespace has small letters, digits and `-`"
 	case "job":
 		ok, help = isJob(word), "a job is called by 4 to 16 small letters and digits; `status` lists them"
+	case "matchers":
+		ok, help = isMatchers(word), "labels are chosen by `cluster=prod`, `severity!=info`, `app=~\"web-.*\"` or `app!~\"web-.*\"`; values with blanks or signs in quotation marks"
+	case "id":
+		ok, help = isID(word), "an ID is what ferry shows: small letters and digits, such as `s1`"
+	case "switch":
+		ok, help = word == "on" || word == "off", "write `on` or `off`"
 	case "field":
 		ok, help = word == "chart" || word == "image", "a field is `chart` or `image`"
 	case "option":
@@ -66,6 +72,14 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	}
 	if ok {
 		return "", ""
+	}
+	switch placeholder {
+	case "matchers":
+		return quote(word) + " chooses no label", help
+	case "switch":
+		return quote(word) + " is neither `on` nor `off`", ""
+	case "id":
+		return quote(word) + " is no ID", help
 	}
 	return fmt.Sprintf("%s is no %s", quote(word), placeholder), help
 }

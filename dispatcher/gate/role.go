@@ -11,7 +11,8 @@ import (
 )
 
 // Scope is what a rule is about. The lists are patterns as path.Match knows them
-// ("*" for all); an empty one means all.
+// ("*" for all); an empty one means all. A target without a cluster (deploy.Everywhere),
+// an app or a namespace of its own is about all of them: only what means all covers it.
 type Scope struct {
 	Commands, Clusters, Apps, Namespaces []string
 }
@@ -19,6 +20,9 @@ type Scope struct {
 func (s *Scope) about(verb chat.Verb) bool { return matches(s.Commands, string(verb)) }
 
 func (s *Scope) covers(t *deploy.Target) bool {
+	if t.Cluster == deploy.Everywhere && len(s.Clusters) > 0 && !slices.Contains(s.Clusters, "*") {
+		return false
+	}
 	return matches(s.Clusters, string(t.Cluster)) && matches(s.Apps, t.App.Name) && matches(s.Namespaces, t.App.Namespace)
 }
 
@@ -95,11 +99,27 @@ func (r *Rules) passes(f *Facts, k Kind, t *deploy.Target) bool {
 	return false
 }
 
+// place names a target, also one that is no single app: a silence may be about all of
+// a cluster, or about all of them.
+func place(t *deploy.Target) string {
+	out, on := "", " on "+string(t.Cluster)
+	if t.Cluster == deploy.Everywhere {
+		on = " on all clusters"
+	}
+	switch {
+	case t.App.Name != "":
+		out = " " + t.App.Name
+	case t.App.Namespace != "":
+		on = " in " + t.App.Namespace + on
+	}
+	return out + on
+}
+
 func (v *Verdict) denied(r *Rules, f *Facts, t *deploy.Target) {
 	reason := Reason{Kind: Role, Says: fmt.Sprintf("you may not %s", f.Verb)}
 	if t != nil {
 		reason.Target = *t
-		reason.Says = fmt.Sprintf("you may not %s %s on %s", f.Verb, t.App.Name, t.Cluster)
+		reason.Says = fmt.Sprintf("you may not %s%s", f.Verb, place(t))
 	}
 	var roles []string
 	for i := range r.Roles {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,10 +86,17 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}
-	hosting, err := newHost(c, log, events{})
+	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, slack: b, out: p.Out, log: log, context: &surroundings{
+		apps: fleet.Apps, records: past.Of, jobs: rows.Unfinished, within: c.Alerts.Blame, now: time.Now, log: log,
+	}})
 	if err != nil {
 		return err
 	}
+	hosting, err := newHost(c, log, alerting.events())
+	if err != nil {
+		return errors.Join(err, alerting.close())
+	}
+	alerting.hosted(hosting, numbers)
 	var work *dispatcher.Dispatcher
 	changes := prompt{deliveries, c.Timeouts.Plan}
 	options := jobs.Options{
@@ -98,19 +106,22 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers}, Suspender: bounded{fleet, c.Timeouts.Reconcile},
 	}
+	options.Tell = trail.Add
+	alerting.talk(&options)
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
 	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing(c)})
 
-	services := []service{
+	services := slices.Concat([]service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
 		{name: "names", run: namesOf(c, slack, policy, log).run},
+	}, alerting.services(), []service{
 		{name: "plugins", run: hosting.Run},
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
 		{name: "slack", run: b.Run},
-	}
+	})
 	services = append(keeping(ctx, c, db, log), services...)
 	if c.HTTP.Address != "" {
 		w, err := listen(ctx, c.HTTP.Address, numbers, []probe{{"slack", b.Ready}}, fleet.Clusters, log)
@@ -120,7 +131,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		log.Info("metrics and health are served", "address", w.listener.Addr().String())
 		services = append([]service{{name: "web", run: w.run}}, services...)
 	}
-	return serve(ctx, log, services)
+	return errors.Join(serve(ctx, log, services), alerting.close())
 }
 
 // comeBack bounds the pause between looks at a cluster that does not answer:

@@ -4,7 +4,7 @@
 // rooms, and it decides nothing else.
 //
 // Start order: configuration, state file, web server, clusters (each synced or
-// known to be stale), jobs, Slack last. A configuration that cannot work ends
+// known to be stale), what is made of events, plugins, jobs, Slack last. A configuration that cannot work ends
 // the process with exit code 2 before anything was started.
 package app
 
@@ -130,7 +130,7 @@ func (p Process) version() string {
 func (p Process) load(file string) (*config.Config, bool) {
 	c, err := config.Load(file, p.Getenv, changing(nil)...)
 	if err == nil {
-		err = checkVerbs(c)
+		err = errors.Join(checkVerbs(c), checkAlerts(c))
 	}
 	if err != nil {
 		p.complain(err)

@@ -79,6 +79,9 @@ type Args struct {
 	Duration  Word `json:"duration,omitempty"`  // a time as Span reads it
 	Job       Word `json:"job,omitempty"`       // a job's identifier
 	Topic     Word `json:"topic,omitempty"`     // a command to be explained
+	Matchers  Word `json:"matchers,omitempty"`  // matchers of labels, joined by spaces: cluster=prod app!="a b"
+	ID        Word `json:"id,omitempty"`        // what ferry calls a silence or a delivery
+	Switch    Word `json:"switch,omitempty"`    // "on" or "off"
 	Line      Word `json:"line,omitempty"`      // all that follows, untouched
 	Reason    Word `json:"reason,omitempty"`    // as Line, for people: why something is done
 }
@@ -89,11 +92,11 @@ type Args struct {
 // A form is a sequence of words in one line:
 //
 //	on          a literal
-//	<app>       a placeholder: app, glob, version, field, cluster, other, from, clusters, targets, namespace, option, mode, gate, duration, job, topic, line, reason
+//	<app>       a placeholder: app, glob, version, field, cluster, other, from, clusters, targets, namespace, option, mode, gate, duration, job, topic, matchers, id, switch, line, reason
 //	[ … ]       optional as a whole
 //	<app>@<version>  placeholders joined by a literal sign
 //
-// <clusters>, <targets> and <option> take one word or several. <line> and <reason> take
+// <clusters>, <targets>, <matchers> and <option> take one word or several. <line> and <reason> take
 // everything that is left and can only stand last.
 type Syntax struct {
 	Verb     Verb
@@ -127,7 +130,7 @@ func (s Syntax) Usages() []string {
 
 // UsageOf writes one of its forms so.
 func (s Syntax) UsageOf(form string) string {
-	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<from>", "cluster", "<clusters>", "clusters", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<", "", ">", "")
+	shown := strings.NewReplacer("<glob>", "app-pattern", "<field>", "chart|image", "<line>", "…", "<topic>", "command", "<option>", "pin|tag-only", "<targets>", "clusters", "<from>", "cluster", "<clusters>", "clusters", "<mode>", "--dry-run", "<gate>", "freeze|hold|approval", "<switch>", "on|off", "<", "", ">", "")
 	return strings.TrimSpace(string(s.Verb) + " " + shown.Replace(form))
 }
 

@@ -58,6 +58,7 @@ func check(c *Config, p *problems, verbs []chat.Verb) {
 	c.GitHub.BaseURL = checkURL(p, "github.base_url", c.GitHub.BaseURL)
 	checkRegistries(c.Registries, p)
 	checkPlugins(c, p)
+	checkAlerts(c, p)
 	oneOf(p, "repo.automated", c.Repo.Automated, AutomatedRefuse, AutomatedWarn)
 	for _, app := range slices.Sorted(maps.Keys(c.Repo.Fields)) {
 		oneOf(p, join("repo.fields", app), c.Repo.Fields[app], "chart", "image")

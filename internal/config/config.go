@@ -52,6 +52,7 @@ type Config struct {
 	GitHub               GitHub     `yaml:"github" doc:"Where the repository is."`
 	Registries           Registries `yaml:"registries" doc:"Where versions are looked up before a change to them is planned."`
 	Plugins              Plugins    `yaml:"plugins" doc:"Processes of their own that ferry hands commands to, gets events from and notifies through."`
+	Alerts               Alerts     `yaml:"alerts" doc:"What becomes of the events of sources, in Alertmanager's words."`
 	State                State      `yaml:"state" doc:"What ferry remembers."`
 	HTTP                 HTTP       `yaml:"http" doc:"Metrics and health."`
 	Timeouts             Timeouts   `yaml:"timeouts" doc:"How long things may take. Durations are written with their unit: 90s, 10m, 1h30m."`
@@ -225,6 +226,7 @@ func Defaults() Config {
 		GitHub:     GitHub{BaseURL: "https://api.github.com/"},
 		Registries: Registries{Lookup: LookupWarn},
 		Plugins:    Plugins{Dir: "plugins"},
+		Alerts:     Alerts{ResolveTimeout: 24 * time.Hour, Blame: 30 * time.Minute},
 		State:      State{File: "ferry.db", Keep: defaultKeep()},
 		Timeouts: Timeouts{
 			Rollout: 10 * time.Minute, Grace: 15 * time.Second, Merge: 24 * time.Hour, Approve: 24 * time.Hour, Plan: 2 * time.Minute,

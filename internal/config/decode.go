@@ -94,6 +94,9 @@ func (d *decoder) scalar(n *yaml.Node, line int, path string, v reflect.Value) {
 	}
 }
 
+// maxDepth bounds lists within lists: a tree of routes may be an alias of itself.
+const maxDepth = 6
+
 func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
 		help := "a list is wanted: [a, b]"
@@ -101,6 +104,10 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
 			help = fmt.Sprintf("a list is wanted: [%s]", n.Value)
 		}
 		d.wrong(n.Line, path, n, help)
+		return
+	}
+	if strings.Count(path, "[") > maxDepth {
+		d.line(n.Line, path, fmt.Sprintf("%s: more than %d lists within each other", path, maxDepth), "make the tree flatter; a list cannot hold itself")
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))

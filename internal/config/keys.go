@@ -37,6 +37,8 @@ func keysOf(v reflect.Value, path string) []Key {
 		switch t := f.Type; {
 		case isNamed(t):
 			below = keysOf(reflect.Zero(t.Elem()), k.Path+".<name>")
+		case t.Kind() == reflect.Slice && t.Elem() == v.Type(): // a tree: the same keys again
+			k.Type, k.Default = describe(v.Field(i))
 		case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
 			below = keysOf(reflect.Zero(t.Elem()), k.Path+"[]")
 		case t.Kind() == reflect.Struct:

@@ -41,7 +41,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	// A comment that is a key becomes one.
 	var lines []string
 	for line := range strings.Lines(string(text)) {
-		if before, after, ok := strings.Cut(line, "# "); ok && strings.TrimSpace(before) == "" && (strings.Contains(after, "_file: ") || strings.Contains(after, "docker_config: ") || strings.HasPrefix(after, "kubeconfig: ")) {
+		if before, after, ok := strings.Cut(line, "# "); ok && strings.TrimSpace(before) == "" && (strings.Contains(after, "_file: ") || strings.Contains(after, "docker_config: ") || strings.HasPrefix(after, "kubeconfig: ") || strings.HasPrefix(after, "- ")) {
 			line = before + after
 		}
 		lines = append(lines, line)
@@ -67,7 +67,7 @@ func collect(n *yaml.Node, path string, there map[string]bool) {
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		key := join(path, n.Content[i].Value)
 		switch path {
-		case "clusters", "plugins.repositories", "plugins.executors", "plugins.sources", "plugins.notifiers":
+		case "clusters", "plugins.repositories", "plugins.executors", "plugins.sources", "plugins.notifiers", "alerts.receivers":
 			key = path + ".<name>"
 		}
 		there[key] = true

@@ -180,7 +180,7 @@ func TestProblems(t *testing.T) {
 		want       []string // without the folder
 	}{
 		{"unknown key", small + "clustres: {}\n", []string{`4: unknown key "clustres"; did you mean "clusters"?`}},
-		{"unknown key and nothing near", small + "zzz: 1\n", []string{`4: unknown key "zzz"; the keys here are clusters, allow_shared_api_server, namespaces, repo, bot, roles, freezes, approvals, rollbacks, waves, slack, github, registries, plugins, state, http, timeouts, log`}},
+		{"unknown key and nothing near", small + "zzz: 1\n", []string{`4: unknown key "zzz"; the keys here are clusters, allow_shared_api_server, namespaces, repo, bot, roles, freezes, approvals, rollbacks, waves, slack, github, registries, plugins, alerts, state, http, timeouts, log`}},
 		{"unknown key inside", small + "slack:\n  bot_token: x\n", []string{`5: unknown key "bot_token" in slack; did you mean "bot_token_file"?`}},
 		{"unknown key of a cluster", "clusters:\n  prod:\n    file: KUBECONFIG\n    contxt: x\nnamespaces: [a]\nrepo: {owner: o, name: n}\n", []string{`4: unknown key "contxt" in clusters.prod; did you mean "context"?`}},
 		{"twice", small + "namespaces: [b]\n", []string{`4: namespaces stands here a second time; keep this one or the one on line 2`}},
@@ -189,7 +189,7 @@ func TestProblems(t *testing.T) {
 		{"tab", "clusters:\n\tprod: {}\n", []string{`2: this is not YAML: found character that cannot start any token; look at indentation, quotes and tabs on this line and the one before`}},
 		{"empty file", "", []string{`1: the file is empty; config.example.yaml shows every key`}},
 		{"second document", small + "---\na: 1\n", []string{`4: a second document; a configuration is one document: take the ` + "`---`" + ` out`}},
-		{"no mapping", "just words\n", []string{`1: the file: "just words" is a text; keys and values are wanted: clusters, allow_shared_api_server, namespaces, repo, bot, roles, freezes, approvals, rollbacks, waves, slack, github, registries, plugins, state, http, timeouts, log`}},
+		{"no mapping", "just words\n", []string{`1: the file: "just words" is a text; keys and values are wanted: clusters, allow_shared_api_server, namespaces, repo, bot, roles, freezes, approvals, rollbacks, waves, slack, github, registries, plugins, alerts, state, http, timeouts, log`}},
 		{"merge key", "clusters:\n  a: &a {file: KUBECONFIG}\n  b:\n    <<: *a\nnamespaces: [a]\nrepo: {owner: o, name: n}\n", []string{`3: clusters.b.file is missing; write file: /path/to/kubeconfig`, `4: merge keys and keys that are not plain text are not read here; write the keys out`}},
 
 		{"nothing", "log: {}\n", []string{

@@ -18,6 +18,9 @@ import (
 // Cluster is the configured name of a cluster.
 type Cluster string
 
+// Everywhere stands for all clusters, where something is about no single one.
+const Everywhere Cluster = "*"
+
 // Version is a version as it stands in Git or in a cluster: an image tag, a
 // digest (with its algorithm, "sha256:…") or a chart version. Never parsed
 // across a seam.

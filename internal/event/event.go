@@ -69,7 +69,8 @@ type Event struct {
 func (e *Event) Label(name string) string {
 	switch name {
 	case "source":
-		return e.Source
+		name, _, _ := strings.Cut(e.Source, "/") // of those that run once for each cluster
+		return name
 	case "cluster":
 		return e.Cluster
 	case "kind":

@@ -74,7 +74,7 @@ func TestIncident(t *testing.T) {
 
 func TestLabel(t *testing.T) {
 	t.Parallel()
-	e := Event{Source: "s", Cluster: "c", Kind: "k", Namespace: "n", Name: "m", Reason: "r", Severity: "v", About: "a", Labels: map[string]string{"cluster": "forged", "app": "web"}}
+	e := Event{Source: "s/prod", Cluster: "c", Kind: "k", Namespace: "n", Name: "m", Reason: "r", Severity: "v", About: "a", Labels: map[string]string{"cluster": "forged", "app": "web"}}
 	for name, want := range map[string]string{"source": "s", "cluster": "c", "kind": "k", "namespace": "n", "name": "m", "reason": "r", "severity": "v", "about": "a", "app": "web", "nothing": ""} {
 		if got := e.Label(name); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)

@@ -8,21 +8,25 @@ type Deed string
 // The deeds. Those of gates, approvals and holds are written by whoever decides
 // on them.
 const (
-	Accepted  Deed = "accepted" // a command became a job
-	Denied    Deed = "refused"  // a command was refused before it became one
-	Planned   Deed = "planned"
-	Judged    Deed = "judged" // by the gates
-	Approved  Deed = "approved"
-	Rejected  Deed = "rejected"
-	Confirmed Deed = "confirmed"
-	Proposed  Deed = "proposed"
-	Committed Deed = "committed"
-	Lost      Deed = "lost"      // a version did not last: the failure was believed
-	Suspended Deed = "suspended" // an image automation
-	Ended     Deed = "ended"
-	Held      Deed = "held"
-	Released  Deed = "released"
-	Rebuilt   Deed = "rebuilt" // the history, from Git
+	Accepted   Deed = "accepted" // a command became a job
+	Denied     Deed = "refused"  // a command was refused before it became one
+	Planned    Deed = "planned"
+	Judged     Deed = "judged" // by the gates
+	Approved   Deed = "approved"
+	Rejected   Deed = "rejected"
+	Confirmed  Deed = "confirmed"
+	Proposed   Deed = "proposed"
+	Committed  Deed = "committed"
+	Lost       Deed = "lost"      // a version did not last: the failure was believed
+	Suspended  Deed = "suspended" // an image automation
+	Ended      Deed = "ended"
+	Held       Deed = "held"
+	Released   Deed = "released"
+	Silenced   Deed = "silenced"
+	Unsilenced Deed = "unsilenced"
+	Notified   Deed = "notified" // or no longer: a channel
+	Resent     Deed = "resent"
+	Rebuilt    Deed = "rebuilt" // the history, from Git
 )
 
 // Entry is a line of the audit trail: one thing that was decided or done. What

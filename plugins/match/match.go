@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 )
@@ -77,6 +78,9 @@ func next(text string) (m Matcher, rest string, err error) {
 	}
 	if m.op[len(m.op)-1] == '~' {
 		if m.expr, err = regexp.Compile("^(?:" + m.value + ")$"); err != nil {
+			if e, ok := errors.AsType[*syntax.Error](err); ok {
+				return m, "", fmt.Errorf("%s: `%s` is no pattern: %s", m.name, m.value, e.Code)
+			}
 			return m, "", fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
@@ -129,6 +133,16 @@ func (ms Matchers) Matches(l Labels) bool {
 		}
 	}
 	return true
+}
+
+// Demanded returns the one value that a label must have, if there is one.
+func (ms Matchers) Demanded(name string) (value string, ok bool) {
+	for _, m := range ms {
+		if m.name == name && m.op == "=" {
+			return m.value, true
+		}
+	}
+	return "", false
 }
 
 // Empty reports whether the matchers match what has no labels at all, so that they

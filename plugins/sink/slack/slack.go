@@ -89,7 +89,12 @@ func message(d *sink.Delivery) chat.Message {
 	if d.Text != "" {
 		m.Lines = append(m.Lines, d.Text)
 	}
-	m.Lines = append(m.Lines, d.Details[:min(few, len(d.Details))]...)
+	if d.State != "resolved" { // that each of them is over goes without saying
+		m.Lines = append(m.Lines, d.Details[:min(few, len(d.Details))]...)
+	}
+	if url := d.Labels["commit"]; strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
+		m.Links = append(m.Links, chat.Link{Text: "The commit", URL: url})
+	}
 	for name, v := range d.Labels {
 		switch name {
 		case "cluster", "namespace", "app", "node", "promotion":

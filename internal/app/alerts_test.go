@@ -1,0 +1,345 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ferry/internal/chat"
+	"ferry/internal/config"
+	"ferry/internal/deploy"
+	"ferry/internal/event"
+	"ferry/internal/fault"
+	"ferry/internal/job"
+	"ferry/plugins/api"
+	"ferry/plugins/rows"
+	"ferry/plugins/sink"
+	"ferry/storage/bolt"
+)
+
+const alertConfig = `clusters: {prod: {file: KUBECONFIG}, dev: {file: KUBECONFIG}}
+allow_shared_api_server: true
+namespaces: [a]
+repo: {owner: o, name: n}
+plugins:
+  repositories: {r: {index: /srv}}
+  sources: {lines: {plugin: r/lines, clusters: ["*"]}, one: {plugin: r/lines, clusters: [dev]}, hook: {plugin: r/hook}}
+alerts:
+  route:
+    receiver: ops
+    routes: [{matchers: [cluster=prod, 'severity=~"error|critical"'], group_by: [node]}]
+  receivers:
+    ops:
+      sinks:
+        - log: FILE
+          title: '{{.Event.Title}}'
+        - webhook: {url: "https://example.com/hook"}
+  inhibit_rules: [{source_matchers: [kind=Node], target_matchers: [kind=Pod], equal: [node]}]
+  filters:
+    - keep: 'event.kind != "Lease"'
+      sources: [lin*]
+`
+
+func alertsOf(t *testing.T, text string) (*config.Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	file, kubeconfig := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "kubeconfig")
+	text = strings.NewReplacer("KUBECONFIG", kubeconfig, "FILE", filepath.Join(dir, "log")).Replace(text)
+	for path, content := range map[string]string{file: text, kubeconfig: "{}"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(file, func(name string) string {
+		return map[string]string{config.EnvBotToken: "xoxb-x", config.EnvAppToken: "xapp-x", config.EnvGitHub: "x"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, checkAlerts(c)
+}
+
+// TestAlertsAreCheckedBeforeAnythingStarts demands file and line of what only the
+// pipeline understands.
+func TestAlertsAreCheckedBeforeAnythingStarts(t *testing.T) {
+	if _, err := alertsOf(t, alertConfig); err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.NewReplacer(
+		"cluster=prod", "cluster==prod", "[kind=Node]", `['kind=~"("']`, `!= "Lease"`, `!= "Lease" &&`, "{{.Event.Title}}", "{{.Event", "https://example.com/hook", "ftp://x",
+	).Replace(alertConfig)
+	_, err := alertsOf(t, broken)
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	for _, want := range []string{
+		"config.yaml:11: alerts.route.routes[0].matchers[0]: matchers `cluster==prod`", "config.yaml:18: alerts.inhibit_rules[0].source_matchers[0]: ",
+		"config.yaml:20: filter: Syntax error", "config.yaml:16: template: ", "config.yaml:17: alerts.receivers.ops.sinks[1].webhook: ",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the errors lack %q:\n%v", want, err)
+		}
+	}
+}
+
+// TestEventsReachTheirSink goes from the host of the plugins to a file.
+func TestEventsReachTheirSink(t *testing.T) {
+	c, err := alertsOf(t, strings.Replace(alertConfig, "    receiver: ops\n", "    receiver: ops\n    group_by: [\"...\"]\n", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	c.Alerts.Receivers[0].Sinks = c.Alerts.Receivers[0].Sinks[:1]
+	a, err := newAlerts(t.Context(), c, alertNeeds{kv: db, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.services()[0].run(ctx) }()
+	taking := a.events()
+	for binding, e := range map[string]api.Event{
+		"lines/prod": {ID: "1", Cursor: "c1", Kind: "Pod", Name: "x", Reason: "R", Title: "kept", Severity: "CRITICAL"},
+		"one":        {ID: "1", Cursor: "c2", Kind: "Pod", Name: "x", Reason: "R", Title: "of dev"},
+		"lines/dev":  {ID: "2", Cursor: "c3", Kind: "Lease", Name: "x", Reason: "R", Title: "left out"},
+		"hook":       {ID: "3", Cursor: "c4", Kind: "Lease", Name: "x", Reason: "R", Title: "of no cluster"},
+	} {
+		if err := taking.take(ctx, binding, e); err != nil {
+			t.Fatal(err)
+		}
+		if cursor, err := taking.cursor(ctx, binding); err != nil || cursor != e.Cursor {
+			t.Errorf("%s goes on at %q, %v", binding, cursor, err)
+		}
+	}
+	if err := taking.take(ctx, "strange", api.Event{}); err == nil {
+		t.Error("an event of a binding that there is not is taken")
+	}
+	file := c.Alerts.Receivers[0].Sinks[0].Log
+	var lines []string
+	for end := time.Now().Add(10 * time.Second); len(lines) < 3 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+	cancel()
+	if err := errors.Join(<-done, a.close()); err != nil {
+		t.Error(err)
+	}
+	clusters := map[string]string{}
+	for _, l := range lines {
+		var d sink.Delivery
+		if err := json.Unmarshal([]byte(l), &d); err != nil {
+			t.Fatal(err)
+		}
+		clusters[d.Title] = d.Labels["cluster"]
+	}
+	if len(lines) != 3 || clusters["kept"] != "prod" || clusters["of dev"] != "dev" || clusters["of no cluster"] != "" {
+		t.Errorf("the file has %q", lines)
+	}
+}
+
+type shown struct{ got []string }
+
+func (s *shown) Deliver(_ context.Context, d sink.Delivery) (sink.Receipt, error) {
+	s.got = append(s.got, d.ID)
+	return sink.Receipt{}, nil
+}
+
+// TestAChannelThatIsOff keeps what it was shown up to date, over a restart.
+func TestAChannelThatIsOff(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	to, ctx := &shown{}, t.Context()
+	start := func() (*channels, sink.Sink) {
+		c, err := loadChannels(ctx, alertRows{db})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, c.guard("C1", to)
+	}
+	c, s := start()
+	deliver := func(id, ref string) sink.Receipt {
+		r, err := s.Deliver(ctx, sink.Delivery{ID: id, Ref: ref})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := deliver("a/1", "")
+	if _, err := c.Switch(ctx, "C2", false); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another channel: %v", err)
+	}
+	if was, err := c.Switch(ctx, "C1", false); err != nil || !was {
+		t.Fatal(was, err)
+	}
+	c, s = start()
+	if off := c.Off(); len(off) != 1 || off[0] != "C1" {
+		t.Errorf("off after a restart: %v", off)
+	}
+	if hidden := deliver("b/1", ""); hidden.Ref != "" {
+		t.Error("what was not shown counts as shown")
+	}
+	deliver("a/2", r.Ref)
+	if was, err := c.Switch(ctx, chat.ChannelID("C1"), true); err != nil || was {
+		t.Fatal(was, err)
+	}
+	_, s = start()
+	deliver("b/2", "")
+	if got := strings.Join(to.got, " "); got != "a/1 a/2 b/2" {
+		t.Errorf("the channel got %s", got)
+	}
+}
+
+type paging struct {
+	found, finds bool
+	err          error
+	got          []api.Notification
+}
+
+func (p *paging) Deliver(_ context.Context, _ string, n api.Notification) (api.Receipt, error) {
+	p.got = append(p.got, n)
+	return api.Receipt{Ref: "new"}, p.err
+}
+
+func (p *paging) Find(context.Context, string, api.Notification) (api.Receipt, bool, bool, error) {
+	return api.Receipt{Ref: "old"}, p.found, p.finds, nil
+}
+
+func TestNotifiersAreSinks(t *testing.T) {
+	cut := errors.New("cut")
+	for name, c := range map[string]struct {
+		p     paging
+		ref   string
+		calls int
+		says  func(error) bool
+	}{
+		"delivered":       {paging{}, "new", 1, func(err error) bool { return err == nil }},
+		"there already":   {paging{found: true, finds: true}, "old", 0, func(err error) bool { return err == nil }},
+		"refused":         {paging{err: api.Failure{}}, "", 1, sink.IsRefused},
+		"later":           {paging{err: api.Again(cut, time.Minute)}, "", 1, func(err error) bool { return sink.Wait(err) == time.Minute }},
+		"again":           {paging{err: api.Again(cut, 0)}, "", 1, func(err error) bool { return errors.Is(err, cut) && !sink.IsRefused(err) }},
+		"does not answer": {paging{err: fault.New(fault.Unavailable, "x", "")}, "", 1, func(err error) bool { return err != nil && !sink.IsRefused(err) }},
+	} {
+		r, err := notifier{name: "pager", ask: func() notifying { return &c.p }}.Deliver(t.Context(), sink.Delivery{ID: "i/2", Key: "i", Ref: "r", Revision: 2, State: "resolved", Title: "T", Text: "x", Details: []string{"y"}})
+		if r.Ref != c.ref || len(c.p.got) != c.calls || !c.says(err) {
+			t.Errorf("%s: %+v, %v, %d calls", name, r, err, len(c.p.got))
+		}
+		if c.calls == 1 {
+			if n := c.p.got[0]; n.ID != "i/2" || n.Incident != "i" || n.State != api.Resolved || n.Previous.Ref != "r" || n.Text != "x\ny" {
+				t.Errorf("%s: %+v", name, n)
+			}
+		}
+	}
+}
+
+// TestWhatIsKnownOfAnEvent names the app and the change that came before.
+func TestWhatIsKnownOfAnEvent(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
+	target := deploy.Target{Cluster: "prod", App: deploy.App{Namespace: "web", Name: "podinfo"}}
+	var records []deploy.Record
+	var open []*job.Job
+	s := &surroundings{
+		apps: func(c deploy.Cluster) []deploy.AppState {
+			if c != "prod" {
+				return nil
+			}
+			return []deploy.AppState{{Target: target, Owner: deploy.Owner{Workloads: []deploy.Ref{{Kind: "Deployment", Namespace: "web", Name: "podinfo-main"}}, Release: deploy.Ref{Kind: "HelmRelease", Namespace: "flux", Name: "podinfo"}}}}
+		},
+		records: func(_ context.Context, of deploy.Target, fn func(deploy.Record) bool) error {
+			for _, r := range records {
+				if of != target || !fn(r) {
+					break
+				}
+			}
+			return nil
+		},
+		jobs: func(context.Context) ([]*job.Job, error) { return open, nil }, within: 30 * time.Minute,
+		now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler),
+	}
+	ask := func(kind, ns, name string, cluster string) string {
+		l := s.Labels(t.Context(), &event.Event{Cluster: cluster, Kind: kind, Namespace: ns, Name: name, At: now})
+		return strings.TrimSpace(l["owner"] + "|" + l["app"] + "|" + l["promotion"] + "|" + l["commit"])
+	}
+	pod := "podinfo-main-7d9f8b6c5-x2x4z"
+	for _, c := range []struct{ what, got, want string }{
+		{"a pod", ask("Pod", "web", pod, "prod"), "podinfo-main|podinfo||"},
+		{"a workload", ask("Deployment", "web", "podinfo-main", "prod"), "|podinfo||"},
+		{"a release", ask("HelmRelease", "flux", "podinfo", "prod"), "|podinfo||"},
+		{"another namespace", ask("Pod", "other", pod, "prod"), "podinfo-main|||"},
+		{"another cluster", ask("Pod", "web", pod, "dev"), "podinfo-main|||"},
+		{"no cluster", ask("Pod", "web", pod, ""), "|||"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %s, want %s", c.what, c.got, c.want)
+		}
+	}
+	change := func(at time.Duration) deploy.Record {
+		return deploy.Record{Target: target, Job: "j1", Command: "promote", From: "6.5.3", Version: "6.5.4", URL: "https://example.com/c/1", At: now.Add(-at)}
+	}
+	records = []deploy.Record{{Command: "seen", At: now}, change(10 * time.Minute)}
+	if got := ask("Pod", "web", pod, "prod"); !strings.HasSuffix(got, "|podinfo||") {
+		t.Errorf("what was read a moment ago is read again: %s", got)
+	}
+	now = now.Add(fresh)
+	records[1].At = now.Add(-10 * time.Minute)
+	if got := ask("Pod", "web", pod, "prod"); !strings.HasSuffix(got, "|podinfo|6.5.3 → 6.5.4 by job j1 at 14:50 UTC|https://example.com/c/1") {
+		t.Errorf("after a change: %s", got)
+	}
+	now, records = now.Add(fresh), []deploy.Record{change(0)}
+	records[0].At = now.Add(-31 * time.Minute)
+	if got := ask("Pod", "web", pod, "prod"); !strings.HasSuffix(got, "|podinfo||") {
+		t.Errorf("long after a change: %s", got)
+	}
+	now = now.Add(fresh)
+	data, err := json.Marshal(map[string]any{"change": deploy.Change{Target: target, Version: "6.6.0"}, "plan": deploy.Plan{From: "6.5.4"}, "commit": deploy.Commit{SHA: "abc", URL: "https://example.com/c/2", At: now.Add(-time.Minute)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open = []*job.Job{{ID: "j2", Data: data}}
+	if got := ask("Pod", "web", pod, "prod"); !strings.HasSuffix(got, "|podinfo|6.5.4 → 6.6.0 by job j2 at 14:59 UTC|https://example.com/c/2") {
+		t.Errorf("while a change rolls out: %s", got)
+	}
+}
+
+// TestAlertRowsHonourTheStore is about the one word that the pipeline and the house
+// spell differently.
+func TestAlertRowsHonourTheStore(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s, ctx := alertRows{db}, t.Context()
+	put := rows.Txn{If: []rows.Compare{{Key: "event/a"}}, Put: []rows.Row{{Key: "event/a", Value: []byte("1")}, {Key: "event/b", Value: []byte("2")}}}
+	if err := s.Commit(ctx, put); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(ctx, put); !errors.Is(err, rows.ErrConflict) {
+		t.Errorf("a compare that does not hold: %v", err)
+	}
+	got, err := s.Scan(ctx, "event/", "event/a", 10)
+	if err != nil || len(got) != 1 || got[0].Key != "event/b" || string(got[0].Value) != "2" || got[0].Revision == 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := s.Commit(ctx, rows.Txn{If: []rows.Compare{{Key: "event/b", Revision: got[0].Revision}}, Delete: []string{"event/b"}}); err != nil {
+		t.Error(err)
+	}
+	if _, ok, err := s.Get(ctx, "event/b"); ok || err != nil {
+		t.Error("it is still there", err)
+	}
+}

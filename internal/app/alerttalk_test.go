@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ferry/internal/deploy"
+	"ferry/internal/fault"
+	"ferry/jobs"
+	"ferry/plugins/api"
+	"ferry/storage/bolt"
+)
+
+// TestWhatASilenceIsAbout: what is not demanded by a value is open, and needs a role
+// for all of it.
+func TestWhatASilenceIsAbout(t *testing.T) {
+	at := func(cluster deploy.Cluster, ns, app string) deploy.Target {
+		return deploy.Target{Cluster: cluster, App: deploy.App{Namespace: ns, Name: app}}
+	}
+	for text, want := range map[string]deploy.Target{
+		"cluster=prod":                            at("prod", "", ""),
+		`cluster="prod" namespace=a app=b`:        at("prod", "a", "b"),
+		"app=b":                                   at(deploy.Everywhere, "", "b"),
+		`cluster=~"prod"`:                         at(deploy.Everywhere, "", ""),
+		`cluster=~"prod" cluster!=dev app=~"b"`:   at(deploy.Everywhere, "", ""),
+		`cluster="" reason=x`:                     at(deploy.Everywhere, "", ""),
+		`clusters=prod`:                           at(deploy.Everywhere, "", ""),
+		`cluster=prod namespace!=a app!=b node=c`: at("prod", "", ""),
+	} {
+		if got, err := (spoken{}).Scope(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v, want %v", text, got, err, want)
+		}
+	}
+	if _, err := (spoken{}).Scope("cluster"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("no matcher: %v", err)
+	}
+}
+
+// TestWhatIsGivenUpIsSentAgain has an address refuse an event, and take it later.
+func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
+	var open atomic.Bool
+	got := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !open.Load() {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		got <- r.Header.Get("Ferry-Delivery")
+	}))
+	defer server.Close()
+	text := strings.NewReplacer("https://example.com/hook", server.URL, "        - log: FILE\n          title: '{{.Event.Title}}'\n", "", "receiver: ops\n", "receiver: ops\n    group_wait: 1ms\n").Replace(alertConfig)
+	c, err := alertsOf(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	a, err := newAlerts(t.Context(), c, alertNeeds{kv: db, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o jobs.Options
+	a.talk(&o)
+	numbers := newMetrics(func() []deploy.ClusterState { return nil })
+	a.hosted(nil, numbers)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.services()[0].run(ctx) }()
+	defer func() {
+		cancel()
+		if err := errors.Join(<-done, a.close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := a.events().take(ctx, "one", api.Event{ID: "1", Kind: "Pod", Name: "x", Reason: "R", Title: "lost"}); err != nil {
+		t.Fatal(err)
+	}
+	var lost []jobs.Letter
+	for end := time.Now().Add(10 * time.Second); len(lost) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if lost, err = o.Letters.Undelivered(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(lost) != 1 || lost[0].Sink != "ops:webhook" || lost[0].Title != "lost on dev" || !strings.Contains(lost[0].Why, "400") {
+		t.Fatalf("given up: %+v", lost)
+	}
+	if open, err := o.Alerts.Incidents("cluster=dev kind=Pod"); err != nil || len(open) != 1 {
+		t.Errorf("incidents of dev: %v, %v", open, err)
+	}
+	if none, err := o.Alerts.Incidents("cluster=prod"); err != nil || len(none) != 0 {
+		t.Errorf("incidents of prod: %v, %v", none, err)
+	}
+	seen := map[string]float64{}
+	families, err := numbers.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			seen[f.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	if seen["ferry_events_total"] != 1 || seen["ferry_incidents"] != 1 || seen["ferry_dead_letters_total"] != 1 || seen["ferry_deliveries_total"] != 0 {
+		t.Errorf("the numbers are %v", seen)
+	}
+	open.Store(true)
+	if _, err := o.Letters.Resend(ctx, "00000000"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another letter: %v", err)
+	}
+	if _, err := o.Letters.Resend(ctx, lost[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if id := <-got; id == "" {
+		t.Error("it has no ID")
+	}
+	if lost, err = o.Letters.Undelivered(ctx); err != nil || len(lost) != 0 {
+		t.Errorf("still given up: %v, %v", lost, err)
+	}
+}
