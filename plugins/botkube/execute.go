@@ -67,7 +67,7 @@ func (p *Peer) targets(c *command, all []api.Cluster) ([]api.Cluster, error) {
 	switch {
 	case c.cluster != "":
 		return nil, fault.Newf(fault.NotFound, "`%s` reaches no cluster `%s`", p.Plugin, c.cluster).WithHelp("it reaches %s", orElse(strings.Join(names, ", "), "none"))
-	case len(all) == 0 || p.RBAC == nil && !c.all:
+	case len(all) == 0 || p.RBAC == nil:
 		return []api.Cluster{{}}, nil
 	case len(all) > 1 && !c.all:
 		return nil, fault.Newf(fault.Ambiguous, "`%s` reaches several clusters", p.Plugin).
