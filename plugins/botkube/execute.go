@@ -174,7 +174,7 @@ func (p *Peer) help(ctx context.Context, r api.ExecuteRequest, c *command, out i
 	if err != nil {
 		return api.Result{}, failure(err)
 	}
-	if len(answer.GetHelp()) == 0 {
+	if m := (Message{}); len(answer.GetHelp()) == 0 || decode(answer.GetHelp(), &m) == nil && m.empty() {
 		return api.Result{Title: quoted(r.Binding) + " has no help"}, nil
 	}
 	return api.Result{}, p.shown(talkOf(ctx), r, c, "", answer.GetHelp(), out)

@@ -123,16 +123,16 @@ func (s *shower) press(b chat.Button) {
 		s.m.Lines = append(s.m.Lines, fmt.Sprintf("The command of `%s` is longer than a line that ferry takes.", b.Label))
 		return
 	}
-	b.Command = escaped(b.Command)
+	b.Command = Typed(b.Command)
 	s.m.Buttons = append(s.m.Buttons, b)
 }
 
 // maxCommand is the longest line that comes back, with room for its escapes.
 const maxCommand = 1500
 
-// escaped has a command survive being read like one that was typed, in which < and &
-// begin something else.
-func escaped(command string) string {
+// Typed is a button's command that survives being read like one that was typed, in
+// which < and & begin something else.
+func Typed(command string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(command)
 }
 
