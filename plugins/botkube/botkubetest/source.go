@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -86,8 +85,7 @@ func (s *aSource) HandleExternalRequest(ctx context.Context, r *source.ExternalR
 	case payload == "nothing":
 		return &source.ExternalRequestResponse{}, nil
 	case payload == "die":
-		os.Exit(3)
-		return nil, nil
+		panic("enough")
 	case strings.HasPrefix(payload, "{"):
 		return &source.ExternalRequestResponse{Event: encode(map[string]any{"Message": map[string]any{"baseBody": map[string]any{
 			"plaintext": "told " + payload + " to " + r.GetContext().GetSourceContext().GetSourceName() + " with " + string(r.GetConfig().GetRawYAML()),
