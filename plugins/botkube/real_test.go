@@ -21,9 +21,11 @@ func TestUnmodifiedPlugins(t *testing.T) {
 	if dir == "" {
 		t.Skip("FERRY_BOTKUBE_PLUGINS names no folder")
 	}
-	real := func(name, kind string, change ...func(*host.Binding, *Dialect)) host.Binding {
+	theirs := func(name, kind string, change ...func(*host.Binding, *Dialect)) host.Binding {
 		b := bound(name, kind, change...)
-		b.Find = func(context.Context) (host.File, error) { return host.File{Path: filepath.Join(dir, kind+"_"+name)}, nil }
+		b.Find = func(context.Context) (host.File, error) {
+			return host.File{Path: filepath.Join(dir, kind+"_"+name)}, nil
+		}
 		return b
 	}
 	server := httptest.NewServer(http.HandlerFunc(configMaps))
@@ -31,11 +33,11 @@ func TestUnmodifiedPlugins(t *testing.T) {
 	way := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: c, cluster: {server: %q}}], users: [{name: u, user: {}}], contexts: [{name: x, context: {cluster: c, user: u}}]}`, server.URL)
 	to := newTaken()
 	h := run(t, host.Options{Events: to.take, Bindings: []host.Binding{
-		real("echo", api.KindExecutor), real("kubectl", api.KindExecutor, in("prod", way), func(b *host.Binding, d *Dialect) {
+		theirs("echo", api.KindExecutor), theirs("kubectl", api.KindExecutor, in("prod", way), func(b *host.Binding, d *Dialect) {
 			b.Config = []byte("defaultNamespace: default\n")
 			d.RBAC = &RBAC{User: Subject{Type: Static, Values: []string{"jane"}}}
 		}),
-		real("cm-watcher", api.KindSource, in("prod", way), func(b *host.Binding, d *Dialect) {
+		theirs("cm-watcher", api.KindSource, in("prod", way), func(b *host.Binding, d *Dialect) {
 			b.Config = []byte("configMap: {name: cm-1, namespace: default, event: ADDED}\n")
 			d.RBAC = &RBAC{Group: Subject{Type: Static, Values: []string{"readers"}}}
 		}),

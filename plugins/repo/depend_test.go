@@ -55,7 +55,7 @@ func TestDependenciesAreCheckedToo(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Dir(got.Path) + "/.get-*"); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
-		if err := os.WriteFile(at, []byte("changed"), 0o755); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(at, []byte("changed"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if again, err := store.Find(t.Context(), "executor", got.Ref); err != nil || again.Path != got.Path {
