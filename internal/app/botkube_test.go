@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 
 	"ferry/bot/grammar"
@@ -75,4 +76,12 @@ func TestSpeakingBotkubes(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	var _ host.Dialect = d
+}
+
+// TestAliasesAreNoCommandsOfFerrysOwn: promote stays promote.
+func TestAliasesAreNoCommandsOfFerrysOwn(t *testing.T) {
+	c := &config.Config{Plugins: config.Plugins{Executors: []config.Plugin{{Name: "tool"}}, Aliases: map[string]string{"promote": "tool x"}}}
+	if err := checkVerbs(c); err == nil || !strings.Contains(err.Error(), "plugins.aliases.promote: ferry has a command of that name") {
+		t.Errorf("%v", err)
+	}
 }

@@ -36,8 +36,11 @@ func checkVerbs(c *config.Config) error {
 	own := syntaxes(nil)
 	for _, verb := range c.Plugins.Verbs() {
 		if i := slices.IndexFunc(own, func(s chat.Syntax) bool { return s.Verb == verb }); i >= 0 && !own[i].Unlisted {
-			key := "plugins.executors." + string(verb)
-			return fault.Newf(fault.Invalid, "%s: %s: ferry has a command of that name", c.At(key), key).WithHelp("give the executor another name")
+			key, what := "plugins.executors."+string(verb), "executor"
+			if _, alias := c.Plugins.Aliases[string(verb)]; alias {
+				key, what = "plugins.aliases."+string(verb), "alias"
+			}
+			return fault.Newf(fault.Invalid, "%s: %s: ferry has a command of that name", c.At(key), key).WithHelp("give the %s another name", what)
 		}
 	}
 	return nil

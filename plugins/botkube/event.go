@@ -64,7 +64,7 @@ func (p *Peer) toEvent(text []byte, cluster string, now time.Time) (e api.Event,
 	o := readObject(from.RawObject)
 	e = api.Event{
 		ID: p.sequence.next(), At: now, Cluster: orElse(o.Cluster, cluster), Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
-		Reason: orElse(o.Reason, o.Action), Severity: o.severity(), Count: o.Count, Object: from.RawObject,
+		Reason: orElse(o.Reason, orElse(o.Action, o.Type)), Severity: o.severity(), Count: o.Count, Object: from.RawObject,
 	}
 	if !o.TimeStamp.IsZero() {
 		e.At = o.TimeStamp
