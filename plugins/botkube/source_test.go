@@ -2,11 +2,13 @@ package botkube
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"ferry/plugins/api"
 	"ferry/plugins/host"
@@ -114,6 +116,14 @@ func TestAnUnimplementedStreamIsNotOpenedAgain(t *testing.T) {
 	h := stream(t, to, bound("silent", api.KindSource))
 	if code, body := post(t, h, to, "silent", `{"a":1}`); code != http.StatusOK || body != `{"success":true}` {
 		t.Errorf("%d %s", code, body)
+	}
+	err := h.Ask(t.Context(), api.KindSource, "silent", func(ctx context.Context, p host.Peer, r api.StreamRequest) error {
+		ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer cancel()
+		return p.Stream(ctx, r, nil)
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it ends by itself: %v", err)
 	}
 	if s := h.States()[0]; s.Status != host.Running || s.Err != "" || s.Restarts != 0 {
 		t.Errorf("%+v", s)
