@@ -138,6 +138,8 @@ docs: ## write the generated parts of README and docs again
 .PHONY: proto
 proto: ## make Go of the plugins' contract again
 	$(GO) run -C tools/proto . ../../plugins/api/wire plugin.proto
+	$(GO) run -C tools/proto . ../../plugins/botkube/wire/executor executor.proto
+	$(GO) run -C tools/proto . ../../plugins/botkube/wire/source source.proto
 
 .PHONY: clean
 clean: ## remove what was built

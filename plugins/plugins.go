@@ -14,7 +14,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,6 +25,7 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/fault"
 	"ferry/plugins/api"
+	"ferry/plugins/botkube"
 )
 
 // Runner runs plugins: package host.
@@ -36,10 +40,17 @@ type Executors struct {
 	Runner Runner
 	// Who tells what a plugin may know of somebody.
 	Who func(context.Context, chat.UserID) (api.User, error)
+	// Aliases are words that stand for the beginning of a line, an executor's name first.
+	Aliases map[string]string
+	// Put shows a message beside the one that Execute returns; the bot's Replier.
+	Put func(ctx context.Context, thread chat.Thread, key string, m chat.Message) error
 }
 
-// Names are the executors that there are.
-func (e Executors) Names() []string { return e.Runner.Names(api.KindExecutor) }
+// Names are the executors that there are, and what stands for them.
+func (e Executors) Names() []string {
+	names := e.Runner.Names(api.KindExecutor)
+	return append(names, slices.Sorted(maps.Keys(e.Aliases))...)
+}
 
 // Help is what an executor says of itself, once it has run.
 func (e Executors) Help(name string) string {
@@ -60,8 +71,10 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 	}
 	line, confirmed := Confirmed(name, line)
 	typed := name + " " + line
+	name, line, _ = strings.Cut(botkube.Expand(e.Aliases, typed), " ")
 	w := &late{open: func() (io.WriteCloser, error) { return out(typed) }}
-	result, err := e.Runner.Execute(ctx, name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, w)
+	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
+	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, w)
 	if closing := w.Close(); err == nil && closing != nil {
 		return chat.Message{}, closing
 	}
@@ -71,7 +84,24 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 	if err != nil {
 		return chat.Message{}, err
 	}
+	if len(talk.Shown) > 0 {
+		return e.shown(ctx, cmd, talk.Shown)
+	}
 	return ended(name, line, result), nil
+}
+
+// shown shows several messages; the last is the answer.
+func (e Executors) shown(ctx context.Context, cmd chat.Command, all []chat.Message) (chat.Message, error) {
+	last := len(all) - 1
+	for i, m := range all[:last] {
+		if e.Put == nil {
+			break
+		}
+		if err := e.Put(ctx, cmd.Thread, fmt.Sprintf("%s/shown/%d", cmd.Key, i), m); err != nil {
+			return chat.Message{}, err
+		}
+	}
+	return all[last], nil
 }
 
 // failed tells what a plugin says of its failure: nothing is tried again by itself.

@@ -15,7 +15,6 @@
 package render
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -246,30 +245,6 @@ func mention(id chat.UserID) string {
 		}
 	}
 	return "<@" + string(id) + ">"
-}
-
-func (r *renderer) buttons(in Input) {
-	var elements []slack.BlockElement
-	for i, b := range in.Buttons {
-		if i >= len(in.Operations) || len(elements) == maxButtons || r.room < maxBlocks/2 {
-			break
-		}
-		e := slack.NewButtonBlockElement(fmt.Sprintf("ferry/%d", i), in.Operations[i], plainText(b.Label, maxLabel))
-		if b.Danger {
-			e.Style = slack.StyleDanger
-		} else if i == 0 {
-			e.Style = slack.StylePrimary
-		}
-		if b.Confirm != "" {
-			e.Confirm = slack.NewConfirmationBlockObject(plainText("Are you sure?", 100),
-				plainText(b.Confirm, maxConfirm), plainText("Yes", 30), plainText("No", 30))
-		}
-		r.room -= min(len(b.Label), maxLabel) + min(len(b.Confirm), maxConfirm) + len(in.Operations[i]) + 30
-		elements = append(elements, e)
-	}
-	if len(elements) > 0 {
-		r.blocks = append(r.blocks, slack.NewActionBlock("", elements...))
-	}
 }
 
 func plainText(text string, most int) *slack.TextBlockObject {

@@ -163,6 +163,10 @@ func decodePress(e envelope) (Request, string, error) {
 			ID    string `json:"action_id"`
 			Value string `json:"value"`
 			TS    string `json:"action_ts"`
+			// Selected is what was chosen in a menu, of which each option is a button.
+			Selected struct {
+				Value string `json:"value"`
+			} `json:"selected_option"`
 		} `json:"actions"`
 	}
 	if err := json.Unmarshal(e.Payload, &p); err != nil {
@@ -172,6 +176,7 @@ func decodePress(e envelope) (Request, string, error) {
 		return Request{}, "an interaction that is no button of ferry", nil
 	}
 	a := p.Actions[0]
+	a.Value = cmp.Or(a.Value, a.Selected.Value)
 	if a.Value == "" || len(a.Value) > maxOperation || p.User.ID == "" {
 		return Request{}, "", fmt.Errorf("a button without operation or user")
 	}

@@ -25,6 +25,7 @@ import (
 	"ferry/jobs"
 	"ferry/k8s"
 	"ferry/plugins"
+	"ferry/plugins/botkube"
 	"ferry/storage"
 	"ferry/storage/bolt"
 )
@@ -92,7 +93,8 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	hosting, err := newHost(c, log, alerting.events())
+	taking := alerting.events()
+	hosting, err := newHost(c, log, taking)
 	if err != nil {
 		return errors.Join(err, alerting.close())
 	}
@@ -103,7 +105,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Planner: changes, Sets: changes, Waves: wavesOf(c), Voices: approvals, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
-		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who, Aliases: c.Plugins.Aliases, Put: b.Put}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers}, Suspender: bounded{fleet, c.Timeouts.Reconcile},
 	}
 	options.Tell = trail.Add
@@ -127,6 +129,9 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		w, err := listen(ctx, c.HTTP.Address, numbers, []probe{{"slack", b.Ready}}, fleet.Clusters, log)
 		if err != nil {
 			return err
+		}
+		if taking.take != nil {
+			w.mux.Handle(botkube.Path, botkube.Webhook{Ask: hosting.Ask, Take: taking.take, Log: log})
 		}
 		log.Info("metrics and health are served", "address", w.listener.Addr().String())
 		services = append([]service{{name: "web", run: w.run}}, services...)

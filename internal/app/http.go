@@ -107,6 +107,7 @@ type probe struct {
 // makes neither fail: the others are served, and it says so itself.
 type web struct {
 	listener net.Listener
+	mux      *http.ServeMux
 	server   *http.Server
 	log      *slog.Logger
 }
@@ -121,7 +122,7 @@ func listen(ctx context.Context, address string, m *metrics, probes []probe, clu
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeReport(w, log, report{OK: true}) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeReport(w, log, ready(probes, clusters())) })
-	return &web{listener: l, log: log, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+	return &web{listener: l, log: log, mux: mux, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
 }
 
 // report is what /healthz and /readyz answer.

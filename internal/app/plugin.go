@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +14,7 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/fault"
 	"ferry/plugins/api"
+	"ferry/plugins/botkube"
 	"ferry/plugins/host"
 	"ferry/plugins/repo"
 )
@@ -160,21 +162,42 @@ func (p Process) pluginVerify(ctx context.Context, c *config.Config, names []str
 		if len(names) > 0 && !slices.Contains(names, b.plugin.Name) {
 			continue
 		}
-		r, err := tryPlugin(ctx, store, b.kind, b.plugin)
+		r, err := tryPlugin(ctx, c, store, b.kind, b.plugin)
 		errs = append(errs, p.report(b.kind+" "+b.plugin.Name, r, err))
 	}
 	for _, name := range names {
 		if slices.ContainsFunc(configured(c), func(b bound) bool { return b.plugin.Name == name }) {
 			continue
 		}
-		f, err := wanted(ctx, store, name)
-		var r host.Report
-		if err == nil {
-			r, err = host.Verify(ctx, f, "", nil, nil)
-		}
+		r, err := verifyAny(ctx, c, store, name)
 		errs = append(errs, p.report(name, r, err))
 	}
 	return errors.Join(errs...)
+}
+
+// verifyAny starts a plugin that is not configured. What one in a file speaks nobody
+// knows: it is tried.
+func verifyAny(ctx context.Context, c *config.Config, store *repo.Store, name string) (host.Report, error) {
+	f, err := wanted(ctx, store, name)
+	if err != nil {
+		return host.Report{}, err
+	}
+	ref, err := repo.Parse(name)
+	if err == nil && f.Checksum != "" {
+		spoken := speaking(c, &config.Plugin{Plugin: name}, ref)
+		if spoken.dialect != nil {
+			f.Name, f.Version = "", ""
+		}
+		return host.Verify(ctx, f, "", nil, spoken.dialect)
+	}
+	r, err := host.Verify(ctx, f, "", nil, nil)
+	if err == nil {
+		return r, nil
+	}
+	if other, failed := host.Verify(ctx, f, "", nil, botkube.Dialect{Plugin: filepath.Base(name)}); failed == nil {
+		return other, nil
+	}
+	return r, err
 }
 
 // wanted is a file that somebody names, or a plugin of a repository.

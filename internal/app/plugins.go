@@ -36,8 +36,11 @@ func checkVerbs(c *config.Config) error {
 	own := syntaxes(nil)
 	for _, verb := range c.Plugins.Verbs() {
 		if i := slices.IndexFunc(own, func(s chat.Syntax) bool { return s.Verb == verb }); i >= 0 && !own[i].Unlisted {
-			key := "plugins.executors." + string(verb)
-			return fault.Newf(fault.Invalid, "%s: %s: ferry has a command of that name", c.At(key), key).WithHelp("give the executor another name")
+			key, what := "plugins.executors."+string(verb), "executor"
+			if _, alias := c.Plugins.Aliases[string(verb)]; alias {
+				key, what = "plugins.aliases."+string(verb), "alias"
+			}
+			return fault.Newf(fault.Invalid, "%s: %s: ferry has a command of that name", c.At(key), key).WithHelp("give the %s another name", what)
 		}
 	}
 	return nil
@@ -93,10 +96,12 @@ func bindings(c *config.Config, store *repo.Store, kind string, p *config.Plugin
 	}
 	b := host.Binding{
 		Name: p.Name, Kind: kind, Plugin: p.Plugin, Config: text, Env: p.Env, Memory: p.Memory << 20, Timeout: p.Timeout,
-		Find: func(ctx context.Context) (host.File, error) {
-			found, err := store.Find(ctx, kind, ref)
-			return fileOf(found), err
-		},
+	}
+	spoken := speaking(c, p, ref)
+	b.Dialect = spoken.dialect
+	b.Find = func(ctx context.Context) (host.File, error) {
+		found, err := store.Find(ctx, kind, ref)
+		return spoken.file(found), err
 	}
 	members := membersOf(c, p)
 	if kind != api.KindSource || len(members) == 0 {
@@ -199,7 +204,7 @@ func checkPlugins(ctx context.Context, c *config.Config) []finding {
 		for i := range kind.plugins {
 			p := &kind.plugins[i]
 			f := finding{where: "plugins", what: kind.name + " " + p.Name, spare: true}
-			r, err := tryPlugin(ctx, store, kind.name, p)
+			r, err := tryPlugin(ctx, c, store, kind.name, p)
 			if f.ok = err == nil; f.ok {
 				f.detail = fmt.Sprintf("%s %s answers", r.Info.Name, r.Info.Version)
 			} else {
@@ -211,7 +216,7 @@ func checkPlugins(ctx context.Context, c *config.Config) []finding {
 	return out
 }
 
-func tryPlugin(ctx context.Context, store *repo.Store, kind string, p *config.Plugin) (host.Report, error) {
+func tryPlugin(ctx context.Context, c *config.Config, store *repo.Store, kind string, p *config.Plugin) (host.Report, error) {
 	ref, err := repo.Parse(p.Plugin)
 	if err != nil {
 		return host.Report{}, err
@@ -224,5 +229,6 @@ func tryPlugin(ctx context.Context, store *repo.Store, kind string, p *config.Pl
 	if err != nil {
 		return host.Report{}, err
 	}
-	return host.Verify(ctx, fileOf(found), kind, text, nil)
+	spoken := speaking(c, p, ref)
+	return host.Verify(ctx, spoken.file(found), kind, text, spoken.dialect)
 }

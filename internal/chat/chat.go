@@ -219,6 +219,9 @@ type Button struct {
 	Command string `json:"command"` // as a person would type it, without the bot's name
 	Danger  bool   `json:"danger,omitempty"`
 	Confirm string `json:"confirm,omitempty"` // asked before it is pressed for good
+	// Menu makes an option of the button: those that stand together with the same Menu
+	// are one menu of that name.
+	Menu string `json:"menu,omitempty"`
 }
 
 // Replier answers in threads.

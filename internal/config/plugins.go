@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -24,12 +25,15 @@ type Plugins struct {
 	Executors    []Plugin           `yaml:"executors" doc:"What command lines are handed to, by the word that they begin with. Who may use one is said by roles, as for other commands."`
 	Sources      []Plugin           `yaml:"sources" doc:"Where events come from, by name."`
 	Notifiers    []Plugin           `yaml:"notifiers" doc:"What is notified through, by name."`
+	Aliases      map[string]string  `yaml:"aliases" doc:"Words that stand for the beginning of a line: {kgp: kubectl get pods}. A role has to name them like an executor."`
+	Webhooks     string             `yaml:"webhooks" doc:"Address below which sources of Botkube's are called from outside, as they are told it, such as http://ferry:8080/sources/v1. Without it they are told none."`
 }
 
 // PluginRepository is an index of plugins.
 type PluginRepository struct {
 	Name                    string `yaml:",name"`
 	Index                   string `yaml:"index,required" eg:"https://example.com/plugins/index.yaml" doc:"Address of the index file, or its path, or that of a folder in which it is called index.yaml."`
+	Protocol                string `yaml:"protocol" doc:"What its plugins speak: ferry, or botkube. Without it: ferry."`
 	TrustedWithoutChecksums bool   `yaml:"trusted_without_checksums" doc:"Takes plugins for which the index has no checksum. Whoever can change what lies there then runs it beside ferry."`
 }
 
@@ -45,6 +49,9 @@ type Plugin struct {
 	Env        map[string]string `yaml:"env" doc:"Variables that it finds in its environment, such as HTTPS_PROXY. It sees nothing of ferry's."`
 	Memory     int64             `yaml:"memory" doc:"How many MiB of memory it and what it starts may take; with more it is ended and started again. Without it: 256."`
 	Timeout    time.Duration     `yaml:"timeout" doc:"How long one command may run (5m), or one delivery (30s); then it is cancelled."`
+	Protocol   string            `yaml:"protocol" doc:"What it speaks: ferry, or botkube. Without it: what its repository says."`
+	Groups     []Raw             `yaml:"groups" doc:"Further configurations of an executor of Botkube's, behind config, in their order; the later wins."`
+	Context    PluginContext     `yaml:"context" doc:"As whom a plugin of Botkube's acts."`
 }
 
 // Raw is a part of the file that is not ferry's to read: YAML by itself.
@@ -90,11 +97,14 @@ func LoadPlugins(path string, getenv func(string) string) (*Config, error) {
 	return c, nil
 }
 
-// Verbs are the commands that executors answer.
+// Verbs are the commands that executors answer, and their aliases.
 func (p *Plugins) Verbs() []chat.Verb {
-	out := make([]chat.Verb, 0, len(p.Executors))
+	out := make([]chat.Verb, 0, len(p.Executors)+len(p.Aliases))
 	for _, e := range p.Executors {
 		out = append(out, chat.Verb(e.Name))
+	}
+	for _, alias := range slices.Sorted(maps.Keys(p.Aliases)) {
+		out = append(out, chat.Verb(alias))
 	}
 	return out
 }
@@ -122,6 +132,7 @@ func checkPlugins(c *Config, p *problems) {
 			checkPlugin(c, p, join(kind.key, one.Name), one, repositories)
 		}
 	}
+	checkProtocols(c, p)
 }
 
 func checkPlugin(c *Config, p *problems, key string, one Plugin, repositories []string) {

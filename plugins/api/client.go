@@ -107,3 +107,6 @@ func (r Remote) Find(ctx context.Context, n Notification) (Receipt, bool, error)
 	}
 	return receiptFromWire(m.GetReceipt()), m.GetFound(), failureFromWire(m.GetFailure())
 }
+
+// Fail returns err as a Failure: for hosts that speak with plugins otherwise.
+func Fail(err error) error { return Failure{err} }

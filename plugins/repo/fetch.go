@@ -188,8 +188,13 @@ var errNoExecutable = errors.New("there is no executable in it")
 // or .exe or .sh.
 func extract(archive, named, inside, to string) (string, error) {
 	inside = strings.Trim(path.Clean("/"+inside), "/")
+	return extractFirst(archive, named, to, func(name string) bool { return executable(name, inside) })
+}
+
+// extractFirst writes the first file that is wanted to a new one.
+func extractFirst(archive, named, to string, wanted func(name string) bool) (string, error) {
 	if named, _, _ = strings.Cut(named, "?"); strings.HasSuffix(named, ".zip") {
-		return extractZip(archive, inside, to)
+		return extractZip(archive, to, wanted)
 	}
 	f, err := os.Open(archive)
 	if err != nil {
@@ -207,20 +212,20 @@ func extract(archive, named, inside, to string) (string, error) {
 			return "", errNoExecutable
 		case err != nil:
 			return "", err
-		case h.Typeflag == tar.TypeReg && executable(h.Name, inside):
+		case h.Typeflag == tar.TypeReg && wanted(h.Name):
 			return saveAs(files, to)
 		}
 	}
 }
 
-func extractZip(archive, inside, to string) (string, error) {
+func extractZip(archive, to string, wanted func(name string) bool) (string, error) {
 	files, err := zip.OpenReader(archive)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = files.Close() }()
 	for _, f := range files.File {
-		if !f.Mode().IsRegular() || !executable(f.Name, inside) {
+		if !f.Mode().IsRegular() || !wanted(f.Name) {
 			continue
 		}
 		in, err := f.Open()

@@ -23,6 +23,8 @@ type record struct {
 	// Checksum is that of the executable, which an archive's is not.
 	Checksum string          `json:"checksum"`
 	Schema   json.RawMessage `json:"schema,omitempty"`
+	// Dependencies are the checksums of the programs beside it.
+	Dependencies map[string]string `json:"dependencies,omitempty"`
 }
 
 // path is where a plugin's executable is kept.
@@ -45,6 +47,9 @@ func installedAt(path string) (Installed, error) {
 	}
 	if _, err := os.Stat(path); err != nil || !hexSum.MatchString(rec.Checksum) {
 		return Installed{}, errors.Join(errors.New("it is not whole"), err)
+	}
+	if err := checkDependencies(path, rec.Dependencies); err != nil {
+		return Installed{}, fmt.Errorf("it is not whole: %w", err)
 	}
 	return Installed{
 		Ref: Ref{rec.Repository, rec.Name, rec.Version}, Kind: rec.Kind, Path: path, Checksum: rec.Checksum, Schema: rec.Schema,
@@ -106,9 +111,26 @@ func (s *Store) install(ctx context.Context, r Repository, index *Index, e *Entr
 	if err := os.Chmod(executable, 0o755); err != nil { //nolint:gosec // it is to be executed
 		return Installed{}, err
 	}
-	rec := record{Repository: ref.Repository, Name: ref.Name, Version: ref.Version, Kind: e.Type, URL: at, Checksum: sum}
-	if e.JSONSchema.Value != "" {
-		rec.Schema = json.RawMessage(e.JSONSchema.Value)
+	deps := filepath.Join(work, "deps")
+	sums, err := s.getDependencies(ctx, r, index, u, ref, deps)
+	if err != nil {
+		return Installed{}, err
+	}
+	rec := record{
+		Repository: ref.Repository, Name: ref.Name, Version: ref.Version, Kind: e.Type, URL: at, Checksum: sum, Schema: e.schema(ctx, index), Dependencies: sums,
+	}
+	return keep(rec, executable, deps, path)
+}
+
+// keep gives what was downloaded its names, the record's last.
+func keep(rec record, executable, deps, path string) (Installed, error) {
+	if err := os.RemoveAll(path + "_deps"); err != nil {
+		return Installed{}, err
+	}
+	if len(rec.Dependencies) > 0 {
+		if err := os.Rename(deps, path+"_deps"); err != nil {
+			return Installed{}, err
+		}
 	}
 	if err := os.Rename(executable, path); err != nil {
 		return Installed{}, err
