@@ -7,8 +7,8 @@ import (
 	"ferry/plugins/repo"
 )
 
-// spoken is what a plugin speaks, and what of it can be held against its index.
-type spoken struct {
+// tongue is what a plugin speaks, and what of it can be held against its index.
+type tongue struct {
 	dialect host.Dialect
 	file    func(repo.Installed) host.File
 }
@@ -16,15 +16,15 @@ type spoken struct {
 // speaking returns what a configured plugin speaks. Plugins of Botkube's have no
 // name of their own, and what they call their version is not what their index does:
 // who they are is said by their checksum alone.
-func speaking(c *config.Config, p *config.Plugin, ref repo.Ref) spoken {
+func speaking(c *config.Config, p *config.Plugin, ref repo.Ref) tongue {
 	if c.Plugins.ProtocolOf(p) != config.ProtocolBotkube {
-		return spoken{file: fileOf}
+		return tongue{file: fileOf}
 	}
 	d := botkube.Dialect{Plugin: ref.Name, RBAC: rbacOf(&p.Context.RBAC), Webhooks: c.Plugins.Webhooks}
 	for _, g := range p.Groups {
 		d.Groups = append(d.Groups, []byte(g))
 	}
-	return spoken{dialect: d, file: func(i repo.Installed) host.File {
+	return tongue{dialect: d, file: func(i repo.Installed) host.File {
 		f := fileOf(i)
 		f.Name, f.Version = "", ""
 		if len(d.Groups) > 0 { // none of several has to fit by itself
