@@ -43,8 +43,13 @@ var ErrNeedsPullRequest = errors.New("changes must be made through a pull reques
 // ErrNeedsPullRequest is in the error's chain where a rule wants one.
 func (r *Repository) Commit(ctx context.Context, c NewCommit) (Made, error) {
 	made, err := r.commitOn(ctx, r.o.Branch, c)
-	if errors.Is(err, ErrNeedsPullRequest) {
+	switch {
+	case errors.Is(err, ErrNeedsPullRequest):
 		r.rules.forget()
+	case fault.Is(err, fault.Moved):
+		r.passed.forget()
+	case err == nil:
+		r.passed.made(c.On, made, r.o.Clock())
 	}
 	return made, err
 }

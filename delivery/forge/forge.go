@@ -82,6 +82,7 @@ type Repository struct {
 	limits  *limits
 	graphql string
 	heads   headCache
+	passed  passed
 	answers answers
 	rules   rulesCache
 	node    atomic.Pointer[string]
@@ -139,14 +140,18 @@ type Head struct {
 	At        time.Time
 }
 
-// Head reads the branch's head. Where it did not move GitHub counts nothing.
+// Head reads the branch's head. Where it did not move GitHub counts nothing. It is
+// never older than a commit that was made or read through here a moment before.
 func (r *Repository) Head(ctx context.Context) (Head, error) {
 	h, err := r.commit(ctx, r.o.Branch)
 	if fault.Is(err, fault.NotFound) {
 		return h, fault.New(fault.NotFound, fmt.Sprintf("the branch %s of %s does not exist, or ferry's token cannot read it", r.o.Branch, r.Full()),
 			"check repo.owner, repo.name, repo.branch and the token's access with `ferry check`").Because(err)
 	}
-	return h, err
+	if err != nil {
+		return h, err
+	}
+	return r.passed.latest(h, r.o.Clock()), nil
 }
 
 // At reads a commit.
