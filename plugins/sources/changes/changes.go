@@ -130,7 +130,7 @@ func (w *watcher) state() any {
 // feed follows one kind.
 func (w *watcher) feed(client *cluster.Client, kind string, before *seen) func(context.Context) error {
 	w.kept[kind] = map[string]kept{}
-	_, resource, path := address(kind)
+	resource, path := address(kind)
 	f := &cluster.Feed[object]{Client: client, Path: path, Slim: func(o *object) {
 		o.manifest = w.manifest(kind, *o)
 		o.all = nil
@@ -215,7 +215,7 @@ func kindOf(items []object, kind string) string {
 	if len(items) > 0 && items[0].Kind != "" {
 		return items[0].Kind
 	}
-	_, resource, _ := address(kind)
+	resource, _ := address(kind)
 	return singular(resource)
 }
 

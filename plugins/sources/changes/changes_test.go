@@ -34,6 +34,7 @@ func TestChanges(t *testing.T) {
 	l := clustertest.Listen(t, Source{}, s, config1)
 	s.Put(deploys, deploy("probe", "app:1", 1))
 	s.AwaitLists(t, 2)
+	s.Put(deploys, strings.Replace(deploy("web", "app:1", 6), `"deployment.kubernetes.io/revision":"6"`, "", 1))
 	s.Put(deploys, deploy("web", "app:1", 7)) // generation, revision and status: nothing that matters
 	s.Put(deploys, deploy("web", "app:2", 8))
 	e := l.Await(t, "Deployment a/web changed by kubectl", 1)

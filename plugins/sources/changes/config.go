@@ -32,7 +32,7 @@ func parse(text []byte) (config, error) {
 		return config{}, fmt.Errorf("kinds: name at least one, such as apps/v1/deployments")
 	}
 	for _, kind := range c.Kinds {
-		if _, resource, _ := address(kind); resource == "" {
+		if resource, _ := address(kind); resource == "" {
 			return config{}, fmt.Errorf("kinds: %q is no group/version/resource, such as apps/v1/deployments or v1/configmaps", kind)
 		}
 	}
@@ -71,14 +71,14 @@ func match(pattern, text string) bool {
 }
 
 // address is where a kind is served; resource is empty if it is none.
-func address(kind string) (group, resource, at string) {
+func address(kind string) (resource, at string) {
 	switch parts := strings.Split(kind, "/"); {
 	case len(parts) == 2 && parts[0] == "v1" && parts[1] != "":
-		return "", parts[1], "/api/v1/" + parts[1]
+		return parts[1], "/api/v1/" + parts[1]
 	case len(parts) == 3 && parts[0] != "" && parts[1] != "" && parts[2] != "":
-		return parts[0], parts[2], "/apis/" + kind
+		return parts[2], "/apis/" + kind
 	}
-	return "", "", ""
+	return "", ""
 }
 
 // singular is a resource's kind as well as it can be guessed, where nothing is left

@@ -65,7 +65,7 @@ func (w *watcher) manifest(kind string, o object) manifest {
 		s, _ := meta[key].(string)
 		return s
 	}
-	_, resource, _ := address(kind)
+	resource, _ := address(kind)
 	m := manifest{kind: o.Kind, namespace: text("namespace"), name: text("name"), version: text("resourceVersion")}
 	if m.kind == "" {
 		m.kind = singular(resource)
@@ -83,6 +83,9 @@ func (w *watcher) manifest(kind string, o object) manifest {
 		if bookkeeping(key) {
 			delete(annotations, key)
 		}
+	}
+	if len(annotations) == 0 { // none, or none that matters
+		delete(meta, "annotations")
 	}
 	for key := range meta {
 		if !slices.Contains([]string{"name", "namespace", "labels", "annotations", "ownerReferences", "finalizers"}, key) {
@@ -177,7 +180,7 @@ func flatten(at string, value any, into map[string]string) {
 		for i, one := range v {
 			name := fmt.Sprint(i)
 			if by != "" {
-				name = by + "=" + fmt.Sprint(one.(map[string]any)[by]) //nolint:errcheck,forcetypeassert // identity has looked
+				name = by + "=" + fmt.Sprint(one.(map[string]any)[by]) //nolint:forcetypeassert // identity has looked
 			}
 			flatten(at+"["+name+"]", one, into)
 		}

@@ -99,8 +99,8 @@ func (w *watcher) state() any {
 // feeds are those that the configuration needs.
 func (w *watcher) feeds() []func(context.Context) error {
 	var out []func(context.Context) error
-	needs := func(any ...string) bool {
-		return slices.ContainsFunc(any, func(reason string) bool { return !slices.Contains(w.config.Skip, reason) })
+	needs := func(some ...string) bool {
+		return slices.ContainsFunc(some, func(reason string) bool { return !slices.Contains(w.config.Skip, reason) })
 	}
 	if !w.config.Events.Disabled {
 		out = append(out, w.notes())
@@ -142,7 +142,7 @@ func (w *watcher) tick(ctx context.Context) error {
 
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // told to stop
 	}
 	return err
 }

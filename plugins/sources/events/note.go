@@ -66,7 +66,7 @@ func (n *note) covered(c *config) bool {
 	by := map[string]string{
 		"Evicted": evicted, "NodeNotReady": notReady, "BackoffLimitExceeded": jobFailed, "DeadlineExceeded": jobFailed,
 	}[n.Reason]
-	pulls := strings.Contains(n.Note, "image") || strings.Contains(n.Note, "ErrImage")
+	pulls := strings.Contains(strings.ToLower(n.Note), "image")
 	switch {
 	case n.Reason == "BackOff" && pulls, n.Reason == "Failed" && pulls, n.Reason == "InspectFailed":
 		by = imagePull

@@ -152,12 +152,17 @@ func (w *watcher) state() any {
 
 // feed follows one kind.
 func (w *watcher) feed(client *cluster.Client, kind string) func(context.Context) error {
+	told := false
 	f := &cluster.Feed[object]{
 		Client: client, Path: address(kind),
 		Trouble: func(ctx context.Context, err error) error {
 			if r, ok := err.(*cluster.Refusal); ok && r.Code == 404 { //nolint:errorlint // feeds hand it over as it is
 				return nil // this part of Flux is not installed
 			}
+			if err == nil && !told {
+				return nil
+			}
+			told = err != nil
 			return w.out.Do(ctx, func(tell func(api.Event)) { tell(cluster.TroubleEvent(w.cluster, kind+"s", err, w.now())) })
 		},
 		Listed: func(ctx context.Context, items []object, _, _ string, _ bool) error {

@@ -74,8 +74,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	if stop() { // it ended by itself
 		return err
 	}
-	<-stopped
-	return nil
+	return <-stopped
 }
 
 // hook is one path.
