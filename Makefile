@@ -47,11 +47,16 @@ plugins: binaries ## build the shipped plugins and their index (minutes for the 
 	@mkdir -p $(BIN)/plugins
 	$(BUILD) -o $(BIN)/plugins/echo ./plugins/echo
 	$(GO) build -C plugins/kubectl -ldflags '-s -w $(LDFLAGS) -X k8s.io/component-base/version.gitVersion=$(KUBECTL)' -o $(CURDIR)/$(BIN)/plugins/kubectl .
+	$(GO) build -C plugins/sources -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$(BIN)/plugins/ ./cmd/...
 	$(BIN)/ferry plugin index $(BIN)/plugins
 
 .PHONY: test-kubectl
 test-kubectl: ## run the tests of the kubectl executor, which is a module of its own
 	$(GO) test -C plugins/kubectl ./...
+
+.PHONY: test-sources
+test-sources: ## run the tests of the shipped sources, which are a module of their own
+	$(GO) test -C plugins/sources ./...
 
 .PHONY: demo
 demo: binaries ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
@@ -70,6 +75,7 @@ race: ## run the tests with the race detector (needs a C compiler)
 lint: ## run the linters of .golangci.yml
 	$(LINT) run ./...
 	cd plugins/kubectl && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
+	cd plugins/sources && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 	cd plugins/api && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 
 .PHONY: fmt

@@ -1,0 +1,305 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Change is what became of an object.
+type Change string
+
+// The changes.
+const (
+	Added    Change = "ADDED"
+	Modified Change = "MODIFIED"
+	Deleted  Change = "DELETED"
+)
+
+// Feed follows one kind of objects. Its functions are called one after the other;
+// an error of one of them ends Run. Those that are nil are not called.
+type Feed[T any] struct {
+	Client *Client
+	// Path is that of the collection, such as /api/v1/pods; Query narrows it.
+	Path  string
+	Query url.Values
+	// Metadata asks for nothing but the objects' metadata.
+	Metadata bool
+	// From is the resource version to go on after; empty: from a list.
+	From string
+
+	// Slim, if set, takes from an item what is not needed as soon as it has arrived,
+	// so that a list never stands in memory as a whole.
+	Slim func(*T)
+	// Recalled is given the world at From, while the API server knows it. Only
+	// asked for if it is set.
+	Recalled func(ctx context.Context, items []T) error
+	// Listed is given the world as it is. lost says that the API server could not
+	// tell what happened between the version before and now.
+	Listed func(ctx context.Context, items []T, kind, version string, lost bool) error
+	// Changed is given one object and the version after it.
+	Changed func(ctx context.Context, how Change, item T, version string) error
+	// Seen says that nothing else happened up to a version.
+	Seen func(ctx context.Context, version string) error
+	// Trouble is told when the cluster has not let itself be followed for a while,
+	// and nil when it does again.
+	Trouble func(ctx context.Context, err error) error
+
+	version string // seen up to here; empty: list
+
+	tries    int // since the cluster answered
+	troubled bool
+}
+
+// stopped is an error of whoever is told, not of the cluster.
+type stopped struct{ error }
+
+func (s stopped) Unwrap() error { return s.error }
+
+func stop(err error) error {
+	if err == nil {
+		return nil
+	}
+	return stopped{err}
+}
+
+// Pauses between tries. What is not there, or not allowed, is asked for rarely.
+const (
+	firstPause = 200 * time.Millisecond
+	lastPause  = 30 * time.Second
+	patience   = 4 // tries until there is trouble
+)
+
+// Run follows until ctx ends, which is no error.
+func (f *Feed[T]) Run(ctx context.Context) error {
+	f.version = f.From
+	if err := f.recall(ctx); err != nil {
+		return ended(ctx, err)
+	}
+	for lost := false; ; {
+		err := f.follow(ctx, lost)
+		if _, own := errors.AsType[stopped](err); own || ctx.Err() != nil {
+			return ended(ctx, err)
+		}
+		if lost = Gone(err); lost {
+			f.version = ""
+		}
+		wait := firstPause
+		if err != nil {
+			if f.tries++; f.tries == patience && f.Trouble != nil {
+				f.troubled = true
+				if err := f.Trouble(ctx, err); err != nil {
+					return ended(ctx, err)
+				}
+			}
+			wait = min(firstPause<<min(f.tries-1, 10), lastPause)
+		}
+		if !pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// answered notes that the cluster lets itself be followed.
+func (f *Feed[T]) answered(ctx context.Context) error {
+	f.tries = 0
+	if !f.troubled {
+		return nil
+	}
+	f.troubled = false
+	return stop(f.Trouble(ctx, nil))
+}
+
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // told to stop
+	}
+	return err
+}
+
+func pause(ctx context.Context, about time.Duration) bool {
+	select {
+	case <-time.After(about/2 + rand.N(about)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// recall asks for the world at From. What is forgotten is no error: the list that
+// follows is compared with what the source remembers.
+func (f *Feed[T]) recall(ctx context.Context) error {
+	if f.From == "" || f.Recalled == nil {
+		return nil
+	}
+	for tries := 0; ; tries++ {
+		items, _, _, err := f.list(ctx, url.Values{"resourceVersion": {f.From}, "resourceVersionMatch": {"Exact"}})
+		if err == nil {
+			return stop(f.Recalled(ctx, items))
+		}
+		if r, ok := errors.AsType[*Refusal](err); ok && r.Code != http.StatusTooManyRequests && r.Code < 500 || tries == patience {
+			f.version = ""
+			return nil
+		}
+		if !pause(ctx, firstPause<<tries) {
+			return ctx.Err()
+		}
+	}
+}
+
+// follow lists if need be, and watches until the watch ends.
+func (f *Feed[T]) follow(ctx context.Context, lost bool) error {
+	if f.version == "" {
+		items, kind, version, err := f.list(ctx, url.Values{})
+		if err != nil {
+			return err
+		}
+		if err := f.Listed(ctx, items, kind, version, lost || f.From != ""); err != nil {
+			return stop(err)
+		}
+		f.version = version
+	}
+	return f.watch(ctx)
+}
+
+type page struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		ResourceVersion string `json:"resourceVersion"`
+		Continue        string `json:"continue"`
+	} `json:"metadata"`
+}
+
+const pageSize = "500"
+
+func (f *Feed[T]) list(ctx context.Context, query url.Values) (items []T, kind, version string, err error) {
+	for k, v := range f.Query {
+		query[k] = v
+	}
+	query.Set("limit", pageSize)
+	for {
+		var p struct {
+			page
+			Items []T `json:"items"`
+		}
+		if err := f.page(ctx, query, &p); err != nil {
+			return nil, "", "", err
+		}
+		if f.Slim != nil {
+			for i := range p.Items {
+				f.Slim(&p.Items[i])
+			}
+		}
+		items = append(items, p.Items...)
+		if p.Metadata.Continue == "" {
+			return items, p.Kind, p.Metadata.ResourceVersion, nil
+		}
+		query.Set("continue", p.Metadata.Continue)
+		query.Del("resourceVersion")
+		query.Del("resourceVersionMatch")
+	}
+}
+
+func (f *Feed[T]) page(ctx context.Context, query url.Values, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, longestList)
+	defer cancel()
+	body, err := f.Client.get(ctx, f.Path, query, f.accept("PartialObjectMetadataList"))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(into); err != nil {
+		return fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	return nil
+}
+
+func (f *Feed[T]) accept(as string) string {
+	if f.Metadata {
+		return "application/json;as=" + as + ";g=meta.k8s.io;v=v1"
+	}
+	return "application/json"
+}
+
+// watchFor is how long the API server is asked to keep a watch open; it is given up
+// somewhat later, so that a connection that died in silence is noticed.
+const watchFor = 5 * time.Minute
+
+// watch tells of changes after f.version until the API server ends the watch.
+func (f *Feed[T]) watch(ctx context.Context) error {
+	open, cancel := context.WithTimeout(ctx, watchFor+30*time.Second)
+	defer cancel()
+	query := url.Values{
+		"watch": {"true"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version},
+		"timeoutSeconds": {strconv.Itoa(int(watchFor / time.Second))},
+	}
+	for k, v := range f.Query {
+		query[k] = v
+	}
+	body, err := f.Client.get(open, f.Path, query, f.accept("PartialObjectMetadata"))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := f.answered(ctx); err != nil {
+		return err
+	}
+	for in := json.NewDecoder(body); ; {
+		var line struct {
+			Type   Change          `json:"type"`
+			Object json.RawMessage `json:"object"`
+		}
+		if err := in.Decode(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("watch %s: %w", f.Path, err)
+		}
+		if err := f.line(ctx, line.Type, line.Object); err != nil {
+			return err
+		}
+	}
+}
+
+// line tells of one line of a watch.
+func (f *Feed[T]) line(ctx context.Context, how Change, object json.RawMessage) error {
+	if how == "ERROR" {
+		refusal := &Refusal{}
+		if err := json.Unmarshal(object, refusal); err != nil {
+			return fmt.Errorf("watch %s: %w", f.Path, err)
+		}
+		return refusal
+	}
+	var head page
+	if err := json.Unmarshal(object, &head); err != nil {
+		return fmt.Errorf("watch %s: %w", f.Path, err)
+	}
+	version := head.Metadata.ResourceVersion
+	switch how {
+	case Added, Modified, Deleted:
+		var item T
+		if err := json.Unmarshal(object, &item); err != nil {
+			return fmt.Errorf("watch %s: %w", f.Path, err)
+		}
+		if f.Slim != nil {
+			f.Slim(&item)
+		}
+		if err := f.Changed(ctx, how, item, version); err != nil {
+			return stop(err)
+		}
+	default:
+		if f.Seen != nil {
+			if err := f.Seen(ctx, version); err != nil {
+				return stop(err)
+			}
+		}
+	}
+	f.version = version
+	return nil
+}
