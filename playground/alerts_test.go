@@ -97,6 +97,7 @@ func (o *outage) ferry(t *testing.T, state string) {
 // TestAnOutageIsOneMessage has 300 pods of a node fail, with ferry killed twice
 // meanwhile, and something else in the middle of it.
 func TestAnOutageIsOneMessage(t *testing.T) {
+	t.Parallel()
 	o := newOutage(t)
 	says := func(n int, words ...string) func() bool {
 		return func() bool {
@@ -152,6 +153,7 @@ func TestAnOutageIsOneMessage(t *testing.T) {
 // TestAlertsAreSpokenOf silences something, turns a channel off, and asks what a
 // promotion has to do with what fails.
 func TestAlertsAreSpokenOf(t *testing.T) {
+	t.Parallel()
 	o := newOutage(t)
 	ask := func(text string) string {
 		t.Helper()

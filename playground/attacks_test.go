@@ -81,6 +81,7 @@ func attacks() []attack {
 // TestAttacksOnAnApproval tries to get a promotion to prod without two release
 // managers who did not ask for it, and in the end with them.
 func TestAttacksOnAnApproval(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it compiles ferry")
 	}

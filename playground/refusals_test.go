@@ -72,6 +72,7 @@ func refusals() []refusal {
 // TestRefusals asks the unmodified ferry for what it refuses, as somebody in the
 // channel does.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it compiles ferry")
 	}

@@ -22,6 +22,7 @@ import (
 // second one commit with one failure, and the third cluster is never touched. ferry is
 // killed in between, and goes on.
 func TestASetGoesInWaves(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it compiles ferry")
 	}

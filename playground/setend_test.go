@@ -20,6 +20,7 @@ const goesBack = developers + `rollbacks: [{name: production, clusters: ["prod-*
 // button for those who may; the app goes back on the second cluster by itself, and on
 // it alone. Then a set that waits gives way.
 func TestASetThatFailsGoesBack(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it compiles ferry")
 	}
