@@ -67,6 +67,9 @@ func (w *world) converse(ctx context.Context, c *command) error {
 			next.channel, next.root = c.channel, c.root
 			err = w.press(ctx, next)
 		} else {
+			if !pause(ctx, typing) {
+				return nil
+			}
 			next.text = next.fill(next.says, job)
 			err = w.ask(ctx, next)
 		}
@@ -77,6 +80,10 @@ func (w *world) converse(ctx context.Context, c *command) error {
 	}
 	return nil
 }
+
+// typing is how long a person needs at least from what they read to what they ask for:
+// a job's last word is told a moment before the job has ended.
+const typing = time.Second
 
 // wait returns once a command can be asked for, with the job that it is about.
 func (w *world) wait(ctx context.Context, c, before *command) (job string, err error) {
