@@ -90,6 +90,13 @@ func (f *ferry) await(t *testing.T, what string, enough func([]api.Event) bool) 
 	}
 }
 
+// next is closed with the next event.
+func (f *ferry) next() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.more
+}
+
 func (f *ferry) titles() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -190,6 +197,7 @@ func TestSources(t *testing.T) {
 	f.start(t)
 	f.see(t, "crashing is in a crash loop", "pulling cannot pull its image", "Kustomization shop/apps fails")
 
+	w.listed(f)
 	w.apply(deployment("web", "2"))
 	f.see(t, "Deployment shop/web changed")
 	w.note("first", "Unhealthy")
@@ -231,7 +239,7 @@ func judge(t *testing.T, f *ferry) {
 		if strings.Contains(fmt.Sprint(e), "canary") || strings.Contains(string(e.Object), "canary") {
 			t.Errorf("a secret is shown: %+v", e)
 		}
-		if strings.Contains(e.Title, "storm") || e.Reason == "NotWatched" {
+		if strings.Contains(e.Title, "storm") || strings.Contains(e.About, "/probe/") || e.Reason == "NotWatched" {
 			continue
 		}
 		counts[fmt.Sprintf("%s/%s/%v", e.About, e.Reason, e.Resolved)]++
@@ -264,6 +272,25 @@ func judge(t *testing.T, f *ferry) {
 type world struct {
 	t *testing.T
 	*testbed.Cluster
+}
+
+// listed changes something until that is told: what was changed before the source of
+// changes listed the world for the first time is nothing new to it.
+func (w world) listed(f *ferry) {
+	w.t.Helper()
+	told := func() bool {
+		return slices.ContainsFunc(f.titles(), func(title string) bool { return strings.HasPrefix(title, "Deployment shop/probe changed") })
+	}
+	for n, end := 1, time.Now().Add(time.Minute); !told(); n++ {
+		if time.Now().After(end) {
+			w.t.Fatalf("no change was told; there are\n%s", strings.Join(f.titles(), "\n"))
+		}
+		w.apply(deployment("probe", fmt.Sprint(n)))
+		select {
+		case <-f.next():
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (w world) apply(manifests string) {
