@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,8 +206,12 @@ func history(r *rand.Rand) (out []pipelinetest.Timed) {
 // flaky fails now and then: before a delivery takes effect, after it, and with a
 // wish to be left alone.
 func flaky(r *rand.Rand, one int) func(sink.Delivery) (error, error) {
+	var mu sync.Mutex // couriers and feeds deliver side by side
+	own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
 	return func(sink.Delivery) (before, after error) {
-		switch r.IntN(one) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch own.IntN(one) {
 		case 0:
 			return pipelinetest.ErrDown, nil
 		case 1:
