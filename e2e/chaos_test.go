@@ -26,13 +26,13 @@ import (
 const side = 5
 
 // TestKilledOnRealClusters kills ferry at points of docs/effects.md while it promotes on real API servers and Flux
-// controllers, as playground/chaos does on emulated ones, and gives the same verdict. It runs if FERRY_CHAOS_RUNS says how
-// often; FERRY_CHAOS_SEED decides what is drawn: `make chaos-real RUNS=25 SEED=1`.
+// controllers, as playground/chaos does on emulated ones, and gives the same verdict. FERRY_CHAOS_RUNS says how often, and
+// FERRY_CHAOS_SEED decides what is drawn: `make chaos-real RUNS=25 SEED=1`. Without them it is one round.
 func TestKilledOnRealClusters(t *testing.T) {
 	runs, _ := strconv.Atoi(os.Getenv("FERRY_CHAOS_RUNS"))
 	seed, _ := strconv.ParseUint(os.Getenv("FERRY_CHAOS_SEED"), 10, 64)
 	if runs == 0 {
-		t.Skip("FERRY_CHAOS_RUNS says how often to kill")
+		runs, seed = side, 1
 	}
 	h := newHarm(t, newWorld(t, "prod", "stage"), seed)
 	began := time.Now()
