@@ -214,6 +214,10 @@ func (c *child) ping(ctx context.Context) error {
 	return err
 }
 
+// obituary is how long after a broken connection the end of its process is waited
+// for: a busy machine takes a while to look for what it has left behind.
+const obituary = 3 * time.Second
+
 // explain says why the process ended if that is why something failed.
 func (c *child) explain(err error) error {
 	if isRefusal(err) || c.process == nil || c.ended == nil {
@@ -221,7 +225,7 @@ func (c *child) explain(err error) error {
 	}
 	select {
 	case <-c.ended:
-	case <-time.After(200 * time.Millisecond): // a connection breaks before its process is seen to end
+	case <-time.After(obituary):
 		return err
 	}
 	said, how := c.said.reason(), "it ended by itself"
