@@ -21,7 +21,6 @@ package outbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -173,8 +172,8 @@ func (o *Outbox) put(ctx context.Context, thread chat.Thread, key string, m chat
 		}
 		if !exists {
 			*r = row{Key: key, Seq: o.nextSeq(), Thread: thread, Put: time.Now()}
-		} else if digest(r.Wish) == digest(m) && r.Wish.Final == m.Final {
-			return false, nil
+		} else if equal, err := same(r.Wish, m); err != nil || equal && r.Wish.Final == m.Final {
+			return false, err
 		}
 		r.Wish, r.Wished = m, time.Now()
 		return true, nil
@@ -193,7 +192,7 @@ func (o *Outbox) change(ctx context.Context, key string, fn func(r *row, exists 
 	}
 	var r row
 	if exists {
-		if err := json.Unmarshal(raw, &r); err != nil {
+		if r, err = decode(raw); err != nil {
 			return fmt.Errorf("decode message %s: %w", key, err)
 		}
 	}
@@ -201,7 +200,7 @@ func (o *Outbox) change(ctx context.Context, key string, fn func(r *row, exists 
 	if err != nil || !changed {
 		return err
 	}
-	if raw, err = json.Marshal(&r); err != nil {
+	if raw, err = r.encode(); err != nil {
 		return fmt.Errorf("encode message %s: %w", key, err)
 	}
 	if err := o.store.Save(ctx, key, raw, r.open()); err != nil {

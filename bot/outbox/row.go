@@ -31,6 +31,9 @@ type row struct {
 	Dead string `json:"dead,omitempty"`
 	// Taken are the buttons that were pressed.
 	Taken []taken `json:"taken,omitempty"`
+
+	// digest covers everything that is to be seen, as the row was read or written last.
+	digest string
 }
 
 // taken is a button that was pressed.
@@ -42,9 +45,33 @@ type taken struct {
 	Settled bool `json:"settled,omitempty"`
 }
 
+// decode reads a row.
+func decode(raw []byte) (r row, err error) {
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, err
+	}
+	return r, r.look()
+}
+
+// encode writes a row.
+func (r *row) encode() ([]byte, error) {
+	if err := r.look(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(r)
+}
+
+// look notes what is to be seen of the row as it is now.
+func (r *row) look() (err error) {
+	s := r.shown()
+	s.Final = false
+	r.digest, err = digest(s)
+	return err
+}
+
 // open reports whether the chat does not yet show what is wished.
 func (r *row) open() bool {
-	return r.Dead == "" && (r.TS == "" || r.Sent != r.digest())
+	return r.Dead == "" && (r.TS == "" || r.Sent != r.digest)
 }
 
 // shown is the wish with its buttons made ready. Once a button was pressed and
@@ -74,24 +101,22 @@ func (r *row) take(op string) *taken {
 	return &r.Taken[i]
 }
 
-// digest covers everything that is seen.
-func (r *row) digest() string {
-	s := r.shown()
-	s.Final = false
-	return sum(s)
+// same reports whether two wishes look the same.
+func same(a, b chat.Message) (bool, error) {
+	a.Final, b.Final = false, false
+	x, err := digest(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := digest(b)
+	return x == y, err
 }
 
-// digest covers everything of a wish that is seen.
-func digest(m chat.Message) string {
-	m.Final = false
-	return sum(m)
-}
-
-func sum(v any) string {
+func digest(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		panic("outbox: a message has no JSON: " + err.Error()) // only strings and bools
+		return "", err
 	}
 	h := sha256.Sum256(raw)
-	return hex.EncodeToString(h[:12])
+	return hex.EncodeToString(h[:12]), nil
 }

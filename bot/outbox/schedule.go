@@ -3,7 +3,6 @@ package outbox
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -95,8 +94,8 @@ func (o *Outbox) Run(ctx context.Context) error {
 func (o *Outbox) resume(ctx context.Context) error {
 	var bad error
 	err := o.store.Open(ctx, func(key string, raw []byte) bool {
-		var r row
-		if err := json.Unmarshal(raw, &r); err != nil {
+		r, err := decode(raw)
+		if err != nil {
 			bad = fmt.Errorf("decode message %s: %w", key, err)
 			o.log.Error("a stored message cannot be read", "key", key, "error", bad)
 			return true

@@ -81,11 +81,11 @@ func (o *Outbox) call(ctx context.Context, next action, r *row) error {
 	case post:
 		ts, err := o.chat.Post(ctx, r.Thread, r.Key, r.shown())
 		o.sent("post", time.Since(began), err)
-		return o.settle(ctx, r, ts, r.digest(), err)
+		return o.settle(ctx, r, ts, r.digest, err)
 	case edit:
 		err := o.chat.Edit(ctx, r.Thread, r.TS, r.Key, r.shown())
 		o.sent("edit", time.Since(began), err)
-		return o.settle(ctx, r, r.TS, r.digest(), err)
+		return o.settle(ctx, r, r.TS, r.digest, err)
 	case find:
 		ts, found, err := o.chat.Find(ctx, r.Thread, r.Key, *r.Posting)
 		o.sent("find", time.Since(began), err)
