@@ -1,7 +1,6 @@
 package k8stest
 
 import (
-	"context"
 	"encoding/json"
 	"reflect"
 	"time"
@@ -93,7 +92,7 @@ func asksToReconcile(b *bench) {
 	owner := deploy.Owner{Release: deploy.Ref{Kind: "HelmRelease", Namespace: ns, Name: "web"}, Kustomization: deploy.Ref{Kind: "Kustomization", Namespace: ns, Name: "apps"}}
 	at := time.Now()
 	for range 2 { // twice is no harm
-		if err := fleet.Reconcile(context.Background(), one, owner, at); err != nil {
+		if err := fleet.Reconcile(b.Context(), one, owner, at); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -102,10 +101,10 @@ func asksToReconcile(b *bench) {
 			b.Errorf("%s was asked at %q", name, got)
 		}
 	}
-	if err := fleet.Reconcile(context.Background(), one, deploy.Owner{}, at); !fault.Is(err, fault.Refused) {
+	if err := fleet.Reconcile(b.Context(), one, deploy.Owner{}, at); !fault.Is(err, fault.Refused) {
 		b.Errorf("an app that Flux does not own: %v", err)
 	}
-	if err := fleet.Reconcile(context.Background(), "two", owner, at); !fault.Is(err, fault.NotFound) {
+	if err := fleet.Reconcile(b.Context(), "two", owner, at); !fault.Is(err, fault.NotFound) {
 		b.Errorf("a cluster that is not there: %v", err)
 	}
 }

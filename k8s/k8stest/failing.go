@@ -1,7 +1,6 @@
 package k8stest
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -94,7 +93,7 @@ func oneServerTwice(b *bench) {
 	twice := []k8s.Member{{Name: one, Kubeconfig: b.cluster.Kubeconfig}, {Name: "two", Kubeconfig: b.cluster.Kubeconfig}}
 	ns := []string{b.namespace("a")}
 	fleet := b.fleet(k8s.Options{Clusters: twice, Namespaces: ns})
-	if err := fleet.CheckDistinct(context.Background()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "two") {
+	if err := fleet.CheckDistinct(b.Context()); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "two") {
 		b.Errorf("CheckDistinct: %v", err)
 	}
 	b.eventually("both are stale", func() (bool, any) {
@@ -102,7 +101,7 @@ func oneServerTwice(b *bench) {
 		return all[0].Stale && all[1].Stale && strings.Contains(all[0].Reason, "two") && strings.Contains(all[1].Reason, "one"), all
 	})
 	meant := b.synced(k8s.Options{Clusters: twice, Namespaces: ns, AllowSame: true})
-	if err := meant.CheckDistinct(context.Background()); err != nil {
+	if err := meant.CheckDistinct(b.Context()); err != nil {
 		b.Errorf("CheckDistinct, when it is meant: %v", err)
 	}
 }
@@ -141,7 +140,7 @@ func fewPermissions(b *bench) {
 	// Somebody who knows the owner from elsewhere asks in vain.
 	full := b.synced(k8s.Options{Namespaces: []string{ns}})
 	owner := b.app(full, "web", healthy).Owner
-	if err := fleet.Reconcile(context.Background(), one, owner, time.Now()); !fault.Is(err, fault.Refused) && !fault.Is(err, fault.Denied) {
+	if err := fleet.Reconcile(b.Context(), one, owner, time.Now()); !fault.Is(err, fault.Refused) && !fault.Is(err, fault.Denied) {
 		b.Errorf("Reconcile: %v", err)
 	}
 }
@@ -149,7 +148,7 @@ func fewPermissions(b *bench) {
 func checksNeeds(b *bench) {
 	ns := b.namespace("a")
 	fleet := b.fleet(k8s.Options{Namespaces: []string{ns}})
-	rows := fleet.Check(context.Background())
+	rows := fleet.Check(b.Context())
 	if len(rows) < 10 {
 		b.Errorf("rows are %+v", rows)
 	}
@@ -160,7 +159,7 @@ func checksNeeds(b *bench) {
 	}
 	limited := b.fleet(k8s.Options{Namespaces: []string{ns}, Clusters: b.limited()})
 	byWhat := map[string]k8s.Row{}
-	for _, r := range limited.Check(context.Background()) {
+	for _, r := range limited.Check(b.Context()) {
 		byWhat[r.What] = r
 	}
 	if r := byWhat["list and watch deployments in "+ns]; !r.OK {

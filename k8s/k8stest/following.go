@@ -23,7 +23,7 @@ type watching struct {
 // observe runs Observe until the case ends.
 func (b *bench) observe(fleet *k8s.Fleet, target deploy.Target, owner deploy.Owner, site deploy.Site) *watching {
 	w := &watching{}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- fleet.Observe(ctx, target, owner, site, func(o deploy.Observation) bool {
@@ -111,7 +111,7 @@ func followsRollout(b *bench) {
 	b.sees(w, "what is gone", func(o deploy.Observation) bool { return !o.SiteFound && !done(o) })
 
 	calls := 0
-	err := fleet.Observe(context.Background(), a.Target, a.Owner, site, func(deploy.Observation) bool { calls++; return false })
+	err := fleet.Observe(b.Context(), a.Target, a.Owner, site, func(deploy.Observation) bool { calls++; return false })
 	if err != nil || calls != 1 {
 		b.Errorf("fn wanted no more: %v after %d calls", err, calls)
 	}

@@ -61,7 +61,7 @@ func (b *bench) create(kind, namespace, name string, content object) {
 		err = o.UnmarshalJSON(raw)
 	}
 	if err == nil {
-		_, err = r.Create(context.Background(), o, metav1.CreateOptions{})
+		_, err = r.Create(b.Context(), o, metav1.CreateOptions{})
 	}
 	if err != nil {
 		b.Fatalf("create %s %s/%s: %v", k, namespace, name, err)
@@ -71,7 +71,8 @@ func (b *bench) create(kind, namespace, name string, content object) {
 
 func (b *bench) remove(kind, namespace, name string) {
 	r, _, k := b.resource(kind, namespace)
-	if err := r.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	ctx := context.WithoutCancel(b.Context()) // it cleans up, too, when that is over
+	if err := r.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		b.Errorf("delete %s %s/%s: %v", k, namespace, name, err)
 	}
 }
@@ -89,7 +90,7 @@ func (b *bench) patch(kind, namespace, name, sub string, content object) *unstru
 	if sub != "" {
 		subs = []string{sub}
 	}
-	o, err := r.Patch(context.Background(), name, types.MergePatchType, raw, metav1.PatchOptions{}, subs...)
+	o, err := r.Patch(b.Context(), name, types.MergePatchType, raw, metav1.PatchOptions{}, subs...)
 	if err != nil {
 		b.Fatalf("patch %s %s/%s: %v", k, namespace, name, err)
 	}
@@ -99,7 +100,7 @@ func (b *bench) patch(kind, namespace, name, sub string, content object) *unstru
 func (b *bench) get(kind, namespace, name string) *unstructured.Unstructured {
 	b.Helper()
 	r, _, k := b.resource(kind, namespace)
-	o, err := r.Get(context.Background(), name, metav1.GetOptions{})
+	o, err := r.Get(b.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		b.Fatalf("get %s %s/%s: %v", k, namespace, name, err)
 	}

@@ -117,7 +117,7 @@ func (b *bench) fleet(options k8s.Options) *k8s.Fleet {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- fleet.Run(ctx) }()
 	b.Cleanup(func() {

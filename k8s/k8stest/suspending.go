@@ -1,7 +1,6 @@
 package k8stest
 
 import (
-	"context"
 	"errors"
 	"strings"
 
@@ -25,7 +24,7 @@ func suspendsAutomation(b *bench) {
 	ref := deploy.Ref{Kind: "ImageUpdateAutomation", Namespace: ns, Name: "updates"}
 	generation := b.get(automations, ns, "updates").GetGeneration()
 	for _, job := range []string{"j1", "j2", "j2"} { // twice is no harm
-		if err := fleet.SuspendAutomation(context.Background(), one, ref, job); err != nil {
+		if err := fleet.SuspendAutomation(b.Context(), one, ref, job); err != nil {
 			b.Fatal(err)
 		}
 		now := b.get(automations, ns, "updates")
@@ -41,10 +40,10 @@ func suspendsAutomation(b *bench) {
 	b.doesNotSuspend(fleet, one, deploy.Ref{Kind: ref.Kind, Namespace: ns, Name: "none"}, fault.NotFound, ref.Kind+" "+ns+"/none is not on one")
 	b.doesNotSuspend(fleet, "two", ref, fault.NotFound, "no cluster two")
 	r, _, _ := b.resource(automations, ns)
-	if _, err := r.Get(context.Background(), "none", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := r.Get(b.Context(), "none", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		b.Errorf("what is not there was made: %v", err)
 	}
-	if err := fleet.SuspendAutomation(context.Background(), one, deploy.Ref{Kind: "GitRepository", Namespace: ns, Name: "updates"}, "j3"); err == nil {
+	if err := fleet.SuspendAutomation(b.Context(), one, deploy.Ref{Kind: "GitRepository", Namespace: ns, Name: "updates"}, "j3"); err == nil {
 		b.Error("another kind was taken for an automation")
 	}
 	if b.cluster.Limited == "" {
@@ -57,7 +56,7 @@ func suspendsAutomation(b *bench) {
 // doesNotSuspend expects a fault with all of some words.
 func (b *bench) doesNotSuspend(fleet *k8s.Fleet, c deploy.Cluster, ref deploy.Ref, kind fault.Kind, words ...string) {
 	b.Helper()
-	err := fleet.SuspendAutomation(context.Background(), c, ref, "j3")
+	err := fleet.SuspendAutomation(b.Context(), c, ref, "j3")
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Kind != kind {
 		b.Errorf("%s on %s: %v", ref, c, err)
