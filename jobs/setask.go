@@ -46,13 +46,18 @@ func (c confirm) Admit(ctx context.Context, cmd chat.Command) (string, []deploy.
 	return fmt.Sprintf("Confirm job %s", j.ID), targetsOf(j), nil
 }
 
+// waits reads a set that waits to be confirmed, or did when this command confirmed it.
 func (c confirm) waits(ctx context.Context, cmd chat.Command) (*job.Job, setRow, error) {
 	var row setRow
 	j, err := c.Rows.Get(ctx, job.ID(cmd.Args.Job))
 	if err != nil {
 		return nil, row, err
 	}
-	if j.Ended() || j.Step != stepConfirm {
+	spoken, err := c.spoken(ctx, cmd)
+	if err != nil {
+		return nil, row, err
+	}
+	if !spoken && (j.Ended() || j.Step != stepConfirm) {
 		return nil, row, fault.Newf(fault.Refused, "job %s does not wait to be confirmed", j.ID).
 			WithHelp("nothing was done\n`status %s` says how far it is", j.ID)
 	}
@@ -68,6 +73,10 @@ func (c confirm) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 	if err != nil {
 		return chat.Message{}, err
 	}
+	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Job %s is confirmed by you", j.ID), Lines: []string{sentence(j.Title)}}
+	if spoken, err := c.spoken(ctx, cmd); spoken || err != nil {
+		return m, errors.Join(err, c.Nudge(ctx, j.ID))
+	}
 	asked, err := requestOf(j)
 	if err != nil {
 		return chat.Message{}, err
@@ -78,16 +87,17 @@ func (c confirm) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		}
 	}
 	name, _ := c.People.Author(ctx, cmd.User)
-	a := deploy.Approval{Job: string(j.ID), Plan: confirmed(row.Hash), By: string(cmd.User), Name: flat(name), At: c.Now()}
+	a := deploy.Approval{Job: string(j.ID), Plan: confirmed(row.Hash), By: string(cmd.User), Name: flat(name), Key: cmd.Key, At: c.Now()}
 	told := deed(cmd, job.Confirmed, j.Title, j.Queues...)
 	told.Job, told.Plan = j.ID, row.Hash
-	if _, err := c.Approvals.Add(ctx, a, told); err != nil {
+	added, err := c.Approvals.Add(ctx, a, told)
+	if err != nil {
 		return chat.Message{}, err
 	}
-	if err := c.Nudge(ctx, j.ID); err != nil {
-		return chat.Message{}, err
+	if !added {
+		m.Tone, m.Title = chat.Info, fmt.Sprintf("You have confirmed job %s before", j.ID)
 	}
-	return chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Job %s is confirmed by you", j.ID), Lines: []string{sentence(j.Title)}}, nil
+	return m, c.Nudge(ctx, j.ID)
 }
 
 // confirmed returns nil once somebody confirmed the plan that is shown, and parks the

@@ -156,8 +156,25 @@ func TestWhoConfirms(t *testing.T) {
 				t.Errorf("%+v, %v", m, err)
 			}
 		}
+		second := cmd
+		second.Key = "d"
+		if m, err := deed.Do(t.Context(), second); err != nil || m.Title != "You have confirmed job j1 before" || m.Tone != chat.Info {
+			t.Errorf("another time: %+v, %v", m, err)
+		}
 		if _, err := x.goes(); err == nil || len(x.sets) != 1 {
 			t.Errorf("%d commits, %v", len(x.sets), err)
+		}
+		// The job went on, and ferry died before the answer was given.
+		if _, _, err := deed.Admit(t.Context(), cmd); err != nil {
+			t.Errorf("the same command, done again: %v", err)
+		}
+		if m, err := deed.Do(t.Context(), cmd); err != nil || m.Title != "Job j1 is confirmed by you" || m.Tone != chat.Done {
+			t.Errorf("the same command, done again: %+v, %v", m, err)
+		}
+		third := cmd
+		third.Key = "e"
+		if _, _, err := deed.Admit(t.Context(), third); !fault.Is(err, fault.Refused) {
+			t.Errorf("a new one, too late: %v", err)
 		}
 	})
 }
