@@ -18,8 +18,9 @@ type Holds interface {
 	// again by the same key it stays as it is. What the audit trail is to know of a
 	// write comes with it, here and below.
 	Place(ctx context.Context, h deploy.Hold, told ...job.Entry) error
-	// Release removes all of a target and returns those that were in force.
-	Release(ctx context.Context, t deploy.Target, told ...job.Entry) ([]deploy.Hold, error)
+	// Release removes all of a target and returns those that were in force. With what
+	// was told before it does nothing, and again is true.
+	Release(ctx context.Context, t deploy.Target, told ...job.Entry) (ended []deploy.Hold, again bool, err error)
 	// All returns those in force, by cluster, namespace and name.
 	All(ctx context.Context) ([]deploy.Hold, error)
 }
@@ -134,12 +135,12 @@ func (r release) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 	if err := r.explained(ctx, cmd, t); err != nil {
 		return chat.Message{}, err
 	}
-	ended, err := r.Holds.Release(ctx, t, deed(cmd, job.Released, flat(string(cmd.Args.Reason)), t.String()))
+	ended, again, err := r.Holds.Release(ctx, t, deed(cmd, job.Released, flat(string(cmd.Args.Reason)), t.String()))
 	if err != nil {
 		return chat.Message{}, err
 	}
 	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("%s is released on %s", t.App.Name, t.Cluster)}
-	if len(ended) == 0 {
+	if len(ended) == 0 && !again {
 		m.Tone, m.Title = chat.Info, fmt.Sprintf("%s is not held on %s", t.App.Name, t.Cluster)
 		return m, nil
 	}

@@ -46,8 +46,8 @@ func TestWhatIsLeftOut(t *testing.T) {
 type heldBy []deploy.Hold
 
 func (h heldBy) Place(context.Context, deploy.Hold, ...job.Entry) error { return nil }
-func (h heldBy) Release(context.Context, deploy.Target, ...job.Entry) ([]deploy.Hold, error) {
-	return nil, nil
+func (h heldBy) Release(context.Context, deploy.Target, ...job.Entry) ([]deploy.Hold, bool, error) {
+	return nil, false, nil
 }
 func (h heldBy) All(context.Context) ([]deploy.Hold, error) { return h, nil }
 

@@ -25,11 +25,13 @@ func TestHoldsAndApprovalsAreTold(t *testing.T) {
 		h := deploy.Hold{Target: podinfo, By: by, Reason: "r", Key: key, At: now, Until: until}
 		return holds.Place(t.Context(), h, told(job.Held, key))
 	}
-	release := func(key string) {
+	release := func(key string) (ended []deploy.Hold, again bool) {
 		t.Helper()
-		if _, err := holds.Release(t.Context(), podinfo, told(job.Released, key)); err != nil {
+		ended, again, err := holds.Release(t.Context(), podinfo, told(job.Released, key))
+		if err != nil {
 			t.Error(err)
 		}
+		return ended, again
 	}
 	release("r0") // nothing is held
 	for range 2 {
@@ -45,6 +47,18 @@ func TestHoldsAndApprovalsAreTold(t *testing.T) {
 	if err := place("U1", "h3", now.Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
+	if ended, again := release("r1"); !again || len(ended) > 0 { // told again, after a crash
+		t.Errorf("a release that is done again: %v, %+v", again, ended)
+	}
+	if left, err := holds.Of(t.Context(), podinfo); err != nil || len(left) != 1 {
+		t.Errorf("what was held since is %+v, %v", left, err)
+	}
+	if ended, again := release("r2"); again || len(ended) != 1 { // it found nothing the first time
+		t.Errorf("another release: %v, %+v", again, ended)
+	}
+	if err := place("U1", "h4", now.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
 	now = now.Add(2 * time.Hour)
 	release("r3") // it had run out
 	for i, want := range []bool{true, false} {
@@ -57,7 +71,7 @@ func TestHoldsAndApprovalsAreTold(t *testing.T) {
 	if err := trail.Each(t.Context(), func(e job.Entry) bool { got = append(got, string(e.Deed)+" "+e.Key); return true }); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"held h1", "released r1", "held h3", "approved a0"}; !slices.Equal(got, want) {
+	if want := []string{"held h1", "released r1", "held h3", "released r2", "held h4", "approved a0"}; !slices.Equal(got, want) {
 		t.Errorf("the trail says %q, want %q", got, want)
 	}
 	if r, err := storage.Check(t.Context(), db); err != nil || len(r.Problems) > 0 || r.Rows["approval/row"] != 1 {

@@ -75,19 +75,23 @@ func orID(h deploy.Hold) string {
 }
 
 // Release removes all holds on a target and returns those that were in force. What
-// is told of it is written if there was one.
-func (s *Holds) Release(ctx context.Context, t deploy.Target, told ...job.Entry) ([]deploy.Hold, error) {
+// is told of it is written if there was one. If the trail knows by its key that this
+// was done before, again is true, and whatever is held since then stays.
+func (s *Holds) Release(ctx context.Context, t deploy.Target, told ...job.Entry) (ended []deploy.Hold, again bool, err error) {
+	if again, err = s.trail.knows(ctx, told); again || err != nil {
+		return nil, again, err
+	}
 	for {
 		entries, err := s.kv.Scan(ctx, Scan{Prefix: holdRow + t.String() + "/", Limit: MaxOps / 2})
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		var txn Txn
 		var out []deploy.Hold
 		for _, e := range entries {
 			h, err := decodeHold(e)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			if !h.Over(s.now()) {
 				out = append(out, h)
@@ -95,13 +99,13 @@ func (s *Holds) Release(ctx context.Context, t deploy.Target, told ...job.Entry)
 			txn.If, txn.Delete = append(txn.If, Compare{Key: e.Key, Revision: e.Revision}), append(txn.Delete, e.Key)
 		}
 		if len(entries) == 0 {
-			return nil, nil
+			return nil, false, nil
 		}
 		if len(out) == 0 {
 			told = nil // they had run out
 		}
 		if _, err := s.trail.also(ctx, s.kv, txn, told); !errors.Is(err, ErrConflict) {
-			return out, err
+			return out, false, err
 		}
 	}
 }

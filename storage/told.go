@@ -27,6 +27,20 @@ func (t *Trail) also(ctx context.Context, kv KV, txn Txn, entries []job.Entry) (
 	return t.commit(ctx, txn, entries)
 }
 
+// knows reports whether one of the entries was written before, by its key. Without a
+// trail nobody knows.
+func (t *Trail) knows(ctx context.Context, entries []job.Entry) (bool, error) {
+	for _, e := range entries {
+		if t == nil || e.Key == "" {
+			continue
+		}
+		if _, there, err := t.kv.Get(ctx, auditOnce+e.Key); err != nil || there {
+			return there, err
+		}
+	}
+	return false, nil
+}
+
 // accepted tells that a command became a job: what was asked, by whom and where.
 func accepted(j *job.Job) job.Entry {
 	e := job.Entry{Deed: job.Accepted, Job: j.ID, Targets: j.Queues, Says: j.Title, At: j.Created}
