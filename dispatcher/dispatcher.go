@@ -120,6 +120,7 @@ type Dispatcher struct {
 	loose   map[job.ID]bool          // running jobs that have no queues
 	asked   map[job.ID]chan struct{} // of the running jobs, closed when somebody cancels
 	told    map[job.ID]bool          // running jobs that are to look again before they are parked
+	ending  map[job.ID]chan struct{} // of jobs that tell their last word, closed when they have ended
 	wake    chan struct{}
 }
 
@@ -127,7 +128,7 @@ type Dispatcher struct {
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, parked: map[job.ID]parked{},
-		loose: map[job.ID]bool{}, asked: map[job.ID]chan struct{}{}, told: map[job.ID]bool{}, wake: make(chan struct{}, 1),
+		loose: map[job.ID]bool{}, asked: map[job.ID]chan struct{}{}, told: map[job.ID]bool{}, ending: map[job.ID]chan struct{}{}, wake: make(chan struct{}, 1),
 	}
 	for _, r := range o.Routes {
 		d.routes[r.Verb] = r
@@ -169,6 +170,7 @@ func (d *Dispatcher) Handle(ctx context.Context, cmd chat.Command) error {
 		return d.do(ctx, cmd, route.Deed)
 	}
 	if route.Again != nil {
+		d.settled(ctx, job.ID(cmd.Args.Job))
 		again, err := route.Again(ctx, cmd)
 		if err != nil {
 			return err
@@ -351,6 +353,7 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job.Job, asked <-chan struc
 // end tells people and gives the row its outcome, in this order: told twice
 // reads once, because the message has a key; ended but untold would be silence.
 func (d *Dispatcher) end(ctx context.Context, j *job.Job, cmd chat.Command, closing chat.Message, err error) error {
+	defer d.ends(j.ID)()
 	if _, quiet := errors.AsType[*job.Quiet](err); !quiet {
 		if err := d.tell(ctx, j, cmd, closing, err); err != nil {
 			return err
