@@ -34,6 +34,25 @@ func unfit(a deploy.AppState) string {
 	return ""
 }
 
+// unsettled is unfit for a set, which holds what runs against Git: there an app may be
+// taken while Flux applies another commit of the Kustomization that it shares, if it
+// stands itself and is what was seen healthy there last.
+func (c changer) unsettled(ctx context.Context, a deploy.AppState) (why string, err error) {
+	if why = unfit(a); why == "" || a.Health != deploy.Progressing || !a.Stands || c.Git == nil {
+		return why, nil
+	}
+	proven := false
+	err = c.History.Of(ctx, a.Target, func(r deploy.Record) bool {
+		proven = r.Healthy && !r.FromGit && runs(a, r.Field, r.Version)
+		return false
+	})
+	if err != nil || !proven {
+		return why, err
+	}
+	a.Health = deploy.Healthy
+	return unfit(a), nil
+}
+
 // pick finds what a command asks for, as the clusters and the store show it now.
 func (c changer) pick(ctx context.Context, cmd chat.Command) (found []candidate, left []leftOut, err error) {
 	if c.Sets == nil {
@@ -51,7 +70,7 @@ func (c changer) pick(ctx context.Context, cmd chat.Command) (found []candidate,
 	if cmd.Args.From == "" {
 		found, left, err = c.byVersion(cmd, clusters)
 	} else {
-		found, left, err = c.bySource(cmd, clusters)
+		found, left, err = c.bySource(ctx, cmd, clusters)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -96,7 +115,7 @@ func (c changer) byVersion(cmd chat.Command, clusters []deploy.Cluster) (found [
 }
 
 // bySource are the targets of a command that takes what runs on a cluster.
-func (c changer) bySource(cmd chat.Command, clusters []deploy.Cluster) (found []candidate, left []leftOut, err error) {
+func (c changer) bySource(ctx context.Context, cmd chat.Command, clusters []deploy.Cluster) (found []candidate, left []leftOut, err error) {
 	from := deploy.Cluster(cmd.Args.From)
 	if err := fresh(c.Fleet, from); err != nil {
 		return nil, nil, err
@@ -111,7 +130,11 @@ func (c changer) bySource(cmd chat.Command, clusters []deploy.Cluster) (found []
 	}
 	slices.SortStableFunc(sources, func(a, b deploy.AppState) int { return byName(a.App, b.App) })
 	for _, source := range sources {
-		if why := unfit(source); why != "" {
+		why, err := c.unsettled(ctx, source)
+		if err != nil {
+			return nil, nil, err
+		}
+		if why != "" {
 			left = append(left, leftOut{Target: source.Target, Why: why})
 			continue
 		}

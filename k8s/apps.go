@@ -48,7 +48,9 @@ func (s *store) plainApp(cluster deploy.Cluster, w *workload) deploy.AppState {
 		Since: time.Unix(w.created, 0).UTC(),
 		Owner: deploy.Owner{Kustomization: kustomizationRef(w.kustomization), Workloads: []deploy.Ref{w.ref()}},
 	}
-	a.Health, a.Reason = worst(workloadHealth(w), s.kustomizationHealth(w.kustomization))
+	own := workloadHealth(w)
+	a.Health, a.Reason = worst(own, s.kustomizationHealth(w.kustomization))
+	a.Stands = own.health == deploy.Healthy
 	return a
 }
 
@@ -58,12 +60,12 @@ func (s *store) releasedApp(cluster deploy.Cluster, name key, workloads []*workl
 		Target: deploy.Target{Cluster: cluster, App: deploy.App{Namespace: name.namespace, Name: name.name}},
 		Owner:  deploy.Owner{Release: deploy.Ref{Kind: helmv2.HelmReleaseKind, Namespace: name.namespace, Name: name.name}},
 	}
-	verdicts := []verdict{s.releaseHealth(name)}
+	own, by := []verdict{s.releaseHealth(name)}, verdict{}
 	if r != nil {
 		a.App.Namespace, a.Chart, a.ChartVersion = r.targetNamespace, r.chart, deploy.Version(r.version)
 		a.Since = time.Unix(r.created, 0).UTC()
 		a.Owner.Kustomization = kustomizationRef(r.kustomization)
-		verdicts = append(verdicts, s.kustomizationHealth(r.kustomization))
+		by = s.kustomizationHealth(r.kustomization)
 	}
 	oldest := int64(0)
 	for n, w := range workloads {
@@ -74,7 +76,7 @@ func (s *store) releasedApp(cluster deploy.Cluster, name key, workloads []*workl
 		a.Images = append(a.Images, w.images...)
 		a.Ready, a.Desired = a.Ready+w.ready, a.Desired+w.desired
 		a.Owner.Workloads = append(a.Owner.Workloads, w.ref())
-		verdicts = append(verdicts, workloadHealth(w))
+		own = append(own, workloadHealth(w))
 	}
 	if r != nil {
 		a.Version, a.Field = releaseVersion(r, a.Images)
@@ -84,7 +86,9 @@ func (s *store) releasedApp(cluster deploy.Cluster, name key, workloads []*workl
 	if n := len(workloads); n > 0 && !slices.ContainsFunc(workloads, func(w *workload) bool { return w.namespace == a.App.Namespace }) {
 		a.App.Namespace = workloads[0].namespace
 	}
-	a.Health, a.Reason = worst(verdicts...)
+	a.Health, a.Reason = worst(append(own, by)...)
+	stands, _ := worst(own...)
+	a.Stands = stands == deploy.Healthy
 	return a
 }
 

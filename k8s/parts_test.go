@@ -83,6 +83,37 @@ func TestALibraryChartsAppIsItsImages(t *testing.T) {
 	}
 }
 
+// TestWhatStandsWhileFluxIsAtWork: the workloads and the release of an app tell, and
+// not the Kustomization that applies it.
+func TestWhatStandsWhileFluxIsAtWork(t *testing.T) {
+	ready, busy := deploy.Condition{Status: "True", Observed: true}, deploy.Condition{Status: "Unknown", Reason: "Progressing", Observed: true}
+	for name, c := range map[string]struct {
+		kustomization, release deploy.Condition // no release if it has no status
+		ready                  int32
+		health                 deploy.Health
+		stands                 bool
+	}{
+		"all is well":                       {ready, deploy.Condition{}, 1, deploy.Healthy, true},
+		"Flux is at work":                   {busy, deploy.Condition{}, 1, deploy.Progressing, true},
+		"Flux is at work, and so is it":     {busy, deploy.Condition{}, 0, deploy.Progressing, false},
+		"a release":                         {busy, ready, 1, deploy.Progressing, true},
+		"a release that Helm is at work on": {ready, busy, 1, deploy.Progressing, false},
+		"a release that is not ready":       {busy, ready, 0, deploy.Progressing, false},
+	} {
+		s, apps, web := newStore(), key{"flux-system", "apps"}, key{"apps", "web"}
+		s.kustomizations[apps] = &declaration{condition: c.kustomization}
+		w := &workload{kind: "Deployment", key: web, kustomization: apps, generation: 1, observed: 1, desired: 1, updated: 1, total: 1, ready: c.ready, available: c.ready}
+		if c.release.Status != "" {
+			s.releases[web] = &release{key: web, targetNamespace: "apps", kustomization: apps, state: deploy.ReleaseState{Ready: c.release}}
+			w.release, w.kustomization = web, key{}
+		}
+		s.workloads[web] = w
+		if all := gather(s, "prod", nil); len(all) != 1 || all[0].Health != c.health || all[0].Stands != c.stands {
+			t.Errorf("%s: %+v", name, all)
+		}
+	}
+}
+
 func TestRunningContainersThatAreNotReady(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"ready":false,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}`:         deploy.NotReady,

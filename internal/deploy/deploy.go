@@ -140,9 +140,12 @@ type AppState struct {
 	// Ready and Desired count replicas over all workloads of the app.
 	Ready, Desired int32
 	Health         Health
-	Reason         string    // why it is not healthy, in a person's words
-	Since          time.Time // creation of the oldest workload, else of the owner
-	Owner          Owner
+	Reason         string // why it is not healthy, in a person's words
+	// Stands: its own workloads and release are healthy. It may be Progressing all the
+	// same, while Flux is at work on the Kustomization that it shares with others.
+	Stands bool
+	Since  time.Time // creation of the oldest workload, else of the owner
+	Owner  Owner
 }
 
 // ClusterState is how fresh the fleet's knowledge of a cluster is.
