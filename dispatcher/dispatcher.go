@@ -116,9 +116,9 @@ type Dispatcher struct {
 	busy    map[string]bool // queues of running jobs
 	running int
 	parked  map[job.ID]parked
-	ready   []*job.Job               // were parked, and have their queues
-	loose   map[job.ID]bool          // running jobs that have no queues
-	asked   map[job.ID]chan struct{} // of the running jobs, closed when somebody cancels
+	ready   []*job.Job      // were parked, and have their queues
+	loose   map[job.ID]bool // running jobs that have no queues
+	asked   map[job.ID]running
 	told    map[job.ID]bool          // running jobs that are to look again before they are parked
 	ending  map[job.ID]chan struct{} // of jobs that tell their last word, closed when they have ended
 	wake    chan struct{}
@@ -128,7 +128,7 @@ type Dispatcher struct {
 func New(o Options) *Dispatcher {
 	d := &Dispatcher{
 		Options: o, routes: map[chat.Verb]Route{}, busy: map[string]bool{}, parked: map[job.ID]parked{},
-		loose: map[job.ID]bool{}, asked: map[job.ID]chan struct{}{}, told: map[job.ID]bool{}, ending: map[job.ID]chan struct{}{}, wake: make(chan struct{}, 1),
+		loose: map[job.ID]bool{}, asked: map[job.ID]running{}, told: map[job.ID]bool{}, ending: map[job.ID]chan struct{}{}, wake: make(chan struct{}, 1),
 	}
 	for _, r := range o.Routes {
 		d.routes[r.Verb] = r
@@ -283,7 +283,7 @@ func (d *Dispatcher) resume(ctx context.Context) error {
 // ends. No new try is begun once accept has ended.
 func (d *Dispatcher) run(ctx, accept context.Context, j *job.Job) (until time.Time, parks bool) {
 	log := d.Log.With("job", j.ID)
-	asked, heeded := d.listen(j.ID), false
+	asked, heeded := d.listen(j), false
 	if j.Wake.IsZero() { // else this process has begun it before
 		j.Attempts++
 	}

@@ -16,16 +16,18 @@ type parked struct {
 // longestSleep is how long Run sleeps if no parked job wakes it.
 const longestSleep = time.Hour
 
-// park lets a stopped job be a row alone. If it was cancelled in that moment it
-// wakes at once; if others wait for its targets, soon: it had not seen the latest.
+// running is a job at work: how it is told to end, and what it has.
+type running struct {
+	asked  chan struct{} // closed when somebody cancels it
+	queues []string
+}
+
+// park lets a stopped job be a row alone. If it was cancelled while it ran, or somebody
+// said something or came to wait for its targets, it wakes at once: it may not have
+// seen that.
 func (d *Dispatcher) park(j *job.Job, until time.Time) {
 	d.mu.Lock()
-	for _, w := range d.waiting {
-		if soon := d.Now().Add(d.Pause); overlap(w.Queues, j.Queues) && soon.Before(until) {
-			until = soon
-		}
-	}
-	if closed(d.asked[j.ID]) && j.Cancel == nil || d.told[j.ID] {
+	if closed(d.asked[j.ID].asked) && j.Cancel == nil || d.told[j.ID] {
 		until = time.Time{}
 	}
 	delete(d.asked, j.ID)
@@ -81,10 +83,10 @@ func (d *Dispatcher) Nudge(ctx context.Context, id job.ID) error {
 			w.Cancel = j.Cancel
 		}
 	}
-	if asked, runs := d.asked[id]; runs && j.Cancel == nil {
+	if r, runs := d.asked[id]; runs && j.Cancel == nil {
 		d.told[id] = true
-	} else if runs && !closed(asked) {
-		close(asked)
+	} else if runs && !closed(r.asked) {
+		close(r.asked)
 	}
 	d.mu.Unlock()
 	d.nudge()
@@ -93,11 +95,11 @@ func (d *Dispatcher) Nudge(ctx context.Context, id job.ID) error {
 
 // listen opens the channel that tells a running job to end; park and release
 // forget it.
-func (d *Dispatcher) listen(id job.ID) <-chan struct{} {
+func (d *Dispatcher) listen(j *job.Job) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	asked := make(chan struct{})
-	d.asked[id] = asked
+	d.asked[j.ID] = running{asked, j.Queues}
 	return asked
 }
 

@@ -19,6 +19,11 @@ func (d *Dispatcher) enqueue(j *job.Job) {
 			d.parked[id] = parked{queues: p.queues}
 		}
 	}
+	for id, r := range d.asked { // and so may one that is about to wait
+		if overlap(j.Queues, r.queues) {
+			d.told[id] = true
+		}
+	}
 	d.mu.Unlock()
 	d.nudge()
 }

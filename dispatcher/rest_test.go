@@ -110,11 +110,29 @@ func TestParkedJobsWake(t *testing.T) {
 		t.Fatal("it looks before its time")
 	case <-time.After(50 * time.Millisecond):
 	}
-	until <- time.Time{}
-	until <- time.Time{}
+	until <- time.Now().Add(time.Hour)
 	h.handle(t, command("newer", "pull"))
-	if a, b := soon(t, "who waits", w.began), soon(t, "who came", w.began); a != "pull" || b != "newer" {
-		t.Errorf("%s, then %s", a, b)
+	soon(t, "a look at who came", w.began)
+	select {
+	case <-w.began:
+		close(until)
+		t.Fatal("it looks again, and nobody came since")
+	case <-time.After(50 * time.Millisecond):
+	}
+	h.handle(t, command("newest", "pull"))
+	soon(t, "a look at the next one", w.began)
+	h.handle(t, command("latest", "pull")) // while it looks
+	until <- time.Now().Add(time.Hour)
+	until <- time.Time{}
+	until <- time.Time{}
+	if last := soon(t, "a look at who came meanwhile", w.began); last != "pull" {
+		t.Errorf("%s looks", last)
+	}
+	for range 2 {
+		until <- time.Time{} // for those behind them
+	}
+	if a := soon(t, "who came", w.began); a != "newer" {
+		t.Errorf("%s goes on", a)
 	}
 	if j := soon(t, "the end", h.ended); j.Note != "gave way" || j.Attempts != 1 {
 		t.Errorf("ended as %+v", j)
