@@ -120,11 +120,14 @@ func (r *change) lossOf(w *watcher) loss {
 	c := r.row.Change
 	l := loss{Target: c.Target, With: c.With, Version: c.Version, Field: r.row.Plan.Site.Field, Why: w.last.why(), Raw: w.last.raw}
 	l.Part = r.row.Soak != nil && r.row.Soak.Part
-	if w.late && (w.seen.State.Stale || w.last.verdict == "") {
+	if w.late && w.blind() {
 		l.Asks = fmt.Sprintf("%s does not answer: how the app is doing there is not known", w.goal.Change.Target.Cluster)
 	}
 	return l
 }
+
+// blind reports whether nothing is known of the target now.
+func (w *watcher) blind() bool { return w.seen.State.Stale || w.last.verdict == "" }
 
 // settled waits while Helm brings something older back by itself, up to the change's
 // deadline: what it does and what is committed meanwhile would get in each other's

@@ -115,7 +115,7 @@ func (s soak) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(c
 // soaks watches all targets of a change until one has fallen over, somebody changed
 // it, or the time is over.
 func (r *change) soaks(ctx context.Context) (chat.Message, error) {
-	goals := r.goals()
+	goals, missed := r.goals(), !r.Now().Before(r.row.Soak.Until)
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	all, errs := make([]*watcher, len(goals)), make([]error, len(goals))
@@ -139,7 +139,7 @@ func (r *change) soaks(ctx context.Context) (chat.Message, error) {
 	case worst == nil:
 		return chat.Message{}, fault.New(fault.Unavailable, "what was brought cannot be watched", "").Because(errors.Join(errs...))
 	case worst.late:
-		r.job.Note = fmt.Sprintf("nothing fell over within %s", span(r.row.Soak.Until.Sub(r.row.Soak.Healthy)))
+		r.job.Note = r.lasted(all, missed)
 		return chat.Message{}, &job.Quiet{Outcome: job.Done}
 	case worst.last.verdict == replaced:
 		return r.changedSince()
@@ -151,6 +151,19 @@ func (r *change) soaks(ctx context.Context) (chat.Message, error) {
 		return r.changedSince()
 	}
 	return r.fell(ctx, worst)
+}
+
+// lasted says what is known at the end of a watch; missed if ferry did not run then.
+func (r *change) lasted(all []*watcher, missed bool) string {
+	took := span(r.row.Soak.Until.Sub(r.row.Soak.Healthy))
+	blind := slices.IndexFunc(all, (*watcher).blind)
+	switch {
+	case missed:
+		return fmt.Sprintf("nothing was seen to fall over, but ferry did not watch until the %s were over", took)
+	case blind >= 0:
+		return fmt.Sprintf("nothing was seen to fall over within %s, but %s does not answer", took, all[blind].goal.Change.Target.Cluster)
+	}
+	return "nothing fell over within " + took
 }
 
 func (r *change) changedSince() (chat.Message, error) {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type soaked struct {
 	made following
 	o    Options
 	job  *job.Job
+	ran  *job.Job   // as the latest run left it
 	rows []*job.Job // unfinished
 }
 
@@ -67,7 +69,7 @@ func (s *soaked) run(ctx context.Context) (chat.Message, error) {
 	if err := json.Unmarshal(row, j); err != nil {
 		return chat.Message{}, err
 	}
-	j.Cancel = s.job.Cancel
+	j.Cancel, s.ran = s.job.Cancel, j
 	return Own(s.o)[0].Work.Run(ctx, watchCommand, j, func(context.Context) error {
 		kept := *j
 		s.job = &kept
@@ -87,6 +89,7 @@ func TestSoaking(t *testing.T) {
 		after  int
 		made   bool
 		button bool
+		note   string // "nothing fell over within 5 min" where it is empty
 	}{
 		{name: "it holds", mode: deploy.RetreatAuto, quiet: job.Done, after: 300},
 		{name: "it falls over", mode: deploy.RetreatAuto, script: falls, after: 70, made: true},
@@ -98,7 +101,7 @@ func TestSoaking(t *testing.T) {
 		{name: "somebody changes it while it falls", mode: deploy.RetreatAuto, script: []event{falls[0], sec(66, becomes(otherRevision))}, quiet: job.Superseded, after: 66},
 		{name: "somebody is at it", mode: deploy.RetreatAuto, script: falls, busy: "prod/apps/podinfo", quiet: job.Superseded, after: 70},
 		{name: "somebody is at another one", mode: deploy.RetreatAuto, script: falls, busy: "prod/apps/other", after: 70, made: true},
-		{name: "the cluster is lost", mode: deploy.RetreatAuto, script: []event{sec(60, lost)}, quiet: job.Done, after: 300},
+		{name: "the cluster is lost", mode: deploy.RetreatAuto, script: []event{sec(60, lost)}, quiet: job.Done, after: 300, note: "nothing was seen to fall over within 5 min, but prod does not answer"},
 		{name: "a later commit still holds it", mode: deploy.RetreatAuto, script: []event{sec(30, becomes(laterRevision)), falls[0]}, after: 70, made: true},
 		{name: "it falls just before the end", mode: deploy.RetreatAuto, script: []event{sec(295, pods(2, 1, 2), pod("CrashLoopBackOff"))}, quiet: job.Done, after: 300},
 	} {
@@ -128,6 +131,9 @@ func TestSoaking(t *testing.T) {
 						t.Errorf("jobs %+v, buttons %+v", s.made.cmds, m.Buttons)
 					}
 					if c.quiet != "" {
+						if want := cmp.Or(c.note, "nothing fell over within 5 min"); c.quiet == job.Done && s.ran.Note != want {
+							t.Errorf("it notes %q, want %q", s.ran.Note, want)
+						}
 						return
 					}
 					if !fault.Is(err, fault.Failed) || m.Title != "podinfo `6.5.4` fell over on prod, 60 s after it was healthy" || !strings.HasPrefix(m.Lines[0], "*CrashLoopBackOff*") {
@@ -151,6 +157,9 @@ func TestAWatchThatIsOverWhenFerryComesBack(t *testing.T) {
 		m, err := s.run(t.Context())
 		if quiet, _ := errors.AsType[*job.Quiet](err); quiet == nil || quiet.Outcome != job.Done || m.Title != "" || time.Since(began) > time.Minute {
 			t.Errorf("%+v, %v after %s", m, err, time.Since(began))
+		}
+		if s.ran.Note != "nothing was seen to fall over, but ferry did not watch until the 5 min were over" {
+			t.Errorf("it notes %q", s.ran.Note)
 		}
 	})
 }
