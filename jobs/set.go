@@ -146,21 +146,28 @@ func targetClusters(f Fleet, cmd chat.Command) []deploy.Cluster {
 }
 
 // ordinary turns a command about one app on one cluster into the promotion that it
-// is. What runs on the cluster that it names is what it asks for, as its row says if
-// it has begun.
+// is. What runs on the cluster that it names is what it asks for. What has begun stays
+// what it is, as its row says, whatever clusters there are by now.
 func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, error) {
+	if !isSet(cmd) || cmd.Args.App == "" {
+		return cmd, false, nil
+	}
 	clusters := targetClusters(p.Fleet, cmd)
-	if !isSet(cmd) || cmd.Args.App == "" || len(clusters) != 1 {
+	var row struct {
+		Change deploy.Change   `json:"change"`
+		Waves  json.RawMessage `json:"waves"` // of a set
+	}
+	if j != nil && len(j.Data) > 0 {
+		if err := json.Unmarshal(j.Data, &row); err != nil {
+			return cmd, true, fmt.Errorf("decode row of job %s: %w", j.ID, err)
+		}
+		clusters = []deploy.Cluster{row.Change.Target.Cluster}
+	}
+	if row.Waves != nil || len(clusters) != 1 {
 		return cmd, false, nil
 	}
 	version, field, app := deploy.Version(cmd.Args.Version), deploy.FieldKind(cmd.Args.Field), string(cmd.Args.App)
 	if cmd.Args.From != "" {
-		var row changeRow
-		if j != nil && len(j.Data) > 0 {
-			if err := json.Unmarshal(j.Data, &row); err != nil {
-				return cmd, true, fmt.Errorf("decode row of job %s: %w", j.ID, err)
-			}
-		}
 		if version, field = row.Change.Version, row.Change.Field; version == "" {
 			from, err := p.source(cmd)
 			if err != nil {

@@ -182,6 +182,34 @@ func TestOneAppOnOneCluster(t *testing.T) {
 	})
 }
 
+// TestWhatHasBegunStaysWhatItIs: one promotion, or a set, whatever clusters there are
+// after a restart.
+func TestWhatHasBegunStaysWhatItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newFlight(t, "promote app1 from stage to *-eu", chat.Args{App: "app1", From: "stage", Clusters: "*-eu"})
+		x.bench.plan.From, x.bench.plan.Site.Value = "1.0.0", "app1:2.0.0"
+		x.bench.commits = nil
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		m, err := x.goes()
+		x.bench.states = append(x.bench.states, deploy.ClusterState{Name: "test-eu", Synced: true})
+		if again, aerr := x.goes(); err != nil || aerr != nil || again.Title != m.Title || len(x.bench.commits) != 1 {
+			t.Errorf("one: %s, %v", says(again), aerr)
+		}
+		x = newFlight(t, "promote app1 from stage to prod-*", chat.Args{App: "app1", From: "stage", Clusters: "prod-*"})
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, err = x.goes()
+		until := parkedUntil(t, err)
+		x.bench.states = x.bench.states[:2]
+		if _, err := x.goes(); !parkedUntil(t, err).Equal(until) {
+			t.Errorf("a set: %v", err)
+		}
+	})
+}
+
 // TestWhatASetRefuses before there is a job.
 func TestWhatASetRefuses(t *testing.T) {
 	all := chat.Args{From: "stage", Clusters: "prod-*"}
