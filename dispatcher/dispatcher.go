@@ -116,9 +116,9 @@ type Dispatcher struct {
 	busy    map[string]bool // queues of running jobs
 	running int
 	parked  map[job.ID]parked
-	ready   []*job.Job      // were parked, and have their queues
-	loose   map[job.ID]bool // running jobs that have no queues
-	asked   map[job.ID]running
+	ready   []*job.Job               // were parked, and have their queues
+	loose   map[job.ID]bool          // jobs that have begun; true for those that took no queues
+	asked   map[job.ID]running       // those at work
 	told    map[job.ID]bool          // running jobs that are to look again before they are parked
 	ending  map[job.ID]chan struct{} // of jobs that tell their last word, closed when they have ended
 	wake    chan struct{}

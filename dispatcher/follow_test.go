@@ -242,3 +242,45 @@ func TestAWatchTakesNobodysPlace(t *testing.T) {
 		t.Errorf("%d places are taken", h.running)
 	}
 }
+
+// TestWhatFollowsAWatchBeginsWhenThatHasEnded: there is no queue that both want.
+func TestWhatFollowsAWatchBeginsWhenThatHasEnded(t *testing.T) {
+	t.Parallel()
+	over, order := make(chan struct{}), make(chan string, 10)
+	var h house
+	w := work{admit: onApp, run: func(ctx context.Context, cmd chat.Command, j *job.Job, _ func(context.Context) error) (chat.Message, error) {
+		order <- cmd.Key
+		if cmd.Verb != "watch" {
+			return chat.Message{Title: "done"}, nil
+		}
+		_, err := h.Follow(ctx, back(cmd, j), j.ID, nil)
+		order <- "followed"
+		<-over
+		return chat.Message{Title: "it fell over"}, err
+	}}
+	h = build(t, statePath(t), Route{Verb: "rollback", Work: w}, Route{Verb: "promote", Work: w}, Route{Verb: "watch", Work: w, Apart: true})
+	h.start(t)
+	watch := command("w", "podinfo")
+	watch.Verb, watch.Cause = "watch", "j1"
+	if _, err := h.Follow(t.Context(), watch, "j1", nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		soon(t, "the watch", order)
+	}
+	h.handle(t, command("later", "podinfo"), command("other", "other"))
+	if key := soon(t, "another target", order); key != "other" {
+		t.Errorf("%s began", key)
+	}
+	soon(t, "its end", h.ended)
+	close(over)
+	if j := soon(t, "the end of the watch", h.ended); j.Verb != "watch" {
+		t.Errorf("%s ended first", j.Title)
+	}
+	if first, then := soon(t, "a start", order), soon(t, "a start", order); first == "later" || then != "later" {
+		t.Errorf("%s, then %s", first, then)
+	}
+	for range 2 {
+		soon(t, "an end", h.ended)
+	}
+}

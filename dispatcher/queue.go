@@ -46,8 +46,8 @@ func (d *Dispatcher) adopt(left []*job.Job) {
 
 // next takes the jobs that may start now, as many as there are workers for: those
 // that were parked, then the others in order, none whose target is busy or asked
-// for by an earlier one. A job that never began and is cancelled waits for no
-// target, because it will not touch any.
+// for by an earlier one, and none that follows a job which has not ended. A job that
+// never began and is cancelled waits for no target, because it will not touch any.
 func (d *Dispatcher) next() []*job.Job {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -56,10 +56,11 @@ func (d *Dispatcher) next() []*job.Job {
 		start, d.ready = append(start, d.ready[0]), d.ready[1:]
 		d.running += d.place(start[len(start)-1])
 	}
-	claimed := map[string]bool{}
+	claimed, held := map[string]bool{}, map[job.ID]bool{}
 	for _, j := range d.waiting {
 		loose := j.Cancel != nil && j.Attempts == 0
-		free := d.running < d.Workers || d.place(j) == 0
+		_, goesOn := d.loose[j.After] // a watch has no queue that would keep what follows it
+		free := (d.running < d.Workers || d.place(j) == 0) && (loose || !goesOn && !held[j.After])
 		for _, q := range j.Queues {
 			free = free && (loose || !d.busy[q] && !claimed[q])
 		}
@@ -67,7 +68,7 @@ func (d *Dispatcher) next() []*job.Job {
 			claimed[q] = claimed[q] || !loose
 		}
 		if !free {
-			wait = append(wait, j)
+			wait, held[j.ID] = append(wait, j), true
 			continue
 		}
 		d.loose[j.ID] = loose
