@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -229,10 +230,8 @@ func checkAlertRoute(p *problems, key string, r *AlertRoute, receivers []string)
 
 // unknown complains of a name that is not among those that there are.
 func unknown(p *problems, key, name string, known []string, what, help string) {
-	for _, k := range known {
-		if k == name {
-			return
-		}
+	if slices.Contains(known, name) {
+		return
 	}
 	if meant := near.Names(name, known, 1); len(meant) > 0 {
 		help = fmt.Sprintf("did you mean %q?", meant[0])

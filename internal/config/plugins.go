@@ -14,7 +14,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"ferry/internal/chat"
-	"ferry/internal/near"
 )
 
 // Plugins are the processes that ferry gets events from, hands command lines to
@@ -144,12 +143,8 @@ func checkPlugin(c *Config, p *problems, key string, one Plugin, repositories []
 	case one.Plugin == "": // that it is missing was said
 	case !pluginRef.MatchString(one.Plugin):
 		p.at(key+".plugin", fmt.Sprintf("%s.plugin: %q names no plugin", key, one.Plugin), "write repository/name@version, such as ferry/kubectl@v1.0.0")
-	case !slices.Contains(repositories, repository):
-		help := "name it in plugins.repositories"
-		if meant := near.Names(repository, repositories, 1); len(meant) > 0 {
-			help = fmt.Sprintf("did you mean %q?", meant[0])
-		}
-		p.at(key+".plugin", fmt.Sprintf("%s.plugin: there is no repository %q", key, repository), help)
+	default:
+		unknown(p, key+".plugin", repository, repositories, "repository", "name it in plugins.repositories")
 	}
 	if one.Config != "" && one.ConfigFile != "" {
 		p.at(key+".config_file", key+": config and config_file stand beside each other", "keep one of them")
