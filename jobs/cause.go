@@ -17,14 +17,32 @@ type Cause struct {
 	At       time.Time
 }
 
-// CauseOf returns what a job has committed by now; ok is false if that is nothing.
-func CauseOf(j *job.Job) (c Cause, ok bool) {
-	var r changeRow
-	if json.Unmarshal(j.Data, &r) != nil || r.Commit.SHA == "" || r.Plan.Already {
-		return c, false
+// CausesOf returns what a job has committed by now. Of a watch it is what the job
+// committed that it follows.
+func CausesOf(j *job.Job) []Cause {
+	var row struct {
+		changeRow
+		Waves []wave `json:"waves"` // of a set, which has no commit of its own
 	}
-	return Cause{
-		Targets: append([]deploy.Target{r.Change.Target}, r.Change.With...), Job: j.ID, From: r.Plan.From, To: r.Change.Version,
-		URL: r.Commit.URL, At: r.Commit.At,
-	}, true
+	if json.Unmarshal(j.Data, &row) != nil {
+		return nil
+	}
+	id := j.ID
+	if row.Soak != nil {
+		id = j.After
+	}
+	var out []Cause
+	add := func(c deploy.Change, p *deploy.Plan, commit deploy.Commit) {
+		if commit.SHA != "" && !p.Already {
+			out = append(out, Cause{Targets: append([]deploy.Target{c.Target}, c.With...), Job: id, From: p.From, To: c.Version, URL: commit.URL, At: commit.At})
+		}
+	}
+	add(row.Change, &row.Plan, row.Commit)
+	for i := range row.Waves {
+		for k := range row.Waves[i].Moves {
+			m := &row.Waves[i].Moves[k]
+			add(m.Change, &m.Plan, row.Waves[i].Commit)
+		}
+	}
+	return out
 }

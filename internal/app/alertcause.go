@@ -126,9 +126,7 @@ func (s *surroundings) read(ctx context.Context, t deploy.Target, into *knownCau
 		}
 		s.underway, s.looked = nil, s.now()
 		for _, j := range open {
-			if c, ok := jobs.CauseOf(j); ok {
-				s.underway = append(s.underway, c)
-			}
+			s.underway = append(s.underway, jobs.CausesOf(j)...)
 		}
 	}
 	for _, c := range s.underway {
