@@ -157,13 +157,14 @@ func (r *change) abandon(ctx context.Context) (chat.Message, error) {
 	c := r.row.Change
 	app, cluster := c.Target.App.Name, c.Target.Cluster
 	lines := []string{fmt.Sprintf("It was cancelled when Git held `%s` already; what becomes of it there, ferry does not tell.", c.Version)}
-	good, ok, err := lastGood(ctx, r.History, c.Target, c.Version)
+	gone := loss{Target: c.Target, With: c.With, Version: c.Version, Field: r.row.Plan.Site.Field}
+	good, ok, err := r.goodBefore(ctx, gone)
 	if err != nil {
 		return chat.Message{}, err
 	}
 	var buttons []chat.Button
 	if ok {
-		line, button := r.back(loss{Target: c.Target, With: c.With, Version: c.Version}, good)
+		line, button := r.back(gone, good)
 		lines, buttons = append(lines, line), button
 	}
 	m, ended := r.ended(fmt.Sprintf("ferry no longer follows %s `%s` on %s", app, c.Version, cluster), lines...)

@@ -1,9 +1,12 @@
 package jobs
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -59,4 +62,31 @@ func TestARetryOfWhatFerryDidByItselfIsAPersons(t *testing.T) {
 			t.Errorf("%s: %+v, %v", verb, again, err)
 		}
 	}
+}
+
+// TestWhatIsHeldBackIsNotOfferedToWhoeverCancels: the button would be refused.
+func TestWhatIsHeldBackIsNotOfferedToWhoeverCancels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		b := newBench(t, w)
+		b.options.Holds, b.job.Step, b.job.Cancel = b.holds, stepFollow, &job.Cancel{By: "U2", At: time.Now()}
+		target := w.apps["prod"][0].Target
+		for i, v := range []deploy.Version{"6.5.2", "6.5.3"} {
+			if err := b.history.Append(t.Context(), &deploy.Record{Target: target, Version: v, Field: deploy.FieldImage, Job: "old" + string(v), Healthy: true, At: noon.Add(time.Duration(i) * time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.holds.Place(t.Context(), deploy.Hold{Target: target, Version: "6.5.3", By: self, Reason: "CrashLoopBackOff", Key: "j0", At: noon}); err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(changeRow{Change: deploy.Change{Target: target, Version: "6.5.4"}, Plan: w.plan, Commit: deploy.Commit{SHA: "c0ffee"}, Followed: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.job.Data = data
+		m, err := b.command("promote").Work.Run(t.Context(), b.cmd, b.job, func(context.Context) error { return nil })
+		if !fault.Is(err, fault.Cancelled) || len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback podinfo on prod to 6.5.2" {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -130,18 +129,6 @@ func imageHas(i deploy.Image, v deploy.Version) bool {
 		return true
 	}
 	return i.Tag != "" && i.Digest != "" && string(v) == i.Tag+"@"+i.Digest
-}
-
-// lastGood is the newest record of a version that was seen healthy on a target
-// and is another than the one that is there now.
-func lastGood(ctx context.Context, h History, t deploy.Target, now deploy.Version) (good deploy.Record, ok bool, err error) {
-	err = h.Of(ctx, t, func(r deploy.Record) bool {
-		if r.Healthy && !r.FromGit && r.Version != now {
-			good, ok = r, true
-		}
-		return !ok
-	})
-	return good, ok, err
 }
 
 // spoken lists names for a sentence: a, b and c.
