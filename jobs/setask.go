@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/internal/deploy"
@@ -111,15 +112,15 @@ func (s *setRun) confirmed(ctx context.Context) error {
 		s.job.Note = ""
 		return nil
 	}
-	return s.wait(ctx, "nobody confirmed it within %s", func() error {
+	return s.wait(ctx, "nobody confirmed it within %s", time.Time{}, func() error {
 		s.job.Note = "waits to be confirmed"
 		return s.show(ctx, func(v *setView) { v.asks = true })
 	})
 }
 
-// wait parks the job until somebody says something, and ends it at the deadline or if
-// another job wants one of its targets.
-func (s *setRun) wait(ctx context.Context, late string, ask func() error) error {
+// wait parks the job until somebody says something, or until next, if there is such a
+// time, and ends it at the deadline or if another job wants one of its targets.
+func (s *setRun) wait(ctx context.Context, late string, next time.Time, ask func() error) error {
 	deadline := s.row.Asked.Add(s.Approve)
 	if !s.Now().Before(deadline) {
 		return fault.Newf(fault.Expired, late, span(s.Approve)).WithHelp("ask again if it is still wanted")
@@ -137,6 +138,9 @@ func (s *setRun) wait(ctx context.Context, late string, ask func() error) error 
 	}
 	if err := s.step(ctx, s.job.Step); err != nil {
 		return err
+	}
+	if !next.IsZero() && next.Before(deadline) {
+		deadline = next
 	}
 	return &job.Park{Until: deadline}
 }
@@ -159,6 +163,9 @@ func (s *setRun) pass(ctx context.Context, w *wave, id string) (deploy.Leave, er
 			if !slices.ContainsFunc(errs, func(o *fault.Error) bool { return o.Says == e.Says }) {
 				errs = append(errs, e)
 			}
+		}
+		if next := leave.Next; all.Next.IsZero() || !next.IsZero() && next.Before(all.Next) {
+			all.Next = next
 		}
 		for _, p := range leave.Passed {
 			if !slices.Contains(all.Passed, p) {
@@ -214,7 +221,7 @@ func (s *setRun) approved(ctx context.Context) error {
 	if e.Code != deploy.NeedsApproval || s.Approvals == nil {
 		return s.answered(ctx, err)
 	}
-	err = s.wait(ctx, "nobody approved it within %s", func() error { return s.askApproval(ctx, w, e) })
+	err = s.wait(ctx, "nobody approved it within %s", leave.Next, func() error { return s.askApproval(ctx, w, e) })
 	if _, parks := errors.AsType[*job.Park](err); parks || fault.Is(err, fault.Unavailable) {
 		return err
 	}

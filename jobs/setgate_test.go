@@ -19,7 +19,8 @@ import (
 type wardens struct {
 	*flight
 	on     deploy.Cluster
-	shut   error // what stands in the way of everything, if set
+	shut   error     // what stands in the way of everything, if set
+	winter time.Time // when everything is frozen, if that is known
 	passed []deploy.Plan
 }
 
@@ -27,6 +28,9 @@ func (w *wardens) Pass(ctx context.Context, _ chat.Command, p deploy.Plan, id st
 	w.passed = append(w.passed, p)
 	if w.shut != nil {
 		return deploy.Leave{}, w.shut
+	}
+	if !w.winter.IsZero() && !time.Now().Before(w.winter) {
+		return deploy.Leave{}, frozen
 	}
 	if !slices.ContainsFunc(append([]deploy.Target{p.Change.Target}, p.Change.With...), func(t deploy.Target) bool { return t.Cluster == w.on }) {
 		return deploy.Leave{}, nil
@@ -40,7 +44,7 @@ func (w *wardens) Pass(ctx context.Context, _ chat.Command, p deploy.Plan, id st
 			return deploy.Leave{Approvers: []string{a.By}}, nil
 		}
 	}
-	return deploy.Leave{}, fault.Newf(fault.Denied, "it may not be: it needs 1 approval of `leads` and has 0").WithCode(deploy.NeedsApproval)
+	return deploy.Leave{Next: w.winter}, fault.Newf(fault.Denied, "it may not be: it needs 1 approval of `leads` and has 0").WithCode(deploy.NeedsApproval)
 }
 
 func (w *wardens) MayApprove(context.Context, chat.Command, deploy.Plan, chat.UserID) error {
@@ -108,6 +112,26 @@ func TestAWaveIsApprovedAsAWhole(t *testing.T) {
 		}
 		if last := w.passed[len(w.passed)-1]; len(last.Change.With) != 7 || last.Change.Version != "2.0.0" {
 			t.Errorf("the gate saw %+v", last.Change)
+		}
+	})
+}
+
+// TestAFreezeEndsASetThatWaits for approval when it begins, not when somebody looks.
+func TestAFreezeEndsASetThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, w := guarded(t)
+		w.on, w.winter = "prod-ca", time.Now().Add(2*time.Hour)
+		_, err := x.goes()
+		parkedUntil(t, err)
+		x.confirm()
+		_, err = x.goes()
+		if until := parkedUntil(t, err); !until.Equal(w.winter) {
+			t.Fatalf("it waits until %s", until)
+		}
+		time.Sleep(time.Until(w.winter))
+		_, err = x.goes()
+		if e, _ := errors.AsType[*fault.Error](err); e == nil || e.Kind != fault.Refused || e.Says != frozen.Says || len(x.sets) != 0 {
+			t.Errorf("%d commits, %v", len(x.sets), err)
 		}
 	})
 }
