@@ -85,6 +85,31 @@ func TestHoldsAndApprovalsAreTold(t *testing.T) {
 	}
 }
 
+// TestManyHoldsAreReleasedAtOnce, more than fit into a transaction, and told once.
+func TestManyHoldsAreReleasedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, many := range []int{45, 46, 90, 120} {
+		db := open(t)
+		clock := func() time.Time { return noon }
+		trail := storage.NewTrail(db, clock)
+		holds, podinfo := storage.NewHolds(db, clock).Audited(trail), heldApp("prod", "podinfo")
+		for i := range many {
+			if err := holds.Place(t.Context(), deploy.Hold{Target: podinfo, Version: deploy.Version(fmt.Sprint("v", i)), By: "ferry", Key: fmt.Sprint("j", i), At: noon}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ended, again, err := holds.Release(t.Context(), podinfo, job.Entry{Deed: job.Released, Key: "r"})
+		if err != nil || again || len(ended) != many {
+			t.Errorf("of %d holds %d were released: %v", many, len(ended), err)
+		}
+		left, err := holds.Of(t.Context(), podinfo)
+		told := 0
+		if terr := trail.Each(t.Context(), func(job.Entry) bool { told++; return true }); err != nil || terr != nil || len(left) != 0 || told != 1 {
+			t.Errorf("%d are left, told %d times: %v, %v", len(left), told, err, terr)
+		}
+	}
+}
+
 // TestApprovalsGoWithTheirJob, and no others.
 func TestApprovalsGoWithTheirJob(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,9 @@ import (
 // held back, if it is only that.
 const holdRow = "hold/row/"
 
+// releasePage is how many holds one transaction ends, with what is told of it.
+const releasePage = (MaxOps - 10) / 2
+
 // Holds stores what is kept as it is: of each target one hold, and one of each
 // version that is held back there. They are few, and read before each commit.
 type Holds struct {
@@ -82,16 +85,17 @@ func (s *Holds) Release(ctx context.Context, t deploy.Target, told ...job.Entry)
 		return nil, again, err
 	}
 	for {
-		entries, err := s.kv.Scan(ctx, Scan{Prefix: holdRow + t.String() + "/", Limit: MaxOps / 2})
+		entries, err := s.kv.Scan(ctx, Scan{Prefix: holdRow + t.String() + "/", Limit: releasePage + 1})
 		if err != nil {
-			return nil, false, err
+			return ended, false, err
 		}
+		more := len(entries) > releasePage
 		var txn Txn
 		var out []deploy.Hold
-		for _, e := range entries {
+		for _, e := range entries[:min(len(entries), releasePage)] {
 			h, err := decodeHold(e)
 			if err != nil {
-				return nil, false, err
+				return ended, false, err
 			}
 			if !h.Over(s.now()) {
 				out = append(out, h)
@@ -99,13 +103,21 @@ func (s *Holds) Release(ctx context.Context, t deploy.Target, told ...job.Entry)
 			txn.If, txn.Delete = append(txn.If, Compare{Key: e.Key, Revision: e.Revision}), append(txn.Delete, e.Key)
 		}
 		if len(entries) == 0 {
-			return nil, false, nil
+			return ended, false, nil
 		}
-		if len(out) == 0 {
-			told = nil // they had run out
+		tell := told // with the last of them
+		if more || len(ended)+len(out) == 0 {
+			tell = nil // or they had run out
 		}
-		if _, err := s.trail.also(ctx, s.kv, txn, told); !errors.Is(err, ErrConflict) {
-			return out, false, err
+		_, err = s.trail.also(ctx, s.kv, txn, tell)
+		switch {
+		case errors.Is(err, ErrConflict):
+			continue
+		case err == nil:
+			ended = append(ended, out...)
+		}
+		if err != nil || !more {
+			return ended, false, err
 		}
 	}
 }
