@@ -114,6 +114,9 @@ type fate struct {
 	Outcome job.Outcome `json:"outcome,omitempty"` // empty while it is on its way
 	Why     string      `json:"why,omitempty"`
 	Raw     string      `json:"raw,omitempty"`
+	// Unsure: it was healthy and is not ready, and nothing says that it failed. A node
+	// may have been drained: that alone takes nothing back.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // leftOut is a target that is not in a set.

@@ -91,8 +91,12 @@ func (s *setRun) losses() []fallen {
 			if len(l.With) > 0 {
 				l.Why = fmt.Sprintf("On %s: %s", place(l.Target, t), l.Why)
 			}
-			if err := fresh(s.Fleet, t.Cluster); err != nil {
+			sure := slices.ContainsFunc(m.Ends, func(f fate) bool { return !f.Unsure && (f.Outcome == job.Failed || f.Outcome == job.Expired) })
+			switch err := fresh(s.Fleet, t.Cluster); {
+			case err != nil:
 				l.Asks = fmt.Sprintf("%s does not answer", t.Cluster)
+			case !sure:
+				l.Asks = "it is not ready, and nothing says that the version is to blame"
 			}
 			out = append(out, fallen{s.of(w, m), l})
 		}

@@ -42,6 +42,36 @@ func (x *flight) sails(t *testing.T) (said string, err error) {
 	}
 }
 
+// TestWhatIsNotReadyBetweenWavesStaysUnlessItFailed: a node that is drained ends the
+// set, and takes back nothing.
+func TestWhatIsNotReadyBetweenWavesStaysUnlessItFailed(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			x, f := ruled(t, deploy.Retreat{Mode: deploy.RetreatAuto})
+			if err := x.admit(); err != nil {
+				t.Fatal(err)
+			}
+			_, err := x.goes()
+			parkedUntil(t, err)
+			x.confirm()
+			_, err = x.goes()
+			time.Sleep(time.Until(parkedUntil(t, err)))
+			x.drained[at2("prod-ca", "app1")], x.broken[at2("prod-ca", "app1")] = !fails, fails
+			m, err := x.goes()
+			if !fault.Is(err, fault.Failed) || len(x.sets) != 1 || len(f.made) == 1 != fails {
+				t.Fatalf("%d commits, %d rollbacks: %s, %v", len(x.sets), len(f.made), says(m), err)
+			}
+			asks := "ferry does not go back by itself, because it is not ready, and nothing says that the version is to blame."
+			if strings.Contains(says(m), asks) == fails || !fails && len(m.Buttons) != 1 {
+				t.Errorf("%s", says(m))
+			}
+			if held, err := x.holds.All(t.Context()); err != nil || len(held) == 1 != fails {
+				t.Errorf("%+v is held, %v", held, err)
+			}
+		})
+	}
+}
+
 func undoOf(t *testing.T, j *job.Job) *undo {
 	t.Helper()
 	row, err := rowOf(j)

@@ -70,6 +70,7 @@ func (s *setRun) stands(ctx context.Context, w *wave) (well bool, err error) {
 			continue
 		}
 		if f.Outcome != job.Superseded {
+			f.Unsure = f.Outcome == job.Expired
 			f.Outcome, f.Why = job.Failed, "It was healthy, and did not stay so. "+f.Why
 		}
 		well, *x.fated = false, f

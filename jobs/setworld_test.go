@@ -26,10 +26,12 @@ type flotilla struct {
 	waves map[string]deploy.Commit // job/wave → its commit
 	sets  [][]deploy.Change        // what each commit held
 	// refusals stand in the way of a target's plan; moved changes its hash, once it
-	// was shown; broken are the targets that never become healthy.
+	// was shown; broken are the targets that never become healthy, drained those that
+	// have no pod which is ready, and no failure.
 	refusals map[deploy.Target]deploy.Tried
 	moved    map[deploy.Target]bool
 	broken   map[deploy.Target]bool
+	drained  map[deploy.Target]bool
 	looks    int
 }
 
@@ -123,7 +125,7 @@ func newFlight(t *testing.T, text string, args chat.Args) *flight {
 			})
 		}
 	}
-	f := &flotilla{world: w, waves: map[string]deploy.Commit{}, refusals: map[deploy.Target]deploy.Tried{}, moved: map[deploy.Target]bool{}, broken: map[deploy.Target]bool{}}
+	f := &flotilla{world: w, waves: map[string]deploy.Commit{}, refusals: map[deploy.Target]deploy.Tried{}, moved: map[deploy.Target]bool{}, broken: map[deploy.Target]bool{}, drained: map[deploy.Target]bool{}}
 	w.showOn = func(target deploy.Target, n int) *deploy.Observation {
 		if n > 0 {
 			return nil
@@ -134,6 +136,9 @@ func newFlight(t *testing.T, text string, args chat.Args) *flight {
 		defer f.mu.Unlock()
 		if f.looks++; f.broken[target] {
 			o.Workloads[0].Stuck, o.Workloads[0].Ready = "ProgressDeadlineExceeded", 0
+		}
+		if f.drained[target] {
+			o.Workloads[0].Ready, o.Workloads[0].Available = 0, 0
 		}
 		return &o
 	}
