@@ -157,9 +157,7 @@ type Options struct {
 	Silences      Silences
 	Notifications Notifications
 	Letters       Letters
-	// Tell writes what a deed did into the audit trail; nil for nowhere.
-	Tell   func(context.Context, ...job.Entry) error
-	People People
+	People        People
 	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
 	// are for cancel and retry.
 	Canceller Canceller

@@ -87,7 +87,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}
-	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, slack: b, out: p.Out, log: log, context: &surroundings{
+	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, trail: trail, slack: b, out: p.Out, log: log, context: &surroundings{
 		apps: fleet.Apps, records: past.Of, jobs: rows.Unfinished, within: c.Alerts.Blame, now: time.Now, log: log,
 	}})
 	if err != nil {
@@ -108,7 +108,6 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who, Aliases: c.Plugins.Aliases, Put: b.Put}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers}, Suspender: bounded{fleet, c.Timeouts.Reconcile},
 	}
-	options.Tell = trail.Add
 	alerting.talk(&options)
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
