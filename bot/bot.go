@@ -88,6 +88,9 @@ type Options struct {
 	// TooLate is how old a command may be when it is first looked at; after a
 	// long absence people are told to ask again (default 1 h).
 	TooLate time.Duration
+	// Begun, if set, tells of what is that late whether something was begun for it, by
+	// the key of what somebody did and by that of its command.
+	Begun func(ctx context.Context, did, command string) (bool, error)
 	// Observe, if set, is told of everything countable: "envelope" (journalled,
 	// with how long that took), "duplicate", "ignored", "refused", "command"
 	// (handled), "post", "edit", "find". It must not block.
@@ -165,6 +168,9 @@ func (b *Bot) Posted(ctx context.Context, key string) (ts string, err error) {
 func (b *Bot) Stream(ctx context.Context, thread chat.Thread, key, title string) (io.WriteCloser, error) {
 	return b.outbox.Stream(ctx, thread, key, title)
 }
+
+// Abandon says of the output of that key that nobody writes it any more.
+func (b *Bot) Abandon(ctx context.Context, key string) error { return b.outbox.Abandon(ctx, key) }
 
 // Ready returns nil while ferry hears Slack and knows who it is there.
 func (b *Bot) Ready() error {

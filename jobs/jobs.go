@@ -113,7 +113,8 @@ type Rows interface {
 
 // Executor runs command lines with plugins and writes what they print to out.
 // Names are the verbs that there are plugins for; Help is what one says of
-// itself, which may be nothing.
+// itself, which may be nothing. A line does not run again when Execute is told the
+// same command again.
 type Executor interface {
 	Names() []string
 	Help(plugin string) string

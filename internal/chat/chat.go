@@ -55,6 +55,9 @@ type Command struct {
 	At   time.Time `json:"at"`
 	Verb Verb      `json:"verb"`
 	Args Args      `json:"args"`
+	// Press tells this press of a button from others of the same button, which have
+	// the same Key; empty for what was typed.
+	Press string `json:"press,omitempty"`
 	// Cause is the job for whose sake ferry gives itself this command; empty for
 	// what people ask for. Nothing that comes from a chat sets it.
 	Cause string `json:"cause,omitempty"`
