@@ -98,3 +98,40 @@ func TestALineRunsOnceThoughFerryIsKilled(t *testing.T) {
 	}
 	t.Logf("the message read\n%s\nblocks: %s", m.Text, m.Blocks)
 }
+
+// TestLongOutputIsAFileThoughFerryIsKilled kills ferry while Slack takes no files: what
+// was printed becomes one file, and nothing is left on the disk.
+func TestLongOutputIsAFileThoughFerryIsKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorking(t)
+	w.slack.Inject(slack.Fault{Method: "upload", Status: http.StatusServiceUnavailable, Times: -1})
+	thread := w.say(t, "works print 5000")
+	w.says(t, thread, "Printed")
+	w.says(t, thread, "5000 lines: the end is shown here, all of it is in the file `pods.txt`.")
+	eventually(t, func() bool { return w.slack.Calls()["upload"].Total > 0 })
+	w.ferry(t, "kill")
+	w.slack.ClearFaults()
+	w.ferry(t, "start")
+	var files []slack.FileInfo
+	eventually(t, func() bool {
+		all, err := w.slack.Messages("C0DEPLOY", thread)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = nil
+		for _, m := range all {
+			files = append(files, m.Files...)
+		}
+		return len(files) > 0
+	})
+	if len(files) != 1 || files[0].Name != "pods.txt" || files[0].Title != "works print 5000" || !strings.HasPrefix(files[0].Preview, "line 1 of 5000: ") {
+		t.Errorf("%+v", files)
+	}
+	eventually(t, func() bool {
+		left, err := os.ReadDir(filepath.Join(w.options.Dir, "ferry.db.output"))
+		return err == nil && len(left) == 0
+	})
+	if got := w.begun(t); got != "print 5000" {
+		t.Errorf("it began %s", got)
+	}
+}

@@ -92,6 +92,7 @@ func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, c
 	w := &late{open: out}
 	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
 	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, r, w)
+	w.name(result.File)
 	if closing := w.Close(); err == nil && closing != nil {
 		return nil, closing
 	}
@@ -200,6 +201,13 @@ func (l *late) Write(p []byte) (int, error) {
 		l.to = to
 	}
 	return l.to.Write(p)
+}
+
+// name says what the text is called as a file.
+func (l *late) name(file string) {
+	if n, ok := l.to.(chat.Namer); ok && file != "" {
+		n.Name(file)
+	}
 }
 
 func (l *late) Close() error {

@@ -260,6 +260,9 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 		Commands: syntaxes(c), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 		Emails: c.Repo.CoAuthor,
 	}
+	if len(c.Plugins.Executors) > 0 {
+		o.Files = c.State.File + ".output"
+	}
 	all := rules(c, nil)
 	o.Groups = all.Groups()
 	for _, m := range c.Clusters {
