@@ -73,6 +73,10 @@ type Options struct {
 	// Emails says that people's addresses are wanted, for Author.
 	Emails bool
 
+	// Files is a folder that ferry has for itself, for output that is on its way to
+	// become a file in the chat; empty: none does, and long output is cut.
+	Files string
+
 	Log *slog.Logger
 	// Pace is how fast messages are sent; PostsPerSecond bounds new ones per
 	// channel (default 1).
@@ -88,6 +92,9 @@ type Options struct {
 	// TooLate is how old a command may be when it is first looked at; after a
 	// long absence people are told to ask again (default 1 h).
 	TooLate time.Duration
+	// Begun, if set, tells of what is that late whether something was begun for it, by
+	// the key of what somebody did and by that of its command.
+	Begun func(ctx context.Context, did, command string) (bool, error)
 	// Observe, if set, is told of everything countable: "envelope" (journalled,
 	// with how long that took), "duplicate", "ignored", "refused", "command"
 	// (handled), "post", "edit", "find". It must not block.
@@ -136,7 +143,7 @@ func New(o Options) (*Bot, error) {
 		return nil, fmt.Errorf("make the bot: %w", err)
 	}
 	b := &Bot{o: o, slack: client, grammar: g, identity: errors.New("not known to Slack yet")}
-	b.outbox = outbox.New(outbox.Options{Store: o.Outbox, Chat: client, Pace: o.Pace, Log: o.Log, Sent: o.Observe})
+	b.outbox = outbox.New(outbox.Options{Store: o.Outbox, Chat: client, Files: client, Spool: o.Files, Pace: o.Pace, Log: o.Log, Sent: o.Observe})
 	b.inbox = inbox.New(inbox.Options{Journal: o.Journal, Decide: b.decide, Log: o.Log, Workers: o.Workers, Pause: o.Pause})
 	return b, nil
 }
@@ -144,7 +151,7 @@ func New(o Options) (*Bot, error) {
 func newClient(o Options) (*slack.Client, error) {
 	return slack.New(slack.Options{
 		BotToken: o.BotToken, AppToken: o.AppToken, BaseURL: o.BaseURL, Connections: o.Connections,
-		PostsPerSecond: o.PostsPerSecond, Emails: o.Emails, Log: o.Log,
+		PostsPerSecond: o.PostsPerSecond, Emails: o.Emails, Files: o.Files != "", Log: o.Log,
 	})
 }
 
@@ -165,6 +172,9 @@ func (b *Bot) Posted(ctx context.Context, key string) (ts string, err error) {
 func (b *Bot) Stream(ctx context.Context, thread chat.Thread, key, title string) (io.WriteCloser, error) {
 	return b.outbox.Stream(ctx, thread, key, title)
 }
+
+// Abandon says of the output of that key that nobody writes it any more.
+func (b *Bot) Abandon(ctx context.Context, key string) error { return b.outbox.Abandon(ctx, key) }
 
 // Ready returns nil while ferry hears Slack and knows who it is there.
 func (b *Bot) Ready() error {
@@ -233,6 +243,9 @@ func (b *Bot) identify(ctx context.Context) error {
 			b.o.Log.Info("known to Slack", "team", me.Team, "name", me.TeamName, "user", me.User)
 			if b.o.Emails && me.NoEmails {
 				b.o.Log.Warn("Slack does not tell people's addresses: commits name no co-authors", "missing_scope", slack.EmailScope)
+			}
+			if b.o.Files != "" && me.NoFiles {
+				b.o.Log.Warn("Slack takes no files from ferry: long output is cut", "missing_scope", slack.FileScope)
 			}
 			return nil
 		}

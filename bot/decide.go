@@ -94,7 +94,7 @@ func (b *Bot) pressed(ctx context.Context, e *inbox.Envelope, r *slack.Request, 
 		return err
 	}
 	*thread = p.Thread
-	cmd := chat.Command{Key: "click/" + r.Click.Operation, User: r.User, Thread: p.Thread, At: e.At}
+	cmd := chat.Command{Key: commandKey(e, r), Press: r.Click.Press, User: r.User, Thread: p.Thread, At: e.At}
 	err = b.handle(ctx, cmd, p.Command)
 	switch {
 	case err == nil:
@@ -163,9 +163,8 @@ func (b *Bot) notOurs(r *slack.Request, me slack.Identity) string {
 
 // admit refuses what must not even be parsed.
 func (b *Bot) admit(ctx context.Context, e *inbox.Envelope, r *slack.Request) error {
-	if e.Attempt == 1 && time.Since(e.At) > b.o.TooLate {
-		return fault.Newf(fault.Expired, "ferry was away when this was asked, %s ago", time.Since(e.At).Round(time.Minute)).
-			WithHelp("nothing was done\nask again if it is still wanted")
+	if err := b.late(ctx, e, r); err != nil {
+		return err
 	}
 	return b.barred(ctx, r)
 }

@@ -15,11 +15,11 @@ import (
 
 // emulator is a house whose Slack is the playground's: stricter than the small
 // one about blocks, scopes and who may post where.
-func emulator(t *testing.T) (*house, *slack.Server) {
+func emulator(t *testing.T, more ...string) (*house, *slack.Server) {
 	t.Helper()
-	scopes := []string{ // what ferry needs, and nothing more
+	scopes := append(more, // what ferry needs, and nothing more
 		"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "users:read",
-	}
+	)
 	s, err := slack.New(slack.Options{
 		Users:    []slack.User{{ID: "U01ALICE", Name: "alice"}, {ID: "U03GUEST", Name: "gus", Guest: true}},
 		Channels: []slack.Channel{{ID: "C01DEPLOY", Name: "deploys"}, {ID: "C02SHARED", Name: "shared", Shared: true}, {ID: "C03PRIVATE", Name: "private", Private: true, Members: []string{"U01ALICE"}}},

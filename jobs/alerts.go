@@ -24,10 +24,11 @@ type Alerts interface {
 
 // Silences are what people do not want to hear of for a while.
 type Silences interface {
-	// Place stores one and gives it an ID. Placed again by the same key it stays as it is.
-	Place(ctx context.Context, s Silence) (Silence, error)
+	// Place stores one and gives it an ID. Placed again by the same key it stays as it
+	// is. What the audit trail is to know of a write comes with it, here and below.
+	Place(ctx context.Context, s Silence, told ...job.Entry) (Silence, error)
 	// End ends one and returns it; NotFound if there is none of that ID.
-	End(ctx context.Context, id string) (Silence, error)
+	End(ctx context.Context, id string, told ...job.Entry) (Silence, error)
 	// All are those in force, in the order in which they were placed.
 	All() []Silence
 }
@@ -44,7 +45,7 @@ type Silence struct {
 type Notifications interface {
 	// Switch says so of a channel and returns how it was; it is NotFound if no receiver
 	// leads there.
-	Switch(ctx context.Context, c chat.ChannelID, on bool) (was bool, err error)
+	Switch(ctx context.Context, c chat.ChannelID, on bool, told ...job.Entry) (was bool, err error)
 	// Off are the channels that are not told.
 	Off() []chat.ChannelID
 }
@@ -53,7 +54,7 @@ type Notifications interface {
 type Letters interface {
 	Undelivered(ctx context.Context) ([]Letter, error)
 	// Resend delivers one again; NotFound if there is none of that ID.
-	Resend(ctx context.Context, id string) (Letter, error)
+	Resend(ctx context.Context, id string, told func(Letter) job.Entry) (Letter, error)
 }
 
 // Letter is a delivery that was given up: of what, where to, why and when.
@@ -66,12 +67,4 @@ type Letter struct {
 // errNoAlerts is for commands about something that is not configured.
 func errNoAlerts() error {
 	return fault.New(fault.NotFound, "no alerts are configured", "whoever runs ferry can add some: `alerts` in its configuration")
-}
-
-// tell writes into the audit trail; a deed that is done again tells the same once.
-func (o *Options) tell(ctx context.Context, e job.Entry) error {
-	if o.Tell == nil {
-		return nil
-	}
-	return o.Tell(ctx, e)
 }

@@ -37,26 +37,27 @@ func (w *trouble) Scope(matchers string) (deploy.Target, error) {
 	return deploy.Target{Cluster: deploy.Everywhere}, nil
 }
 
-func (w *trouble) Place(_ context.Context, s Silence) (Silence, error) {
+func (w *trouble) Place(_ context.Context, s Silence, told ...job.Entry) (Silence, error) {
 	for _, old := range w.silences {
 		if old.Key == s.Key {
 			return old, nil
 		}
 	}
 	s.ID = "s1"
-	w.silences = append(w.silences, s)
+	w.silences, w.told = append(w.silences, s), append(w.told, told...)
 	return s, nil
 }
 
-func (w *trouble) End(_ context.Context, id string) (Silence, error) {
+func (w *trouble) End(_ context.Context, _ string, told ...job.Entry) (Silence, error) {
 	one := w.silences[0]
-	w.silences = nil
+	w.silences, w.told = nil, append(w.told, told...)
 	return one, nil
 }
 
 func (w *trouble) All() []Silence { return w.silences }
 
-func (w *trouble) Switch(_ context.Context, c chat.ChannelID, on bool) (bool, error) {
+func (w *trouble) Switch(_ context.Context, c chat.ChannelID, on bool, told ...job.Entry) (bool, error) {
+	w.told = append(w.told, told...)
 	was := !slices.Contains(w.off, c)
 	w.off = slices.DeleteFunc(w.off, func(o chat.ChannelID) bool { return o == c })
 	if !on {
@@ -69,10 +70,11 @@ func (w *trouble) Off() []chat.ChannelID { return w.off }
 
 func (w *trouble) Undelivered(context.Context) ([]Letter, error) { return w.letters, nil }
 
-func (w *trouble) Resend(_ context.Context, id string) (Letter, error) {
+func (w *trouble) Resend(_ context.Context, id string, told func(Letter) job.Entry) (Letter, error) {
 	if len(w.letters) == 0 || w.letters[0].ID != id {
 		return Letter{}, fault.New(fault.NotFound, "no", "")
 	}
+	w.told = append(w.told, told(w.letters[0]))
 	return w.letters[0], nil
 }
 
@@ -80,7 +82,6 @@ func troubled(t *testing.T) (*bench, *trouble) {
 	b, w := newBench(t, fleet()), &trouble{}
 	b.options.Now = func() time.Time { return noon }
 	b.options.Alerts, b.options.Silences, b.options.Notifications, b.options.Letters = w, w, w, w
-	b.options.Tell = func(_ context.Context, es ...job.Entry) error { w.told = append(w.told, es...); return nil }
 	w.incidents = []alert.Incident{
 		{State: alert.Resolved, Opened: noon.Add(-2 * time.Hour), Ended: noon.Add(-time.Hour), Count: 1, Problems: []alert.Problem{{Event: alert.Event{Title: "Job failed", Name: "backup", Namespace: "ops", Cluster: "prod"}}}},
 		{State: alert.Firing, Opened: noon.Add(-5 * time.Minute), Count: 300, Further: 1, Group: map[string]string{"cluster": "prod", "node": "n1"}, Problems: []alert.Problem{

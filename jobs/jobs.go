@@ -113,7 +113,8 @@ type Rows interface {
 
 // Executor runs command lines with plugins and writes what they print to out.
 // Names are the verbs that there are plugins for; Help is what one says of
-// itself, which may be nothing.
+// itself, which may be nothing. A line does not run again when Execute is told the
+// same command again.
 type Executor interface {
 	Names() []string
 	Help(plugin string) string
@@ -157,9 +158,7 @@ type Options struct {
 	Silences      Silences
 	Notifications Notifications
 	Letters       Letters
-	// Tell writes what a deed did into the audit trail; nil for nowhere.
-	Tell   func(context.Context, ...job.Entry) error
-	People People
+	People        People
 	// Canceller, Rights and Nudge, which tells the job of a wish that was stored,
 	// are for cancel and retry.
 	Canceller Canceller

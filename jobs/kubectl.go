@@ -36,7 +36,9 @@ func executorSyntaxes(names []string) []chat.Syntax {
 	return out
 }
 
-// executor hands the line, untouched, to the plugin that the verb names.
+// executor hands the line, untouched, to the plugin that the verb names. It is a
+// query because no job is made of it; that a line does not run twice is Execute's to
+// see to.
 type executor struct{ Options }
 
 // Answer implements Query.
@@ -46,9 +48,12 @@ func (e executor) Answer(ctx context.Context, cmd chat.Command) (chat.Message, e
 			WithHelp("whoever runs ferry can add one: `plugins.executors` in its configuration\n`help` lists what ferry does by itself")
 	}
 	return e.Executor.Execute(ctx, string(cmd.Verb), string(cmd.Args.Line), cmd, func(title string) (io.WriteCloser, error) {
-		return e.Streamer.Stream(ctx, cmd.Thread, cmd.Key+"/output", title)
+		return e.Streamer.Stream(ctx, cmd.Thread, OutputKey(cmd), title)
 	})
 }
+
+// OutputKey is the key of the message that a command's output grows in.
+func OutputKey(cmd chat.Command) string { return cmd.Key + "/output" }
 
 // named are executors of which nothing but the names is known.
 type named []string

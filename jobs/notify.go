@@ -52,11 +52,8 @@ func (n notify) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Tar
 // Do implements Deed.
 func (n notify) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 	on := cmd.Args.Switch == "on"
-	was, err := n.Notifications.Switch(ctx, cmd.Thread.Channel, on)
+	was, err := n.Notifications.Switch(ctx, cmd.Thread.Channel, on, deed(cmd, job.Notified, string(cmd.Args.Switch)))
 	if err != nil {
-		return chat.Message{}, err
-	}
-	if err := n.tell(ctx, deed(cmd, job.Notified, string(cmd.Args.Switch))); err != nil {
 		return chat.Message{}, err
 	}
 	already := ""
@@ -108,11 +105,10 @@ func (r resend) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Tar
 
 // Do implements Deed.
 func (r resend) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
-	one, err := r.Letters.Resend(ctx, string(cmd.Args.ID))
+	one, err := r.Letters.Resend(ctx, string(cmd.Args.ID), func(one Letter) job.Entry {
+		return deed(cmd, job.Resent, one.Sink+": "+one.Title)
+	})
 	if err != nil {
-		return chat.Message{}, err
-	}
-	if err := r.tell(ctx, deed(cmd, job.Resent, one.Sink+": "+one.Title)); err != nil {
 		return chat.Message{}, err
 	}
 	return chat.Message{

@@ -78,11 +78,8 @@ func (s silence) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		one.At = s.Now()
 	}
 	one.Until = one.At.Add(d)
-	placed, err := s.Silences.Place(ctx, one)
+	placed, err := s.Silences.Place(ctx, one, deed(cmd, job.Silenced, one.Matchers+" "+untilWhen(one.Until)+": "+one.Reason))
 	if err != nil {
-		return chat.Message{}, err
-	}
-	if err := s.tell(ctx, deed(cmd, job.Silenced, placed.Matchers+" "+untilWhen(placed.Until)+": "+placed.Reason)); err != nil {
 		return chat.Message{}, err
 	}
 	m := chat.Message{
@@ -127,17 +124,13 @@ func (u unsilence) find(id string) (Silence, error) {
 	return all[i], nil
 }
 
-// Do implements Deed. The trail is told first: done again there is no silence left to
-// tell of.
+// Do implements Deed.
 func (u unsilence) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 	one, err := u.find(string(cmd.Args.ID))
 	if err != nil {
 		return chat.Message{}, err
 	}
-	if err := u.tell(ctx, deed(cmd, job.Unsilenced, one.Matchers)); err != nil {
-		return chat.Message{}, err
-	}
-	if one, err = u.Silences.End(ctx, one.ID); err != nil {
+	if one, err = u.Silences.End(ctx, one.ID, deed(cmd, job.Unsilenced, one.Matchers)); err != nil {
 		return chat.Message{}, err
 	}
 	return chat.Message{

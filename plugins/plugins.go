@@ -44,6 +44,10 @@ type Executors struct {
 	Aliases map[string]string
 	// Put shows a message beside the one that Execute returns; the bot's Replier.
 	Put func(ctx context.Context, thread chat.Thread, key string, m chat.Message) error
+	// Lines remembers what was begun; nil for nothing, so that a line may run twice.
+	Lines Lines
+	// Abandon says of a command's output that nobody writes it any more; nil for nothing.
+	Abandon func(ctx context.Context, cmd chat.Command) error
 }
 
 // Names are the executors that there are, and what stands for them.
@@ -63,31 +67,45 @@ func (e Executors) Help(name string) string {
 
 // Execute runs a command line with the executor of that name. What it prints goes
 // to the writer that out opens, at the first byte; the returned message says how it
-// ended.
+// ended. Told again for the same command it does not run the line again.
 func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error) {
 	user, err := e.Who(ctx, cmd.User)
 	if err != nil {
 		return chat.Message{}, err
 	}
+	again := runAgain(name, line)
 	line, confirmed := Confirmed(name, line)
 	typed := name + " " + line
 	name, line, _ = strings.Cut(botkube.Expand(e.Aliases, typed), " ")
-	w := &late{open: func() (io.WriteCloser, error) { return out(typed) }}
-	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
-	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, w)
-	if closing := w.Close(); err == nil && closing != nil {
-		return chat.Message{}, closing
-	}
-	if failure, own := errors.AsType[api.Failure](err); own {
-		return failed(failure, err), nil
-	}
+	all, err := e.once(ctx, cmd, again, typed, func() ([]chat.Message, error) {
+		return e.run(ctx, name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, cmd, func() (io.WriteCloser, error) { return out(typed) })
+	})
 	if err != nil {
 		return chat.Message{}, err
 	}
-	if len(talk.Shown) > 0 {
-		return e.shown(ctx, cmd, talk.Shown)
+	return e.shown(ctx, cmd, all)
+}
+
+// run hands a line to the plugin, and returns what there is to say of it, at least
+// one message.
+func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, cmd chat.Command, out func() (io.WriteCloser, error)) ([]chat.Message, error) {
+	w := &late{open: out}
+	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
+	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, r, w)
+	w.name(result.File)
+	if closing := w.Close(); err == nil && closing != nil {
+		return nil, closing
 	}
-	return ended(name, line, result), nil
+	if failure, own := errors.AsType[api.Failure](err); own {
+		return []chat.Message{failed(failure, err)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(talk.Shown) > 0 {
+		return talk.Shown, nil
+	}
+	return []chat.Message{ended(name, r.Line, result)}, nil
 }
 
 // shown shows several messages; the last is the answer.
@@ -127,7 +145,7 @@ func capital(s string) string {
 }
 
 func ended(name, line string, r api.Result) chat.Message {
-	typed := "`" + strings.ReplaceAll(name+" "+line, "`", "'") + "`"
+	typed := quoted(name + " " + line)
 	m := chat.Message{Tone: chat.Done, Title: typed + " is done"}
 	switch {
 	case r.Confirm != "":
@@ -150,9 +168,7 @@ func ended(name, line string, r api.Result) chat.Message {
 const confirmedSign = "confirmed:"
 
 func confirm(name, line string) string {
-	// A button's command is read like one that was typed, in which < begins a mark.
-	line, sum := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(line), lineSum(name, line)
-	return name + " " + confirmedSign + sum + " " + line
+	return name + " " + confirmedSign + lineSum(name, line) + " " + escaped(line)
 }
 
 // Confirmed takes the sign off a line, and says whether it was there and right.
@@ -185,6 +201,13 @@ func (l *late) Write(p []byte) (int, error) {
 		l.to = to
 	}
 	return l.to.Write(p)
+}
+
+// name says what the text is called as a file.
+func (l *late) name(file string) {
+	if n, ok := l.to.(chat.Namer); ok && file != "" {
+		n.Name(file)
+	}
 }
 
 func (l *late) Close() error {

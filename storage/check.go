@@ -77,6 +77,7 @@ func (c checker) tests() map[string]func(e Entry, rest string) error {
 		"outbox/open":     func(e Entry, rest string) error { return c.wants(e, outboxRow+rest) },
 		"audit/row":       func(e Entry, _ string) error { c.decodes(e, new(job.Entry)); return nil },
 		"audit/once":      c.leads,
+		"line/row":        func(e Entry, _ string) error { c.decodes(e, new(line)); return nil },
 		"hold/row":        func(e Entry, _ string) error { c.decodes(e, new(deploy.Hold)); return nil },
 		"approval/row":    func(e Entry, _ string) error { c.decodes(e, new(deploy.Approval)); return nil },
 	}

@@ -54,6 +54,7 @@ func TestCheckFindsEachKindOfDamage(t *testing.T) {
 	})
 	damage("journal/pending/", "cannot be decoded", set("["))
 	damage("outbox/row/", "outbox/open/k has no outbox/row/k", gone)
+	damage("line/row/", "cannot be decoded", set("{"))
 	damage("audit/row/", "cannot be decoded", set("{"))
 }
 
@@ -70,6 +71,9 @@ func fill(t *testing.T, db storage.KV) {
 		t.Fatal(err)
 	}
 	if _, err := storage.NewJournal(db, now).Append(t.Context(), "e", noon, []byte("raw")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := storage.NewLines(db, now).Begin(t.Context(), "l"); err != nil {
 		t.Fatal(err)
 	}
 	if err := storage.NewOutbox(db, now).Save(t.Context(), "k", []byte("{}"), true); err != nil {

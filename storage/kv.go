@@ -7,8 +7,8 @@
 // embedded file (storage/bolt) and a distributed store can both honour. Above
 // it stand the typed stores that the rooms use through small interfaces of
 // their own: Journal and Outbox for the bot, Jobs and Approvals for the dispatcher,
-// Holds for both it and the jobs, History for the jobs, and the audit Trail, which
-// the others write in their own transactions. Retention forgets what is old, Check
+// Holds for both it and the jobs, History for the jobs, Lines for the plugins, and the
+// audit Trail, which the others write in their own transactions. Retention forgets what is old, Check
 // looks through all of it. Nothing outside this room and the wiring knows which KV
 // is below.
 //

@@ -47,6 +47,12 @@ func (t *Trail) Add(ctx context.Context, entries ...job.Entry) error {
 	return nil
 }
 
+// With writes a transaction of somebody else's, and what is to be told of it, both or
+// neither. The error is ErrConflict if a compare of the transaction did not hold.
+func (t *Trail) With(ctx context.Context, txn Txn, entries ...job.Entry) (uint64, error) {
+	return t.commit(ctx, txn, entries)
+}
+
 // commit writes a transaction and what is to be told of it, both or neither. The
 // error is ErrConflict only if a compare of the transaction itself did not hold.
 func (t *Trail) commit(ctx context.Context, txn Txn, entries []job.Entry) (uint64, error) {

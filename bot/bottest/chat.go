@@ -21,13 +21,16 @@ type Posted struct {
 	Times  []time.Time
 }
 
-// Chat is an outbox.Chat in memory.
+// Chat is an outbox.Chat, and outbox.Files, in memory.
 type Chat struct {
 	mu    sync.Mutex
 	posts []*Posted
+	files []*File
 	calls []string
+	// Hidden keeps files that were shared out of searches.
+	Hidden bool
 	// Before and After, if set, are asked at the begin and the end of each call
-	// ("post", "edit", "find"); an error of After is that of an answer that was
+	// ("post", "edit", "find", "upload", "share", "look"); an error of After is that of an answer that was
 	// lost: what was asked for has happened.
 	Before, After func(what, key string) error
 }

@@ -99,11 +99,14 @@ type Pace struct {
 }
 
 // Options of an Outbox; Pace and Log have defaults. Sent, if set, is called
-// after each call to the chat with what was tried ("post", "edit", "find"), how
-// long it took and its error.
+// after each call to the chat with what was tried ("post", "edit", "find", "upload",
+// "share"), how long it took and its error. With Files and Spool, a folder that it
+// makes and has for itself, what a stream's message does not hold becomes a file.
 type Options struct {
 	Store Store
 	Chat  Chat
+	Files Files
+	Spool string
 	Pace  Pace
 	Log   *slog.Logger
 	Sent  func(what string, took time.Duration, err error)
@@ -113,6 +116,8 @@ type Options struct {
 type Outbox struct {
 	store Store
 	chat  Chat
+	files Files
+	spool string
 	pace  Pace
 	log   *slog.Logger
 	sent  func(string, time.Duration, error)
@@ -126,6 +131,7 @@ type Outbox struct {
 	lastSeq int64
 	budget  budget
 	streams map[*stream]bool
+	own     map[string]bool            // spooled files of this process
 	waiters map[string][]chan struct{} // by key, closed when its row is sent or dead
 	wake    chan struct{}
 }
@@ -144,7 +150,7 @@ func New(o Options) *Outbox {
 		o.Sent = func(string, time.Duration, error) {}
 	}
 	return &Outbox{
-		store: o.Store, chat: o.Chat, pace: o.Pace, log: o.Log, sent: o.Sent,
+		store: o.Store, chat: o.Chat, files: o.Files, spool: o.Spool, own: map[string]bool{}, pace: o.Pace, log: o.Log, sent: o.Sent,
 		seed: maphash.MakeSeed(), tasks: map[string]*task{}, streams: map[*stream]bool{},
 		waiters: map[string][]chan struct{}{}, wake: make(chan struct{}, 1),
 		budget: budget{perMinute: o.Pace.EditsPerMinute},

@@ -27,6 +27,9 @@ type row struct {
 	SentAt time.Time `json:"sent_at,omitzero"`
 	// Edits counts the edits that were sent.
 	Edits int `json:"edits,omitempty"`
+	// File is the file that is wished for instead of a message; TS is its identifier
+	// once it is shared.
+	File *file `json:"file,omitempty"`
 	// Dead is why the wish was given up.
 	Dead string `json:"dead,omitempty"`
 	// Taken are the buttons that were pressed.

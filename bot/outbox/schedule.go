@@ -16,6 +16,7 @@ type task struct {
 	key    string
 	seq    int64
 	thread chat.Thread
+	file   bool
 	posted bool
 	final  bool
 	last   time.Time // when the chat's state is from
@@ -47,7 +48,7 @@ func (o *Outbox) schedule(r *row) {
 		return
 	}
 	if t == nil {
-		t = &task{key: r.Key, seq: r.Seq, thread: r.Thread}
+		t = &task{key: r.Key, seq: r.Seq, thread: r.Thread, file: r.File != nil}
 		o.tasks[r.Key] = t
 	}
 	t.posted, t.final, t.last, t.edits, t.met = r.TS != "", r.Wish.Final, r.SentAt, r.Edits, false
@@ -92,13 +93,15 @@ func (o *Outbox) Run(ctx context.Context) error {
 }
 
 func (o *Outbox) resume(ctx context.Context) error {
-	var bad error
+	var promised []string
 	err := o.store.Open(ctx, func(key string, raw []byte) bool {
 		r, err := decode(raw)
 		if err != nil {
-			bad = fmt.Errorf("decode message %s: %w", key, err)
-			o.log.Error("a stored message cannot be read", "key", key, "error", bad)
+			o.log.Error("a stored message cannot be read", "key", key, "error", err)
 			return true
+		}
+		if r.File != nil {
+			promised = append(promised, r.File.Spool)
 		}
 		o.schedule(&r)
 		return true
@@ -106,6 +109,7 @@ func (o *Outbox) resume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read unsent messages: %w", err)
 	}
+	o.sweep(promised)
 	return nil
 }
 
@@ -120,14 +124,14 @@ func (o *Outbox) ready(now time.Time) (out []*task, next time.Time) {
 	next = now.Add(idle)
 	busy := 0
 	var waiting []*task
-	first := map[chat.Thread]*task{} // of each thread, the first that is not posted
+	first := map[chat.Thread]*task{} // of each thread, the first message that is not posted
 	for _, t := range o.tasks {
 		if t.busy {
 			busy++
 		} else {
 			waiting = append(waiting, t)
 		}
-		if f := first[t.thread]; !t.posted && t.thread.Root != "" && (f == nil || t.seq < f.seq) {
+		if f := first[t.thread]; !t.posted && !t.file && t.thread.Root != "" && (f == nil || t.seq < f.seq) {
 			first[t.thread] = t
 		}
 	}
@@ -144,7 +148,7 @@ func (o *Outbox) ready(now time.Time) (out []*task, next time.Time) {
 		if busy >= o.pace.Senders {
 			return out, next // a sender that ends wakes Run
 		}
-		if f := first[t.thread]; !t.posted && f != nil && f != t {
+		if f := first[t.thread]; !t.posted && f != nil && f != t && f.seq < t.seq {
 			continue
 		}
 		if at := o.turn(t, now); at.After(now) {

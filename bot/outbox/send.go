@@ -16,6 +16,9 @@ const (
 	find           // a first post was begun and its outcome is not known
 	edit
 	settling // like find, but the first post may still be on its way
+	upload   // of a file; nobody sees it before it is shared
+	share
+	lose // a file is given up
 )
 
 // travel is how long a call that was cut off may still take effect.
@@ -40,7 +43,11 @@ func (o *Outbox) send(ctx context.Context, t *task) {
 		r = *stored
 		return changed, nil
 	})
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.File != nil:
+		err = o.callFile(ctx, next, &r)
+	default:
 		// A call that is cut off would have to be looked for: stopping waits for
 		// its answer, which the chat's own timeout bounds.
 		err = o.call(context.WithoutCancel(ctx), next, &r)
@@ -53,6 +60,8 @@ func (o *Outbox) send(ctx context.Context, t *task) {
 func (o *Outbox) prepare(r *row) (next action, changed bool) {
 	now := time.Now()
 	switch {
+	case r.File != nil:
+		return o.prepareFile(r, now)
 	case now.Sub(r.Wished) > o.pace.GiveUp:
 		o.giveUp(r, "could not be sent for "+o.pace.GiveUp.String())
 		return nothing, true

@@ -25,6 +25,8 @@ type stream struct {
 	mu      sync.Mutex
 	text    []byte
 	cut     bool
+	whole   whole
+	says    string // of what is not shown, once it is closed
 	dirty   bool
 	busy    bool
 	flushed time.Time
@@ -50,6 +52,10 @@ func (s *stream) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	if s.closed {
 		return 0, errors.New("write to a stream that is closed")
+	}
+	s.whole.count(p)
+	if s.cut || len(s.text)+len(p) > streamTail {
+		s.keep(p)
 	}
 	s.text = append(s.text, p...)
 	if over := len(s.text) - streamTail; over > 0 {
@@ -83,6 +89,8 @@ func (s *stream) Close() error {
 		return nil
 	}
 	s.closed = true
+	var promised *file
+	s.says, promised = s.finish()
 	m := s.message()
 	s.mu.Unlock()
 	s.o.mu.Lock()
@@ -91,6 +99,11 @@ func (s *stream) Close() error {
 	// The command that wrote is often over because its context is.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if promised != nil { // stored before it is promised
+		if err := s.o.wish(ctx, s.thread, promised); err != nil {
+			return err
+		}
+	}
 	return s.o.Put(ctx, s.thread, s.key, m)
 }
 
@@ -99,6 +112,9 @@ func (s *stream) message() chat.Message {
 	m := chat.Message{Tone: chat.Progress, Title: s.title}
 	if s.closed {
 		m.Tone, m.Final = chat.Done, true
+	}
+	if s.says != "" {
+		m.Lines = []string{s.says}
 	}
 	if len(s.text) > 0 {
 		text := string(s.text)

@@ -73,6 +73,9 @@ func (c *Client) Check(ctx context.Context) []Finding {
 	if c.o.Emails && len(has) > 0 {
 		out = append(out, checkEmails(has))
 	}
+	if c.o.Files && len(has) > 0 {
+		out = append(out, checkFiles(has))
+	}
 	return append(out, c.checkApp(ctx))
 }
 

@@ -64,13 +64,16 @@ type Options struct {
 	PostsPerSecond float64
 	// Emails says that people's addresses are wanted: then Check looks for the scope.
 	Emails bool
-	Log    *slog.Logger
+	// Files says that files are to be shown: then Check looks for the scope.
+	Files bool
+	Log   *slog.Logger
 }
 
 // Client talks to one workspace.
 type Client struct {
 	o        Options
 	http     *http.Client
+	uploads  *http.Client // without a limit on time: how long a file takes depends on its size
 	limit    *limiter
 	rung     atomic.Int32 // of render.Rung: the one that works here
 	people   people
@@ -90,6 +93,8 @@ type Identity struct {
 	Bot      string      // its bot ID, as it signs messages
 	// NoEmails: Slack does not tell ferry people's addresses, for want of a scope.
 	NoEmails bool
+	// NoFiles: Slack takes no files from ferry, for want of a scope.
+	NoFiles bool
 }
 
 // New returns a client; nothing is called before its methods are.
@@ -119,7 +124,7 @@ func New(o Options) (*Client, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Client{
-		o: o, http: &http.Client{Timeout: o.Timeout}, limit: newLimiter(o.PostsPerSecond),
+		o: o, http: &http.Client{Timeout: o.Timeout}, uploads: &http.Client{}, limit: newLimiter(o.PostsPerSecond),
 		people: people{known: map[chat.UserID]cached{}}, sockets: newSockets(o.Connections),
 	}, nil
 }
@@ -230,6 +235,7 @@ func (c *Client) Identify(ctx context.Context) (Identity, error) {
 	me = Identity{Team: a.TeamID, TeamName: a.Team, User: a.UserID, Bot: a.BotID}
 	scopes := scopesIn(header)
 	me.NoEmails = len(scopes) > 0 && !slices.Contains(scopes, EmailScope)
+	me.NoFiles = len(scopes) > 0 && !slices.Contains(scopes, FileScope)
 	c.mu.Lock()
 	c.me = me
 	c.mu.Unlock()

@@ -114,15 +114,7 @@ func (c *Client) Find(ctx context.Context, thread chat.Thread, key string, since
 	if err != nil {
 		return "", false, err
 	}
-	form := url.Values{
-		"channel": {string(thread.Channel)}, "include_all_metadata": {"true"}, "limit": {"200"}, "inclusive": {"true"},
-		"oldest": {strconv.FormatInt(since.Add(-skew).Unix(), 10) + ".000000"},
-	}
-	method := "conversations.history"
-	if thread.Root != "" {
-		method = "conversations.replies"
-		form.Set("ts", thread.Root)
-	}
+	form, method := searching(thread, since)
 	for range maxPages {
 		var a struct {
 			answer
@@ -156,6 +148,19 @@ func (c *Client) Find(ctx context.Context, thread chat.Thread, key string, since
 		form.Set("cursor", a.Metadata.Cursor)
 	}
 	return "", false, nil
+}
+
+// searching asks for what was said in a thread, or in a channel, since then.
+func searching(thread chat.Thread, since time.Time) (form url.Values, method string) {
+	form = url.Values{
+		"channel": {string(thread.Channel)}, "include_all_metadata": {"true"}, "limit": {"200"}, "inclusive": {"true"},
+		"oldest": {strconv.FormatInt(since.Add(-skew).Unix(), 10) + ".000000"},
+	}
+	if thread.Root == "" {
+		return form, "conversations.history"
+	}
+	form.Set("ts", thread.Root)
+	return form, "conversations.replies"
 }
 
 // outcome translates Slack's refusals into what they say about a message.

@@ -9,7 +9,10 @@ import (
 )
 
 // alertRows are the house's store in the words of the pipeline.
-type alertRows struct{ kv storage.KV }
+type alertRows struct {
+	kv    storage.KV
+	trail *storage.Trail
+}
 
 // Get implements rows.Store.
 func (s alertRows) Get(ctx context.Context, key string) (rows.Row, bool, error) {
@@ -36,7 +39,11 @@ func (s alertRows) Commit(ctx context.Context, t rows.Txn) error {
 	for _, p := range t.Put {
 		own.Put = append(own.Put, storage.Put{Key: p.Key, Value: p.Value})
 	}
-	_, err := s.kv.Commit(ctx, own)
+	commit := s.kv.Commit
+	if len(t.Told) > 0 {
+		commit = func(ctx context.Context, own storage.Txn) (uint64, error) { return s.trail.With(ctx, own, t.Told...) }
+	}
+	_, err := commit(ctx, own)
 	if errors.Is(err, storage.ErrConflict) {
 		return rows.ErrConflict
 	}

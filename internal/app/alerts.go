@@ -44,6 +44,7 @@ type taker struct {
 // alertNeeds are what the pipeline needs of the house.
 type alertNeeds struct {
 	kv      storage.KV
+	trail   *storage.Trail
 	slack   slack.Outbox
 	context pipeline.Context
 	out     io.Writer
@@ -55,7 +56,7 @@ func newAlerts(ctx context.Context, c *config.Config, n alertNeeds) (_ *alerts, 
 	if !c.Alerts.IsSet() {
 		return nil, nil //nolint:nilnil // there are none
 	}
-	a, store := &alerts{sources: map[string]*taker{}}, alertRows{n.kv}
+	a, store := &alerts{sources: map[string]*taker{}}, alertRows{n.kv, n.trail}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())

@@ -166,7 +166,7 @@ func TestAChannelThatIsOff(t *testing.T) {
 	defer db.Close()
 	to, ctx := &shown{}, t.Context()
 	start := func() (*channels, sink.Sink) {
-		c, err := loadChannels(ctx, alertRows{db})
+		c, err := loadChannels(ctx, alertRows{kv: db})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +324,7 @@ func TestAlertRowsHonourTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	s, ctx := alertRows{db}, t.Context()
+	s, ctx := alertRows{kv: db}, t.Context()
 	put := rows.Txn{If: []rows.Compare{{Key: "event/a"}}, Put: []rows.Row{{Key: "event/a", Value: []byte("1")}, {Key: "event/b", Value: []byte("2")}}}
 	if err := s.Commit(ctx, put); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/event"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/plugins/api"
 	"ferry/plugins/rows"
 	"ferry/plugins/sink"
@@ -42,7 +43,7 @@ func loadChannels(ctx context.Context, store rows.Store) (*channels, error) {
 }
 
 // Switch implements jobs.Notifications.
-func (c *channels) Switch(ctx context.Context, id chat.ChannelID, on bool) (was bool, err error) {
+func (c *channels) Switch(ctx context.Context, id chat.ChannelID, on bool, told ...job.Entry) (was bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.known[id] {
@@ -52,6 +53,7 @@ func (c *channels) Switch(ctx context.Context, id chat.ChannelID, on bool) (was 
 	if !on {
 		t = rows.Txn{Put: []rows.Row{{Key: channelRow + string(id), Value: []byte("off")}}}
 	}
+	t.Told = told
 	if err := c.store.Commit(ctx, t); err != nil {
 		return false, fmt.Errorf("store that %s is switched: %w", id, err)
 	}

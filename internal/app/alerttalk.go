@@ -8,6 +8,7 @@ import (
 	"ferry/internal/deploy"
 	"ferry/internal/event"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/jobs"
 	"ferry/plugins/match"
 	"ferry/plugins/pipeline"
@@ -72,16 +73,16 @@ func (spoken) Scope(matchers string) (deploy.Target, error) {
 type spokenSilences struct{ s *silence.Silences }
 
 // Place implements jobs.Silences.
-func (s spokenSilences) Place(ctx context.Context, one jobs.Silence) (jobs.Silence, error) {
+func (s spokenSilences) Place(ctx context.Context, one jobs.Silence, told ...job.Entry) (jobs.Silence, error) {
 	placed, err := s.s.Place(ctx, silence.Silence{
 		Matchers: one.Matchers, By: one.By, Name: one.Name, Reason: one.Reason, Key: one.Key, At: one.At, Until: one.Until,
-	})
+	}, told...)
 	return silenceOf(placed), err
 }
 
 // End implements jobs.Silences.
-func (s spokenSilences) End(ctx context.Context, id string) (jobs.Silence, error) {
-	ended, err := s.s.End(ctx, id)
+func (s spokenSilences) End(ctx context.Context, id string, told ...job.Entry) (jobs.Silence, error) {
+	ended, err := s.s.End(ctx, id, told...)
 	return silenceOf(ended), err
 }
 
@@ -114,14 +115,15 @@ func (l letters) Undelivered(ctx context.Context) ([]jobs.Letter, error) {
 }
 
 // Resend implements jobs.Letters.
-func (l letters) Resend(ctx context.Context, id string) (jobs.Letter, error) {
+func (l letters) Resend(ctx context.Context, id string, told func(jobs.Letter) job.Entry) (jobs.Letter, error) {
 	dead, err := l.Dead(ctx, mostLetters)
 	if err != nil {
 		return jobs.Letter{}, err
 	}
 	for _, d := range dead {
 		if letterID(d.ID) == id {
-			return jobs.Letter{ID: id, Sink: d.Sink, Title: d.Delivery.Title, Why: d.Why, Tries: d.Tries, At: d.At}, l.Pipeline.Resend(ctx, d.ID)
+			one := jobs.Letter{ID: id, Sink: d.Sink, Title: d.Delivery.Title, Why: d.Why, Tries: d.Tries, At: d.At}
+			return one, l.Pipeline.Resend(ctx, d.ID, told(one))
 		}
 	}
 	return jobs.Letter{}, fault.Newf(fault.NotFound, "no notification `%s` could not be made", id).WithHelp("`undelivered` lists them; one that was sent again is there no more")

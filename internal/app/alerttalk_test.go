@@ -14,8 +14,10 @@ import (
 
 	"ferry/internal/deploy"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/jobs"
 	"ferry/plugins/api"
+	"ferry/storage"
 	"ferry/storage/bolt"
 )
 
@@ -66,7 +68,7 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	a, err := newAlerts(t.Context(), c, alertNeeds{kv: db, log: slog.New(slog.DiscardHandler)})
+	a, err := newAlerts(t.Context(), c, alertNeeds{kv: db, trail: storage.NewTrail(db, time.Now), log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +117,11 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 		t.Errorf("the numbers are %v", seen)
 	}
 	open.Store(true)
-	if _, err := o.Letters.Resend(ctx, "00000000"); !fault.Is(err, fault.NotFound) {
+	resent := func(one jobs.Letter) job.Entry { return job.Entry{Key: "deed/k", Says: one.Title} }
+	if _, err := o.Letters.Resend(ctx, "00000000", resent); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another letter: %v", err)
 	}
-	if _, err := o.Letters.Resend(ctx, lost[0].ID); err != nil {
+	if _, err := o.Letters.Resend(ctx, lost[0].ID, resent); err != nil {
 		t.Fatal(err)
 	}
 	if id := <-got; id == "" {

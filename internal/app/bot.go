@@ -76,18 +76,20 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	slack, kv := slackOptions(c, log), watched(db)
 	slack.Journal, slack.Outbox = storage.NewJournal(kv, time.Now), storage.NewOutbox(kv, time.Now)
 	slack.Observe = numbers.slack
+	lines := storage.NewLines(kv, time.Now)
+	trail := storage.NewTrail(kv, time.Now)
+	rows, holds, approvals := storage.NewJobs(kv).Audited(trail), storage.NewHolds(kv, time.Now).Audited(trail), storage.NewApprovals(kv).Audited(trail)
+	slack.Begun = begun(rows, lines)
 	b, err := bot.New(slack)
 	if err != nil {
 		return err
 	}
-	trail := storage.NewTrail(kv, time.Now)
-	rows, holds, approvals := storage.NewJobs(kv).Audited(trail), storage.NewHolds(kv, time.Now).Audited(trail), storage.NewApprovals(kv).Audited(trail)
 	policy := dispatcher.NewPolicy(rules(c, nil), dispatcher.Witnesses{People: b, Holds: holds, Approvals: approvals})
 	past := storage.NewHistory(kv)
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}
-	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, slack: b, out: p.Out, log: log, context: &surroundings{
+	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, trail: trail, slack: b, out: p.Out, log: log, context: &surroundings{
 		apps: fleet.Apps, records: past.Of, jobs: rows.Unfinished, within: c.Alerts.Blame, now: time.Now, log: log,
 	}})
 	if err != nil {
@@ -105,10 +107,9 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Planner: changes, Sets: changes, Waves: wavesOf(c), Voices: approvals, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
-		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who, Aliases: c.Plugins.Aliases, Put: b.Put}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who, Aliases: c.Plugins.Aliases, Put: b.Put, Lines: lines, Abandon: abandon(b)}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers}, Suspender: bounded{fleet, c.Timeouts.Reconcile},
 	}
-	options.Tell = trail.Add
 	alerting.talk(&options)
 	work = dispatcher.New(dispatcher.Options{
 		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
@@ -258,6 +259,9 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 		BotToken: bot.Token(c.Slack.BotToken.Reveal()), AppToken: bot.Token(c.Slack.AppToken.Reveal()), BaseURL: c.Slack.BaseURL,
 		Commands: syntaxes(c), SlashCommand: c.Slack.Command, Teams: c.Slack.Teams, Channels: c.Slack.Channels, Log: log,
 		Emails: c.Repo.CoAuthor,
+	}
+	if len(c.Plugins.Executors) > 0 {
+		o.Files = c.State.File + ".output"
 	}
 	all := rules(c, nil)
 	o.Groups = all.Groups()

@@ -55,6 +55,9 @@ type Command struct {
 	At   time.Time `json:"at"`
 	Verb Verb      `json:"verb"`
 	Args Args      `json:"args"`
+	// Press tells this press of a button from others of the same button, which have
+	// the same Key; empty for what was typed.
+	Press string `json:"press,omitempty"`
 	// Cause is the job for whose sake ferry gives itself this command; empty for
 	// what people ask for. Nothing that comes from a chat sets it.
 	Cause string `json:"cause,omitempty"`
@@ -236,7 +239,12 @@ type Replier interface {
 // Streamer answers with output that grows while it is made.
 type Streamer interface {
 	// Stream opens the message of that key for text: what is written appears in
-	// it, coalesced, preformatted, its head cut where it grows too long. Close
-	// sends the rest. The writer is not safe for concurrent use.
+	// it, coalesced, preformatted, its head cut where it grows too long; all of it is
+	// then a file below the message, if the chat takes files. Close sends the rest.
+	// The writer may be a Namer. It is not safe for concurrent use.
 	Stream(ctx context.Context, thread Thread, key, title string) (io.WriteCloser, error)
 }
+
+// Namer is a writer that can be told, before Close, what its text is called if it
+// becomes a file; without a name it has one of ferry's own.
+type Namer interface{ Name(file string) }

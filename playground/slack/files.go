@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,27 +11,48 @@ import (
 	"unicode/utf8"
 )
 
-// file is an upload: announced, then filled, then shared.
+// file is an upload: announced, then filled, then completed, once each. Until then
+// nobody sees it.
 type file struct {
-	id, name, title string
-	app             *app
-	body            []byte
-	filled, shared  bool
+	id, name, title   string
+	app               *app
+	length            int
+	body              []byte
+	filled, completed bool
 }
 
-const maxUpload = 16 << 20
+const maxUpload = 64 << 20
 
 func (s *Server) uploadURL(c *call) (map[string]any, error) {
-	if c.str("filename") == "" || c.int("length", 0) <= 0 {
-		return nil, slackError("invalid_arguments")
+	length := c.int("length", 0)
+	switch {
+	case c.str("filename") == "" || length <= 0:
+		return nil, slackError("missing_argument")
+	case length > maxUpload:
+		return nil, slackError("file_upload_size_restricted")
 	}
-	f := &file{id: s.nextID("F"), name: c.str("filename"), app: c.app}
+	f := &file{id: s.nextID("F"), name: c.str("filename"), app: c.app, length: length}
 	s.files[f.id] = f
 	return map[string]any{"upload_url": s.baseURL + "/upload/v1/" + f.id, "file_id": f.id}, nil
 }
 
+// uploading is what faults and counts call the upload itself, which is no method.
+const uploading = "upload"
+
 // serveUpload takes the bytes, raw or as the form's first file.
 func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	fault := s.faults.take(uploading)
+	s.mu.Unlock()
+	code := ""
+	if fault != nil && fault.fails() {
+		code = fault.label()
+	}
+	s.count(uploading, code)
+	if code != "" {
+		fault.answer(w)
+		return
+	}
 	body := io.Reader(http.MaxBytesReader(w, r.Body, maxUpload))
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		parts, err := r.MultipartReader()
@@ -55,46 +77,47 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	f := s.files[r.PathValue("id")]
-	if f != nil {
+	known := f != nil && !f.filled
+	fits := known && len(content) == f.length
+	if fits {
 		f.body, f.filled = content, true
 	}
 	s.mu.Unlock()
-	if f == nil {
+	switch {
+	case !known:
 		http.Error(w, "no such upload", http.StatusNotFound)
+		return
+	case !fits:
+		http.Error(w, "not of the length that was announced", http.StatusBadRequest)
 		return
 	}
 	_, _ = io.WriteString(w, "OK - "+f.name) // the caller went away
 }
 
+// completeUpload shares what was uploaded, which can be done once.
 func (s *Server) completeUpload(c *call) (map[string]any, error) {
 	var wanted []struct{ ID, Title string }
 	if err := json.Unmarshal(c.json("files"), &wanted); err != nil || len(wanted) == 0 {
 		return nil, slackError("invalid_arguments")
 	}
+	channels, err := s.sharedTo(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, want := range wanted {
+		if f := s.files[want.ID]; f == nil || f.app != c.app || !f.filled || f.completed {
+			return nil, slackError("file_not_found")
+		}
+	}
 	var infos []FileInfo
 	answer := []map[string]any{}
 	for _, want := range wanted {
 		f := s.files[want.ID]
-		if f == nil || f.app != c.app || !f.filled {
-			return nil, slackError("file_not_found")
-		}
-		if f.title = want.Title; f.title == "" {
-			f.title = f.name
-		}
-		f.shared = true
+		f.title, f.completed = cmp.Or(want.Title, f.name), true
 		infos = append(infos, f.info())
 		answer = append(answer, map[string]any{"id": f.id, "title": f.title})
 	}
-	ref := c.str("channel_id")
-	if ref == "" {
-		ref, _, _ = strings.Cut(c.str("channels"), ",")
-	}
-	if ref != "" {
-		c.args["channel"] = mustJSON(ref)
-		ch, err := s.target(c)
-		if err != nil {
-			return nil, err
-		}
+	for _, ch := range channels {
 		m := &Message{
 			User: c.app.BotUserID, BotID: c.app.BotID, AppID: c.app.ID,
 			Text: said(c.str("initial_comment")), ThreadTS: c.str("thread_ts"), Files: infos,
@@ -103,6 +126,27 @@ func (s *Server) completeUpload(c *call) (map[string]any, error) {
 		s.announce(ch, m)
 	}
 	return map[string]any{"files": answer}, nil
+}
+
+// sharedTo are the channels that a file is shared to: none, one by channel_id, or
+// several, but those not into a thread.
+func (s *Server) sharedTo(c *call) (out []*channel, err error) {
+	refs := strings.FieldsFunc(c.str("channels"), func(r rune) bool { return r == ',' || r == ' ' })
+	if one := c.str("channel_id"); one != "" {
+		refs = []string{one}
+	}
+	if c.str("thread_ts") != "" && len(refs) != 1 {
+		return nil, slackError("invalid_arguments", "thread_ts goes with one channel")
+	}
+	for _, ref := range refs {
+		c.args["channel"] = mustJSON(ref)
+		ch, err := s.target(c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ch)
+	}
+	return out, nil
 }
 
 func (f *file) info() FileInfo {
@@ -129,7 +173,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[r.PathValue("id")]
 	var body []byte
-	if f != nil && f.shared {
+	if f != nil && f.completed {
 		body = f.body
 	}
 	s.mu.Unlock()

@@ -165,7 +165,8 @@ type Result struct {
 	// Failed marks an outcome that is no success, such as an exit code, while
 	// everything that was to be said is in the output.
 	Failed bool
-	// File is the name that long output gets as a file; empty for one of ferry's own.
+	// File is the name that output gets as a file if it is too long for a message;
+	// empty for one of ferry's own.
 	File string
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"ferry/internal/event"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/plugins/rows"
 	"ferry/plugins/sink"
 )
@@ -50,7 +51,7 @@ func (p *Pipeline) Dead(ctx context.Context, most int) (out []Dead, err error) {
 
 // Resend delivers again what was given up. If a newer state of the same message waits
 // already, that goes instead. Nothing of that ID is NotFound.
-func (p *Pipeline) Resend(ctx context.Context, id string) error {
+func (p *Pipeline) Resend(ctx context.Context, id string, told ...job.Entry) error {
 	for {
 		r, ok, err := p.o.Store.Get(ctx, deadRow+id)
 		switch {
@@ -75,7 +76,7 @@ func (p *Pipeline) Resend(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		t := rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}
+		t := rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}, Told: told}
 		if !newer {
 			t.If = append(t.If, rows.Compare{Key: w.key()})
 			t.Put = []rows.Row{{Key: w.key(), Value: fresh.value}}

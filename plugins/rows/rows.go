@@ -6,6 +6,8 @@ package rows
 import (
 	"context"
 	"errors"
+
+	"ferry/internal/job"
 )
 
 // ErrConflict says that a compare did not hold. Nothing was written.
@@ -36,6 +38,8 @@ type Txn struct {
 	If     []Compare
 	Put    []Row // revisions are not read
 	Delete []string
+	// Told is what the audit trail is to know of it, written with it.
+	Told []job.Entry
 }
 
 // Ops is how much of MaxOps a transaction takes.

@@ -14,6 +14,7 @@ import (
 
 	"ferry/internal/event"
 	"ferry/internal/fault"
+	"ferry/internal/job"
 	"ferry/plugins/match"
 	"ferry/plugins/rows"
 )
@@ -81,8 +82,9 @@ func Load(ctx context.Context, store rows.Store, now func() time.Time) (*Silence
 
 // Place stores a silence and gives it an ID; placed again by the same command it
 // stays as it is. It is Invalid if its matchers cannot be read or choose nothing, or if
-// its time is too long, and Refused if there are too many.
-func (s *Silences) Place(ctx context.Context, one Silence) (Silence, error) {
+// its time is too long, and Refused if there are too many. What is told of it is
+// written with it.
+func (s *Silences) Place(ctx context.Context, one Silence, told ...job.Entry) (Silence, error) {
 	ms, err := match.Parse(one.Matchers)
 	switch {
 	case err != nil:
@@ -110,7 +112,7 @@ func (s *Silences) Place(ctx context.Context, one Silence) (Silence, error) {
 	if err != nil {
 		return one, fmt.Errorf("encode silence: %w", err)
 	}
-	if err := s.store.Commit(ctx, rows.Txn{Put: []rows.Row{{Key: row + one.ID, Value: raw}}}); err != nil {
+	if err := s.store.Commit(ctx, rows.Txn{Put: []rows.Row{{Key: row + one.ID, Value: raw}}, Told: told}); err != nil {
 		return one, fmt.Errorf("store silence: %w", err)
 	}
 	s.mu.Lock()
@@ -129,8 +131,9 @@ func (s *Silences) free(have []Silence) string {
 	}
 }
 
-// End removes a silence and returns it; NotFound if there is none of that ID.
-func (s *Silences) End(ctx context.Context, id string) (Silence, error) {
+// End removes a silence and returns it; NotFound if there is none of that ID. What is
+// told of it is written with that.
+func (s *Silences) End(ctx context.Context, id string, told ...job.Entry) (Silence, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	have := s.All()
@@ -138,7 +141,7 @@ func (s *Silences) End(ctx context.Context, id string) (Silence, error) {
 	if i < 0 {
 		return Silence{}, fault.Newf(fault.NotFound, "there is no silence `%s`", id).WithHelp("`silences` lists them")
 	}
-	if err := s.store.Commit(ctx, rows.Txn{Delete: []string{row + id}}); err != nil {
+	if err := s.store.Commit(ctx, rows.Txn{Delete: []string{row + id}, Told: told}); err != nil {
 		return Silence{}, fmt.Errorf("end silence %s: %w", id, err)
 	}
 	s.mu.Lock()

@@ -100,3 +100,31 @@ test('a rate limit is obeyed by the SDK', async () => {
   await until('a reply', async () => (await messages(ts)).length === 2, 15000);
   assert.ok((await call('slack/calls'))['chat.postMessage'].errors.ratelimited >= 1);
 });
+
+test('a file is uploaded into a thread, and completed once', async () => {
+  const { ts } = await call('say', { user: 'alice', channel: 'deploys', text: '@ferry pods' });
+  const { client } = bot.app;
+  const content = Array.from({ length: 5000 }, (_, i) => `pod-${i} ✓`).join('\n');
+  const done = await client.filesUploadV2({ channel_id: 'C01DEPLOYS', thread_ts: ts, filename: 'pods.txt', title: 'kubectl get pods', content });
+  assert.equal(done.ok, true);
+  const { id } = done.files[0].files[0];
+  const { messages: thread } = await client.conversations.replies({ channel: 'C01DEPLOYS', ts });
+  const shared = thread.find((m) => m.files);
+  assert.deepEqual(shared.files.map((f) => [f.id, f.name, f.title, f.size]), [[id, 'pods.txt', 'kubectl get pods', Buffer.byteLength(content)]]);
+  assert.equal(shared.thread_ts, ts);
+  assert.equal(await (await fetch(shared.files[0].url_private)).text(), content);
+  await assert.rejects(client.files.completeUploadExternal({ files: [{ id }], channel_id: 'C01DEPLOYS', thread_ts: ts }), /file_not_found/);
+});
+
+test('the steps of an upload are refused as Slack documents it', async () => {
+  const { client } = bot.app;
+  await assert.rejects(client.files.getUploadURLExternal({ filename: 'x.txt', length: 0 }), /missing_argument/);
+  const { file_id: id, upload_url: url } = await client.files.getUploadURLExternal({ filename: 'x.txt', length: 3 });
+  await assert.rejects(client.files.completeUploadExternal({ files: [{ id }], channel_id: 'C01DEPLOYS' }), /file_not_found/);
+  assert.equal((await fetch(url, { method: 'POST', body: 'abc' })).status, 200);
+  await assert.rejects(client.files.completeUploadExternal({ files: [{ id }], channel_id: 'C404' }), /channel_not_found/);
+  const { files } = await client.files.completeUploadExternal({ files: [{ id, title: 'three' }] });
+  assert.deepEqual(files.map((f) => [f.id, f.title]), [[id, 'three']]);
+  const mute = boltApp(server.url, 'mute').client;
+  await assert.rejects(mute.files.getUploadURLExternal({ filename: 'x.txt', length: 3 }), (e) => e.data.error === 'missing_scope' && e.data.needed === 'files:write');
+});

@@ -1,0 +1,132 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ferry/internal/chat"
+	"ferry/internal/fault"
+)
+
+// Lines remembers durably which lines were begun. Keys tell one word of somebody's
+// from another: who presses a button twice has said two.
+type Lines interface {
+	// Begin notes that the line of a key is begun. If it was begun before, fresh is
+	// false, and ended is what End was given, nil if that never came.
+	Begin(ctx context.Context, key string) (fresh bool, ended []byte, err error)
+	End(ctx context.Context, key string, how []byte) error
+	// Forget takes a Begin back.
+	Forget(ctx context.Context, key string) error
+}
+
+// ending is how a line ended: with messages, of which the last is the answer, or
+// with an error.
+type ending struct {
+	Messages []chat.Message `json:"messages,omitempty"`
+	Fault    *fault.Error   `json:"fault,omitempty"`
+}
+
+// once runs a line unless it was begun before. Then it is answered as it was, or, if
+// ferry ended in the middle of it, with the question whether to run it again: what a
+// line does twice nobody can know.
+func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button, typed string, run func() ([]chat.Message, error)) ([]chat.Message, error) {
+	if e.Lines == nil {
+		return run()
+	}
+	key := cmd.Key
+	if cmd.Press != "" {
+		key += "/" + cmd.Press
+	}
+	fresh, ended, err := e.Lines.Begin(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var how ending
+	switch {
+	case fresh:
+		var err error
+		if how.Messages, err = run(); err != nil && ctx.Err() != nil {
+			return nil, err // it is ferry that ends: nobody knows how far the line came
+		}
+		if fault.Is(err, fault.Unavailable) {
+			return nil, errors.Join(err, e.Lines.Forget(context.WithoutCancel(ctx), key))
+		}
+		how.Fault = asFault(err)
+	case ended != nil:
+		if err := json.Unmarshal(ended, &how); err != nil {
+			return nil, fmt.Errorf("decode how `%s` ended: %w", typed, err)
+		}
+		return how.told()
+	default:
+		how.Messages = []chat.Message{interrupted(typed, again)}
+		if e.Abandon != nil {
+			if err := e.Abandon(ctx, cmd); err != nil {
+				return nil, err
+			}
+		}
+	}
+	raw, err := json.Marshal(how)
+	if err == nil {
+		err = e.Lines.End(context.WithoutCancel(ctx), key, raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return how.told()
+}
+
+func (h ending) told() ([]chat.Message, error) {
+	if h.Fault != nil {
+		return nil, h.Fault
+	}
+	return h.Messages, nil
+}
+
+// asFault is an error without what is for the log alone.
+func asFault(err error) *fault.Error {
+	if err == nil {
+		return nil
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		f = fault.New(fault.Internal, err.Error(), "")
+	}
+	return f
+}
+
+// MarshalJSON leaves out the cause of a failure, which was logged.
+func (h ending) MarshalJSON() ([]byte, error) {
+	type plain ending
+	if h.Fault != nil {
+		h.Fault = h.Fault.Because(nil)
+	}
+	return json.Marshal(plain(h))
+}
+
+// interrupted says that ferry ended in the middle of a line.
+func interrupted(typed string, again chat.Button) chat.Message {
+	return chat.Message{
+		Tone: chat.Failure, Title: "ferry ended while " + quoted(typed) + " ran, and nobody knows how far it came",
+		Lines:   []string{"It was not run again. Look at what it did before you do that."},
+		Buttons: []chat.Button{again},
+	}
+}
+
+// runAgain is the button that asks for a line as it was asked for.
+func runAgain(name, line string) chat.Button {
+	return chat.Button{
+		Label: "Run it again", Command: name + " " + escaped(line), Danger: true,
+		Confirm: "It may have done some of it, or all. This runs it once more.",
+	}
+}
+
+// escaped is a line for a button: a button's command is read like one that was typed,
+// in which < begins a mark.
+func escaped(line string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(line)
+}
+
+func quoted(typed string) string { return "`" + strings.ReplaceAll(typed, "`", "'") + "`" }
