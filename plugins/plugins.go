@@ -14,7 +14,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -74,6 +73,9 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 	name, line, _ = strings.Cut(botkube.Expand(e.Aliases, typed), " ")
 	w := &late{open: func() (io.WriteCloser, error) { return out(typed) }}
 	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
+	if cmd.Origin != nil {
+		talk.Filled = cmd.Origin.Filled
+	}
 	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, w)
 	if closing := w.Close(); err == nil && closing != nil {
 		return chat.Message{}, closing
@@ -88,20 +90,6 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 		return e.shown(ctx, cmd, talk.Shown)
 	}
 	return ended(name, line, result), nil
-}
-
-// shown shows several messages; the last is the answer.
-func (e Executors) shown(ctx context.Context, cmd chat.Command, all []chat.Message) (chat.Message, error) {
-	last := len(all) - 1
-	for i, m := range all[:last] {
-		if e.Put == nil {
-			break
-		}
-		if err := e.Put(ctx, cmd.Thread, fmt.Sprintf("%s/shown/%d", cmd.Key, i), m); err != nil {
-			return chat.Message{}, err
-		}
-	}
-	return all[last], nil
 }
 
 // failed tells what a plugin says of its failure: nothing is tried again by itself.

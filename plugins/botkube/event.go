@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ferry/internal/chat"
 	"ferry/plugins/api"
 )
 
@@ -102,12 +103,7 @@ func (p *Peer) words(m *Message, o *object) (title, text string) {
 			lines = append(lines, more...)
 		}
 	}
-	for _, l := range is.Links {
-		lines = append(lines, l.Text+": "+l.URL)
-	}
-	for _, b := range is.Buttons {
-		lines = append(lines, b.Label+": "+quoted(Bot+" "+b.Command))
-	}
+	lines = append(lines, ways(&is)...)
 	if title = is.Title; title == "" && len(lines) > 0 {
 		first, rest, _ := strings.Cut(lines[0], "\n")
 		title, lines = first, append([]string{rest}, lines[1:]...)
@@ -120,6 +116,28 @@ func (p *Peer) words(m *Message, o *object) (title, text string) {
 		title = "Something happened"
 	}
 	return strings.TrimSpace(title), strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// ways are what people can do about an event: what a button leads to, and what to type
+// for those that ask for a command and for each option of a menu, the first of many.
+func ways(m *chat.Message) (out []string) {
+	for _, b := range m.Buttons {
+		if b.URL != "" {
+			out = append(out, b.Label+": "+b.URL)
+			continue
+		}
+		out = append(out, b.Label+": "+quoted(Bot+" "+untyped(b.Command)))
+	}
+	const most = 10
+	for _, c := range m.Controls {
+		for _, o := range c.Options[:min(most, len(c.Options))] {
+			out = append(out, o.Label+": "+quoted(Bot+" "+untyped(c.Command+o.Value)))
+		}
+		if c.Kind == chat.Typed {
+			out = append(out, c.Label+": "+quoted(Bot+" "+untyped(c.Command)+`"…"`))
+		}
+	}
+	return out
 }
 
 // readObject reads what it can: objects of other sources look otherwise.

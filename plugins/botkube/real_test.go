@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"ferry/internal/chat"
 	"ferry/plugins/api"
 	"ferry/plugins/host"
 )
@@ -52,7 +53,7 @@ func TestUnmodifiedPlugins(t *testing.T) {
 		t.Errorf("kubectl help: %q, %v", out, err)
 	}
 	talk := &Talk{Text: "kubectl", User: "U1", Thread: "1.2", Channel: "C1"}
-	if _, _, err := execute(t, h, line("kubectl", ""), talk); err != nil || len(talk.Shown) != 1 || len(talk.Shown[0].Buttons) < 5 || talk.Shown[0].Buttons[0].Menu == "" {
+	if _, _, err := execute(t, h, line("kubectl", ""), talk); err != nil || len(talk.Shown) != 1 || len(talk.Shown[0].Controls) != 1 || len(talk.Shown[0].Controls[0].Options) < 5 || talk.Shown[0].Controls[0].Kind != chat.OneOf {
 		t.Errorf("kubectl: %+v, %v", talk.Shown, err)
 	}
 	e := to.wait(t, 1)[0]
