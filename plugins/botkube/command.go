@@ -21,6 +21,9 @@ type command struct {
 // help says whether the line asks what the plugin can do.
 func (c *command) help() bool { return len(c.words) > 1 && c.words[1] == "help" }
 
+// clusterFlag is how a line names its cluster.
+const clusterFlag = "--cluster-name="
+
 // word is a word of a line, and where it stands.
 type word struct {
 	is         string

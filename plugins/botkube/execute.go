@@ -95,12 +95,15 @@ func (p *Peer) one(ctx context.Context, r api.ExecuteRequest, c *command, cluste
 		all = append([][]byte{answer.GetMessage()}, all...)
 	}
 	left := max(len(all)-maxMessages, 0)
-	title := ""
+	at := place{}
 	if several {
-		title = cluster.Name
+		at.title = cluster.Name
+	}
+	if len(r.Clusters) > 1 {
+		at.cluster = cluster.Name
 	}
 	for _, text := range all[:len(all)-left] {
-		if err := p.shown(talk, r, c, title, text, out); err != nil {
+		if err := p.shown(talk, r, c, at, text, out); err != nil {
 			return err
 		}
 	}
@@ -142,8 +145,12 @@ func mention(id chat.UserID) string {
 	return "<@" + string(id) + ">"
 }
 
+// place is where an answer is from: title is for a message that has none, cluster what
+// tells it from others that the plugin reaches.
+type place struct{ title, cluster string }
+
 // shown shows one message of an answer.
-func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, title string, text []byte, out io.Writer) error {
+func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, at place, text []byte, out io.Writer) error {
 	var m Message
 	if err := decode(text, &m); err != nil {
 		return api.Fail(fmt.Errorf("its answer cannot be read: %w", err))
@@ -151,7 +158,7 @@ func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, title string,
 	if m.Type == skipped || m.empty() {
 		return nil
 	}
-	s := shower{plugin: p.Plugin, binding: r.Binding, filter: c.filter, title: title}
+	s := shower{plugin: p.Plugin, binding: r.Binding, filter: c.filter, title: at.title, cluster: at.cluster}
 	is := s.show(&m)
 	filter := p.filtering(r, c, &m)
 	if m.printed() && !s.apart && is.Code != nil && len(is.Lines) == 0 && len(is.Fields) == 0 && is.At.IsZero() {
@@ -165,8 +172,14 @@ func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, title string,
 		_, err := io.WriteString(out, head+is.Code.Text+"\n")
 		return err
 	}
-	if is.Title == "" {
+	switch {
+	case is.Title != "":
+	case m.printed():
 		is.Title = quoted(typedAs(r)) + " answers"
+	case at.cluster != "":
+		is.Title = quoted(r.Binding) + " on " + at.cluster + " answers"
+	default: // the line is a step of several, and says nothing to anybody
+		is.Title = quoted(r.Binding) + " answers"
 	}
 	if filter != nil {
 		is.Controls = append(is.Controls, *filter)
@@ -205,5 +218,5 @@ func (p *Peer) help(ctx context.Context, r api.ExecuteRequest, c *command, out i
 	if m := (Message{}); len(answer.GetHelp()) == 0 || decode(answer.GetHelp(), &m) == nil && m.empty() {
 		return api.Result{Title: quoted(r.Binding) + " has no help"}, nil
 	}
-	return api.Result{}, p.shown(talkOf(ctx), r, c, "", answer.GetHelp(), out)
+	return api.Result{}, p.shown(talkOf(ctx), r, c, place{}, answer.GetHelp(), out)
 }

@@ -20,6 +20,9 @@ type shower struct {
 	plugin, binding string
 	// title is for a message that has none; filter is what lines have to contain.
 	title, filter string
+	// cluster is the one that the answer is of, if the plugin reaches several: what is
+	// asked for from it is asked there.
+	cluster string
 
 	m     chat.Message
 	codes []string
@@ -160,6 +163,9 @@ func Typed(command string) string {
 func (s *shower) typed(command string) string {
 	command = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(command), botName))
 	if first, rest, _ := strings.Cut(command, " "); first == s.plugin && s.binding != "" {
+		if s.cluster != "" && !strings.Contains(rest, clusterFlag) {
+			rest = clusterFlag + s.cluster + " " + rest
+		}
 		command = strings.TrimSpace(s.binding + " " + rest)
 	}
 	return strings.ReplaceAll(command, botName, Bot)

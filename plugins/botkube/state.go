@@ -36,13 +36,14 @@ type (
 func (t *Talk) slackState(plugin, binding string) []byte {
 	s := state{Values: map[string]map[string]action{}}
 	for _, f := range t.Filled {
-		command := untyped(f.Command)
-		if first, rest, _ := strings.Cut(command, " "); first == binding && plugin != "" {
-			command = strings.TrimRight(plugin+" "+rest, " ")
-			if f.Kind == chat.Typed && strings.HasSuffix(rest, " ") {
-				command += " "
-			}
+		first, rest, _ := strings.Cut(untyped(f.Command), " ")
+		if first == binding {
+			first = plugin
 		}
+		if strings.HasPrefix(rest, clusterFlag) { // which the host put there
+			_, rest, _ = strings.Cut(rest, " ")
+		}
+		command := first + " " + rest
 		a := action{ActionID: strings.TrimSpace(command), BlockID: f.ID}
 		switch f.Kind {
 		case chat.Typed:
