@@ -147,11 +147,10 @@ func TestAGuestFillsInNothing(t *testing.T) {
 	ids := actionsOf(m)
 	h.send(h.slack.Fill("E1", "U7", m, ids[0], "9.1", map[string]any{ids[0]: one("get")}))
 	h.said("no commands from guests")
-	shared := m
-	shared.Channel = "C2"
-	h.slack.Shared = map[string]bool{"C2": true}
-	h.send(h.slack.Fill("E2", "U1", shared, ids[0], "9.2", map[string]any{ids[0]: one("get")}))
-	h.decided(2)
+	h, m = filling(t, "")
+	h.slack.Shared = map[string]bool{"C1": true}
+	h.send(h.slack.Fill("E2", "U1", m, ids[0], "9.2", map[string]any{ids[0]: one("get")}))
+	h.said("shared with other organisations")
 	if got := h.handler.commands(); len(got) != 0 {
 		t.Errorf("handled %+v", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ferry/internal/chat"
 )
@@ -101,6 +102,19 @@ func shape(t *testing.T, m chat.Message) string {
 		out = append(out, line)
 	}
 	return strings.Join(out, "\n")
+}
+
+// TestAMomentIsShownInTheReadersTimeZone; no moment is none.
+func TestAMomentIsShownInTheReadersTimeZone(t *testing.T) {
+	const want = "context <!date^1767323045^{date_num} {time_secs}|Fri, 02 Jan 2026 03:04:05 UTC>"
+	if got := shape(t, chat.Message{Title: "x", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}); got != want {
+		t.Errorf("rendered %s", got)
+	}
+	for _, at := range []time.Time{{}, time.Unix(-5, 0)} {
+		if got := shape(t, chat.Message{Title: "x", At: at}); got != "" {
+			t.Errorf("%s is rendered %s", at, got)
+		}
+	}
 }
 
 // TestButtons: those beside a text have a row each, the others share one; what leads

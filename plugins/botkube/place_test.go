@@ -2,6 +2,7 @@ package botkube
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,30 @@ func TestLongAnswersCanBeFiltered(t *testing.T) {
 		talk = &Talk{}
 		if _, _, err := execute(t, h, line("kc", "%s", typed), talk); err != nil || len(talk.Shown) != 0 {
 			t.Errorf("%s: %+v, %v", typed, talk.Shown, err)
+		}
+	}
+}
+
+// TestFieldsAskWhenTheyAreDone: at each character would be a command for each; what never
+// asks is told as state alone.
+func TestFieldsAskWhenTheyAreDone(t *testing.T) {
+	s := shower{plugin: "kubectl", binding: "kc"}
+	m := s.show(&Message{PlaintextInputs: []Input{
+		{Command: botName + " kubectl a ", Dispatched: "on_character_entered"}, {Command: botName + " kubectl b=", Text: "B", Dispatched: "on_enter_pressed"}, {Command: botName + " kubectl c", Text: "C"}, {Text: "D"},
+	}})
+	want := []chat.Control{{Kind: chat.Typed, Label: "Input", Command: "kc a "}, {Kind: chat.Typed, Label: "B", Command: "kc b="}, {Kind: chat.Typed, Label: "C", Command: "kc c", Silent: true}}
+	if !reflect.DeepEqual(m.Controls, want) {
+		t.Errorf("%+v", m.Controls)
+	}
+}
+
+// TestWhatIsToBeSkippedIsNotShown, nor what says nothing.
+func TestWhatIsToBeSkippedIsNotShown(t *testing.T) {
+	for _, says := range []string{`{"type":"skipMessage","baseBody":{"plaintext":"x"}}`, `{"timestamp":"0001-01-01T00:00:00Z"}`, `{}`} {
+		h := run(t, host.Options{Bindings: []host.Binding{bound("talks", api.KindExecutor, func(b *host.Binding, _ *Dialect) { b.Env["SAYS"] = says })}})
+		talk := &Talk{}
+		if r, out, err := execute(t, h, line("talks", "x"), talk); err != nil || out != "" || len(talk.Shown) != 0 || r.Title != "" {
+			t.Errorf("%s: %q, %+v, %v", says, out, talk.Shown, err)
 		}
 	}
 }
