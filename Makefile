@@ -17,8 +17,9 @@ FLEET    ?= demo
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
-LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
-VULN     := $(GO) tool -modfile=tools/go.mod govulncheck
+TOOL     := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
+LINT     := $(TOOL) golangci-lint
+BOTKUBE  := v1.14.0
 
 # The same flags for building and testing, so that they share what is compiled,
 # in whichever folder the clone is.
@@ -58,6 +59,12 @@ test-kubectl: ## run the tests of the kubectl executor, which is a module of its
 test-sources: ## run the tests of the shipped sources, which are a module of their own
 	$(GO) test -C plugins/sources ./...
 
+.PHONY: test-botkube
+test-botkube: ## run Botkube's own plugins, unmodified, built from their module (minutes for the first time)
+	@GO=$(GO) tools/botkube.sh $(BOTKUBE) $(BIN)/botkube
+	$(GO) build -C plugins/kubectl -ldflags '-s -w' -o $(CURDIR)/$(BIN)/botkube/executor_kubectl_deps/kubectl ./trial/kubectl
+	FERRY_BOTKUBE_PLUGINS=$(CURDIR)/$(BIN)/botkube $(GO) test -count=1 -v -run '^TestUnmodified' ./plugins/botkube
+
 .PHONY: demo
 demo: binaries ## try ferry here: a local Slack, a local GitHub, simulated clusters; FLEET=refusals for what it refuses
 	@exec $(BIN)/playground -ferry $(BIN)/ferry -fleet $(FLEET)
@@ -72,19 +79,16 @@ race: ## run the tests with the race detector (needs a C compiler)
 	$(GO) test -race ./...
 
 .PHONY: lint
-lint: ## run the linters of .golangci.yml
-	$(LINT) run ./...
-	cd plugins/kubectl && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
-	cd plugins/sources && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
-	cd plugins/api && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run -c $(CURDIR)/.golangci.yml ./...
+lint: ## run the linters of .golangci.yml, on each module
+	@tools/each.sh $(LINT) run -c $(CURDIR)/.golangci.yml ./...
 
 .PHONY: fmt
 fmt: ## format the code
 	$(LINT) fmt ./...
 
 .PHONY: vuln
-vuln: ## look for known vulnerabilities; says so if the database cannot be reached
-	@tools/vuln.sh $(VULN) ./...
+vuln: ## look for known vulnerabilities in each module; says so if the database cannot be reached
+	@tools/each.sh $(CURDIR)/tools/vuln.sh $(TOOL) govulncheck ./...
 
 .PHONY: fuzz
 fuzz: ## fuzz each fuzz test for FUZZTIME (10s)

@@ -52,14 +52,17 @@ func (b *Bot) decide(ctx context.Context, e inbox.Envelope) error {
 	return b.conclude(ctx, &e, &r, thread, err)
 }
 
-// attempt is everything that can fail with something to tell. For a button,
+// attempt is everything that can fail with something to tell. For a button and a menu,
 // thread becomes that of the message which has it, as ferry knows it.
 func (b *Bot) attempt(ctx context.Context, e *inbox.Envelope, r *slack.Request, me slack.Identity, thread *chat.Thread) error {
 	if err := b.admit(ctx, e, r); err != nil {
 		return err
 	}
-	if r.Kind == slack.Press {
+	switch r.Kind {
+	case slack.Press:
 		return b.pressed(ctx, e, r, thread)
+	case slack.Fill:
+		return b.filled(ctx, e, r, thread)
 	}
 	typed := r.Text
 	if r.Kind != slack.Slash {
@@ -94,7 +97,7 @@ func (b *Bot) pressed(ctx context.Context, e *inbox.Envelope, r *slack.Request, 
 		return err
 	}
 	*thread = p.Thread
-	cmd := chat.Command{Key: commandKey(e, r), Press: r.Click.Press, User: r.User, Thread: p.Thread, At: e.At}
+	cmd := chat.Command{Key: commandKey(e, r), Press: r.Click.Press, User: r.User, Thread: p.Thread, At: e.At, Origin: &p.Origin}
 	err = b.handle(ctx, cmd, p.Command)
 	switch {
 	case err == nil:

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"ferry/bot/inbox"
@@ -27,10 +29,15 @@ func (b *Bot) late(ctx context.Context, e *inbox.Envelope, r *slack.Request) err
 		WithHelp("nothing was done\nask again if it is still wanted")
 }
 
-// commandKey is what a command is known by: all presses of a button are one.
+// commandKey is what a command is known by: all presses of a button are one, each
+// entry in a field or menu is one of its own.
 func commandKey(e *inbox.Envelope, r *slack.Request) string {
-	if r.Kind == slack.Press {
+	switch r.Kind {
+	case slack.Press:
 		return "click/" + r.Click.Operation
+	case slack.Fill:
+		sum := sha256.Sum256([]byte(e.Key))
+		return "fill/" + hex.EncodeToString(sum[:12])
 	}
 	return e.Key
 }

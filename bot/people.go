@@ -54,7 +54,7 @@ func (b *Bot) barred(ctx context.Context, r *slack.Request) error {
 			return err
 		}
 	}
-	if r.Kind == slack.Slash || r.Kind == slack.Press { // their envelopes do not tell it
+	if r.Kind == slack.Slash || r.Kind == slack.Press || r.Kind == slack.Fill { // their envelopes do not tell it
 		var err error
 		if who.Outside, err = b.outside(ctx, r.Channel); err != nil {
 			return err

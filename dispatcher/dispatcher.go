@@ -38,7 +38,7 @@ import (
 )
 
 // Query answers a command at once. It changes nothing, so that it may be asked
-// again after a crash.
+// again after a crash. A message without Title is not shown: the answer is elsewhere.
 type Query interface {
 	Answer(ctx context.Context, cmd chat.Command) (chat.Message, error)
 }
@@ -209,6 +209,9 @@ func (d *Dispatcher) answer(ctx context.Context, cmd chat.Command, q Query) erro
 	m, err := guarded(func() (chat.Message, error) { return q.Answer(ctx, cmd) })
 	if err != nil {
 		return err
+	}
+	if m.Title == "" {
+		return nil // it is shown elsewhere
 	}
 	m.Final = true
 	return d.Replier.Put(ctx, cmd.Thread, cmd.Key+"/answer", m)

@@ -117,6 +117,9 @@ var (
 	link   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	title  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	quoted = regexp.MustCompile(`(?m)^\| "([^"]+)" \|`)
+
+	// kubeconfigs are the files that examples name, which there are not here.
+	kubeconfigs = regexp.MustCompile(`/(?:path|etc/ferry)/[a-z-]*kubeconfig`)
 )
 
 // TestExamplesLoad loads every configuration that a paper shows.
@@ -125,13 +128,17 @@ func TestExamplesLoad(t *testing.T) {
 	for name, text := range papers(t) {
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
 			example := strings.TrimPrefix(strings.ReplaceAll("\n"+m[2], "\n"+m[1], "\n"), "\n")
-			if !strings.HasPrefix(example, "clusters:") {
+			switch {
+			case strings.HasPrefix(example, "clusters:"):
+			case strings.HasPrefix(example, "plugins:"), strings.HasPrefix(example, "alerts:"): // a part of one
+				example = "clusters: {prod: {file: /path/kubeconfig}}\nnamespaces: [a]\nrepo: {owner: o, name: n}\n" + example
+			default:
 				continue
 			}
 			loaded++
 			dir := t.TempDir()
 			kubeconfig, file := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "config.yaml")
-			for path, content := range map[string]string{kubeconfig: "", file: strings.ReplaceAll(example, "/path/kubeconfig", kubeconfig)} {
+			for path, content := range map[string]string{kubeconfig: "", file: kubeconfigs.ReplaceAllString(example, kubeconfig)} {
 				if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -141,7 +148,7 @@ func TestExamplesLoad(t *testing.T) {
 			}
 		}
 	}
-	if loaded < 3 {
+	if loaded < 5 {
 		t.Errorf("only %d examples were found", loaded)
 	}
 }

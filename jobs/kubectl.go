@@ -13,7 +13,7 @@ import (
 // nothing answers it.
 var kubectlSyntax = chat.Syntax{
 	Verb:     "kubectl",
-	Form:     "<line>",
+	Form:     "[<line>]",
 	Summary:  "run a kubectl command through an executor plugin; its output streams into the thread",
 	Examples: []string{"kubectl get pods -n podinfo"},
 	Changes:  true,
@@ -28,7 +28,7 @@ func executorSyntaxes(names []string) []chat.Syntax {
 	for _, name := range names {
 		if name != string(known.Verb) {
 			out = append(out, chat.Syntax{
-				Verb: chat.Verb(name), Form: "<line>", Changes: true,
+				Verb: chat.Verb(name), Form: "[<line>]", Changes: true,
 				Summary: "hand a line to the executor plugin of that name; its output streams into the thread", Examples: []string{name + " help"},
 			})
 		}

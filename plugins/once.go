@@ -9,6 +9,7 @@ import (
 
 	"ferry/internal/chat"
 	"ferry/internal/fault"
+	"ferry/plugins/botkube"
 )
 
 // Lines remembers durably which lines were begun. Keys tell one word of somebody's
@@ -25,14 +26,14 @@ type Lines interface {
 // ending is how a line ended: with messages, of which the last is the answer, or
 // with an error.
 type ending struct {
-	Messages []chat.Message `json:"messages,omitempty"`
-	Fault    *fault.Error   `json:"fault,omitempty"`
+	Messages []botkube.Shown `json:"messages,omitempty"`
+	Fault    *fault.Error    `json:"fault,omitempty"`
 }
 
 // once runs a line unless it was begun before. Then it is answered as it was, or, if
 // ferry ended in the middle of it, with the question whether to run it again: what a
 // line does twice nobody can know.
-func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button, typed string, run func() ([]chat.Message, error)) ([]chat.Message, error) {
+func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button, typed string, run func() ([]botkube.Shown, error)) ([]botkube.Shown, error) {
 	if e.Lines == nil {
 		return run()
 	}
@@ -61,7 +62,7 @@ func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button
 		}
 		return how.told()
 	default:
-		how.Messages = []chat.Message{interrupted(typed, again)}
+		how.Messages = []botkube.Shown{{Message: interrupted(typed, again)}}
 		if e.Abandon != nil {
 			if err := e.Abandon(ctx, cmd); err != nil {
 				return nil, err
@@ -78,7 +79,7 @@ func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button
 	return how.told()
 }
 
-func (h ending) told() ([]chat.Message, error) {
+func (h ending) told() ([]botkube.Shown, error) {
 	if h.Fault != nil {
 		return nil, h.Fault
 	}

@@ -14,7 +14,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -77,7 +76,7 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 	line, confirmed := Confirmed(name, line)
 	typed := name + " " + line
 	name, line, _ = strings.Cut(botkube.Expand(e.Aliases, typed), " ")
-	all, err := e.once(ctx, cmd, again, typed, func() ([]chat.Message, error) {
+	all, err := e.once(ctx, cmd, again, typed, func() ([]botkube.Shown, error) {
 		return e.run(ctx, name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, cmd, func() (io.WriteCloser, error) { return out(typed) })
 	})
 	if err != nil {
@@ -88,16 +87,19 @@ func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Comm
 
 // run hands a line to the plugin, and returns what there is to say of it, at least
 // one message.
-func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, cmd chat.Command, out func() (io.WriteCloser, error)) ([]chat.Message, error) {
+func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, cmd chat.Command, out func() (io.WriteCloser, error)) ([]botkube.Shown, error) {
 	w := &late{open: out}
 	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
+	if cmd.Origin != nil {
+		talk.Filled = cmd.Origin.Filled
+	}
 	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, r, w)
 	w.name(result.File)
 	if closing := w.Close(); err == nil && closing != nil {
 		return nil, closing
 	}
 	if failure, own := errors.AsType[api.Failure](err); own {
-		return []chat.Message{failed(failure, err)}, nil
+		return []botkube.Shown{{Message: failed(failure, err)}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -105,21 +107,7 @@ func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, c
 	if len(talk.Shown) > 0 {
 		return talk.Shown, nil
 	}
-	return []chat.Message{ended(name, r.Line, result)}, nil
-}
-
-// shown shows several messages; the last is the answer.
-func (e Executors) shown(ctx context.Context, cmd chat.Command, all []chat.Message) (chat.Message, error) {
-	last := len(all) - 1
-	for i, m := range all[:last] {
-		if e.Put == nil {
-			break
-		}
-		if err := e.Put(ctx, cmd.Thread, fmt.Sprintf("%s/shown/%d", cmd.Key, i), m); err != nil {
-			return chat.Message{}, err
-		}
-	}
-	return all[last], nil
+	return []botkube.Shown{{Message: ended(name, r.Line, result)}}, nil
 }
 
 // failed tells what a plugin says of its failure: nothing is tried again by itself.

@@ -33,6 +33,8 @@ type Slack struct {
 	Shared map[string]bool
 	// Scopes is the value of X-OAuth-Scopes.
 	Scopes string
+	// Gone refuses edits at the addresses that come with clicks.
+	Gone bool
 	// Events, if set, is told "ack ID" when an envelope is acknowledged.
 	Events func(what string)
 
@@ -48,6 +50,7 @@ type Slack struct {
 // Message is a message as it stands in Slack.
 type Message struct {
 	Channel, Thread, TS, Text, Blocks, Metadata string
+	For                                         string // who alone sees it
 	Edits                                       int
 }
 
@@ -76,14 +79,6 @@ func NewSlack(t testing.TB) *Slack {
 
 // API is the address of its Web API.
 func (s *Slack) API() string { return s.URL + "/api/" }
-
-func (s *Slack) responded(_ http.ResponseWriter, r *http.Request) {
-	var body struct{ Text string }
-	_ = json.NewDecoder(r.Body).Decode(&body)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.response = append(s.response, body.Text)
-}
 
 func (s *Slack) api(w http.ResponseWriter, r *http.Request) {
 	method := r.PathValue("method")
@@ -153,9 +148,11 @@ func (s *Slack) run(method string, form url.Values) map[string]any {
 		}
 		s.messages = append(s.messages, m)
 		return map[string]any{"channel": m.Channel, "ts": m.TS}
+	case "chat.postEphemeral":
+		return s.whisper(form)
 	case "chat.update":
 		for _, m := range s.messages {
-			if m.TS == form.Get("ts") && m.Channel == form.Get("channel") {
+			if m.For == "" && m.TS == form.Get("ts") && m.Channel == form.Get("channel") {
 				m.Text, m.Blocks, m.Edits = form.Get("text"), form.Get("blocks"), m.Edits+1
 				return map[string]any{"ts": m.TS}
 			}

@@ -45,12 +45,18 @@ type Click struct {
 	TS        string // of the message that has the button
 	Press     string // tells this press from others; the same when it is delivered again
 	By        chat.UserID
+	// State is what the message's controls hold.
+	State []Entry
+	// Via is an address by which the message can be edited for some minutes, where there
+	// is no other way.
+	Via string
 }
 
 // Pressed is what a click asks for.
 type Pressed struct {
 	Command string
 	Thread  chat.Thread // where to answer
+	Origin  chat.Origin
 }
 
 // Take looks up what a click asks for and reserves the button for it. The
@@ -73,18 +79,19 @@ func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 			// or, after a restart, before it was looked for.
 			return false, fault.Newf(fault.Unavailable, "ferry does not know yet that this message was sent")
 		}
-		if t := r.take(c.Operation); exists && t != nil && r.TS == c.TS && r.Thread.Channel == c.Channel && t.Click == c.Press {
-			p = pressed(r, t.Command)
+		if t := r.take(c.Operation); exists && t != nil && r.shows(c) && t.Click == c.Press {
+			p = pressed(r, t.Command, c)
 			return false, nil
 		}
-		if !exists || r.TS != c.TS || r.Thread.Channel != c.Channel || i >= len(r.Wish.Buttons) ||
+		if !exists || !r.shows(c) || i >= len(r.Wish.Buttons) || r.Wish.Buttons[i].URL != "" ||
 			operation(key, i, r.Wish.Buttons[i].Command) != c.Operation {
 			return false, gone
 		}
-		p = pressed(r, r.Wish.Buttons[i].Command)
+		p = pressed(r, r.Wish.Buttons[i].Command, c)
 		if r.take(c.Operation) != nil {
 			return false, fault.Newf(fault.Already, "`%s` was asked for already with that button", p.Command)
 		}
+		r.reach(c)
 		r.Taken = append(r.Taken, taken{Operation: c.Operation, Click: c.Press, Asked: Asked{p.Command, c.By}})
 		return true, nil
 	})
@@ -92,8 +99,8 @@ func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 }
 
 // pressed is what a button of a message asks for.
-func pressed(r *row, command string) Pressed {
-	p := Pressed{Command: command, Thread: r.Thread}
+func pressed(r *row, command string, c Click) Pressed {
+	p := Pressed{Command: command, Thread: r.Thread, Origin: chat.Origin{Key: r.Key, For: r.Wish.For, Filled: r.filled(c.State)}}
 	if p.Thread.Root == "" {
 		p.Thread.Root = r.TS
 	}

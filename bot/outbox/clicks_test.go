@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,7 @@ func TestAButtonPressedTwiceRunsOnce(t *testing.T) {
 		click := outbox.Click{Operation: p.States[0].Operations[0], Channel: "C1", TS: p.TS, Press: "1", By: "U1"}
 		for range 2 { // delivered twice
 			got, err := b.Take(t.Context(), click)
-			if want := (outbox.Pressed{Command: "rollback podinfo on prod", Thread: thread}); err != nil || got != want {
+			if want := (outbox.Pressed{Command: "rollback podinfo on prod", Thread: thread, Origin: chat.Origin{Key: "a|b"}}); err != nil || !reflect.DeepEqual(got, want) {
 				t.Fatalf("take = %+v, %v", got, err)
 			}
 		}
@@ -114,7 +115,7 @@ func TestAPressStaysTakenWhenItsButtonGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(t, b, "a|b", final("approved"))
-		if got, err := b.Take(t.Context(), click); err != nil || got != (outbox.Pressed{Command: "approve k3f9q", Thread: thread}) {
+		if got, err := b.Take(t.Context(), click); err != nil || !reflect.DeepEqual(got, outbox.Pressed{Command: "approve k3f9q", Thread: thread, Origin: chat.Origin{Key: "a|b"}}) {
 			t.Errorf("delivered again: %+v, %v", got, err)
 		}
 		other := click

@@ -75,7 +75,13 @@ type Shown struct {
 	chat.Message
 	// Operations are the opaque names of Message.Buttons, in their order.
 	Operations []string
-	// Asked are the buttons that were pressed; Message.Buttons is empty then.
+	// ControlOperations are those of Message.Controls.
+	ControlOperations []string `json:",omitempty"`
+	// Via is an address at which a message that one person sees can be edited; empty if
+	// it can only be shown anew.
+	Via string `json:"-"`
+	// Asked are the buttons that were pressed; of Message.Buttons only those are left
+	// then that lead somewhere, and no Controls.
 	Asked []Asked
 }
 
@@ -175,6 +181,9 @@ func (o *Outbox) put(ctx context.Context, thread chat.Thread, key string, m chat
 	return o.change(ctx, key, func(r *row, exists bool) (bool, error) {
 		if exists && r.Wish.Final && !over {
 			return false, nil
+		}
+		if exists {
+			m.For = r.Wish.For // what one person sees is never shown to everybody
 		}
 		if !exists {
 			*r = row{Key: key, Seq: o.nextSeq(), Thread: thread, Put: time.Now()}

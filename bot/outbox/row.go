@@ -34,6 +34,9 @@ type row struct {
 	Dead string `json:"dead,omitempty"`
 	// Taken are the buttons that were pressed.
 	Taken []taken `json:"taken,omitempty"`
+	// Via is how to edit a message that one person sees, until ViaUntil.
+	Via      string    `json:"via,omitempty"`
+	ViaUntil time.Time `json:"via_until,omitzero"`
 
 	// digest covers everything that is to be seen, as the row was read or written last.
 	digest string
@@ -81,6 +84,9 @@ func (r *row) open() bool {
 // its command accepted, a line stands where the buttons were.
 func (r *row) shown() Shown {
 	s := Shown{Message: r.Wish}
+	for i := range r.Wish.Controls {
+		s.ControlOperations = append(s.ControlOperations, controlOperation(r.Key, &r.Wish.Controls[i]))
+	}
 	for i, b := range r.Wish.Buttons {
 		op := operation(r.Key, i, b.Command)
 		s.Operations = append(s.Operations, op)
@@ -91,10 +97,42 @@ func (r *row) shown() Shown {
 		}
 	}
 	if len(s.Asked) > 0 {
-		s.Buttons, s.Operations = nil, nil
+		s.Buttons, s.Operations, s.Controls, s.ControlOperations = leading(r.Wish.Buttons), nil, nil, nil
+		s.Operations = make([]string, len(s.Buttons))
 	}
 	return s
 }
+
+// leading are the buttons that ask for nothing but lead somewhere: those stay.
+func leading(all []chat.Button) (out []chat.Button) {
+	for _, b := range all {
+		if b.URL != "" {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// reach notes how to edit a message that one person sees; it reports whether it did.
+func (r *row) reach(c Click) bool {
+	if r.Wish.For == "" || c.Via == "" {
+		return false
+	}
+	r.Via, r.ViaUntil = c.Via, time.Now().Add(viaLife)
+	return true
+}
+
+// reachable is what is shown, and how an edit gets there.
+func (r *row) reachable(now time.Time) Shown {
+	s := r.shown()
+	if now.Before(r.ViaUntil) {
+		s.Via = r.Via
+	}
+	return s
+}
+
+// viaLife is how long Slack takes edits at such an address, less some travel.
+const viaLife = 29 * time.Minute
 
 func (r *row) take(op string) *taken {
 	i := slices.IndexFunc(r.Taken, func(t taken) bool { return t.Operation == op })

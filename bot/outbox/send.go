@@ -69,7 +69,7 @@ func (o *Outbox) prepare(r *row) (next action, changed bool) {
 		return edit, false
 	case r.Posting != nil && now.Sub(*r.Posting) < travel:
 		return settling, false
-	case r.Posting != nil:
+	case r.Posting != nil && r.Wish.For == "":
 		return find, false
 	default:
 		r.Posting = &now
@@ -92,7 +92,7 @@ func (o *Outbox) call(ctx context.Context, next action, r *row) error {
 		o.sent("post", time.Since(began), err)
 		return o.settle(ctx, r, ts, r.digest, err)
 	case edit:
-		err := o.chat.Edit(ctx, r.Thread, r.TS, r.Key, r.shown())
+		err := o.chat.Edit(ctx, r.Thread, r.TS, r.Key, r.reachable(began))
 		o.sent("edit", time.Since(began), err)
 		return o.settle(ctx, r, r.TS, r.digest, err)
 	case find:

@@ -15,8 +15,10 @@
 package render
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -53,7 +55,9 @@ type Input struct {
 	chat.Message
 	// Operations are the values of the buttons, in their order.
 	Operations []string
-	Asked      []Asked
+	// ControlOperations are those of the controls.
+	ControlOperations []string
+	Asked             []Asked
 }
 
 // Asked is a command that somebody asked for with a button.
@@ -77,10 +81,15 @@ func Message(in Input, rung Rung) Output {
 		r.footer(in.Message)
 		r.buttons(in)
 	}, func() {
-		r.head(in.Message)
-		r.fields(in.Fields)
-		r.table(in.Table)
-		r.code(in.Code)
+		r.reserve(func() {
+			r.moment(in.At)
+			r.controls(in)
+		}, func() {
+			r.head(in.Message)
+			r.fields(in.Fields)
+			r.table(in.Table)
+			r.code(in.Code)
+		})
 	})
 	return Output{Text: fallback(in), Blocks: r.blocks}
 }
@@ -200,6 +209,13 @@ func link(l chat.Link) string {
 		return "<" + address + ">"
 	}
 	return "<" + address + "|" + text + ">"
+}
+
+// moment is shown in the time zone of whoever reads.
+func (r *renderer) moment(at time.Time) {
+	if !at.IsZero() && at.Unix() > 0 {
+		r.context(fmt.Sprintf("<!date^%d^{date_num} {time_secs}|%s>", at.Unix(), at.UTC().Format(time.RFC1123)))
+	}
 }
 
 func (r *renderer) links(links []chat.Link) {

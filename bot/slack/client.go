@@ -245,28 +245,7 @@ func (c *Client) Identify(ctx context.Context) (Identity, error) {
 // Respond answers a slash command to the one who typed it, where ferry may not
 // post. The address is the command's own; it works for 30 minutes.
 func (c *Client) Respond(ctx context.Context, address, text string) error {
-	u, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(address, c.o.BaseURL[:strings.Index(c.o.BaseURL, "://")+3]) || !c.ours(u.Hostname()) {
-		return fmt.Errorf("%q is no address to respond to", address)
-	}
-	body, err := json.Marshal(map[string]any{"response_type": "ephemeral", "text": text})
-	if err != nil {
-		return fmt.Errorf("encode response: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(string(body)))
-	if err != nil {
-		return fmt.Errorf("respond: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("respond: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return &Error{Method: "response_url", Status: resp.StatusCode}
-	}
-	return nil
+	return c.respond(ctx, address, map[string]any{"response_type": "ephemeral", "text": text})
 }
 
 // ours reports whether a host is Slack's, or that of a local Slack.

@@ -19,6 +19,7 @@ const (
 	Direct  Kind = "direct"  // in a direct message
 	Slash   Kind = "slash"
 	Press   Kind = "press" // of a button
+	Fill    Kind = "fill"  // of a menu or a field
 )
 
 // Request is what an envelope asks for, before anybody has judged it.
@@ -39,6 +40,7 @@ type Request struct {
 	// ResponseURL is a slash command's own address for answers.
 	ResponseURL string
 	Click       outbox.Click
+	Entry       outbox.Entry // what a Fill filled in
 }
 
 type envelope struct {
@@ -160,14 +162,12 @@ func decodePress(e envelope) (Request, string, error) {
 			Root string `json:"thread_ts"`
 		} `json:"message"`
 		Actions []struct {
-			ID    string `json:"action_id"`
-			Value string `json:"value"`
-			TS    string `json:"action_ts"`
-			// Selected is what was chosen in a menu, of which each option is a button.
-			Selected struct {
-				Value string `json:"value"`
-			} `json:"selected_option"`
+			element
+			ID string `json:"action_id"`
+			TS string `json:"action_ts"`
 		} `json:"actions"`
+		State       state  `json:"state"`
+		ResponseURL string `json:"response_url"`
 	}
 	if err := json.Unmarshal(e.Payload, &p); err != nil {
 		return Request{}, "", fmt.Errorf("decode interaction: %w", err)
@@ -176,15 +176,22 @@ func decodePress(e envelope) (Request, string, error) {
 		return Request{}, "an interaction that is no button of ferry", nil
 	}
 	a := p.Actions[0]
-	a.Value = cmp.Or(a.Value, a.Selected.Value)
-	if a.Value == "" || len(a.Value) > maxOperation || p.User.ID == "" {
+	r := Request{
+		Kind: Press, Team: p.Team.ID, App: p.AppID, User: p.User.ID, Channel: cmp.Or(p.Channel.ID, p.Container.Channel),
+		Root: cmp.Or(p.Container.Root, p.Message.Root, p.Container.TS),
+	}
+	operation := a.Value
+	if filled, ok := entry(a.ID, &a.element); ok {
+		r.Kind, r.Entry, operation = Fill, filled, filled.Operation
+	}
+	if operation == "" || len(operation) > maxOperation || p.User.ID == "" {
 		return Request{}, "", fmt.Errorf("a button without operation or user")
 	}
-	channel := cmp.Or(p.Channel.ID, p.Container.Channel)
 	press := string(p.User.ID) + "/" + cmp.Or(a.TS, e.ID)
-	root := cmp.Or(p.Container.Root, p.Message.Root, p.Container.TS)
-	return Request{
-		Kind: Press, Key: "click/" + a.Value + "/" + press, Team: p.Team.ID, App: p.AppID, User: p.User.ID, Channel: channel, Root: root,
-		Click: outbox.Click{Operation: a.Value, Channel: channel, TS: p.Container.TS, Press: press, By: p.User.ID},
-	}, "", nil
+	r.Key = "click/" + operation + "/" + press
+	r.Click = outbox.Click{
+		Operation: operation, Channel: r.Channel, TS: p.Container.TS, Press: press, By: p.User.ID,
+		State: p.State.entries(), Via: p.ResponseURL,
+	}
+	return r, "", nil
 }

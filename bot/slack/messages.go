@@ -29,6 +29,9 @@ const (
 
 // Post implements outbox.Chat.
 func (c *Client) Post(ctx context.Context, thread chat.Thread, key string, s outbox.Shown) (string, error) {
+	if s.For != "" {
+		return c.whisper(ctx, thread, key, s)
+	}
 	form := url.Values{
 		"channel": {string(thread.Channel)}, "unfurl_links": {"false"}, "unfurl_media": {"false"}, "link_names": {"false"},
 	}
@@ -44,46 +47,60 @@ func (c *Client) Post(ctx context.Context, thread chat.Thread, key string, s out
 
 // Edit implements outbox.Chat.
 func (c *Client) Edit(ctx context.Context, thread chat.Thread, ts, key string, s outbox.Shown) error {
+	if s.For != "" {
+		return c.amend(ctx, thread, key, s)
+	}
 	form := url.Values{"channel": {string(thread.Channel)}, "ts": {ts}, "link_names": {"false"}}
 	_, err := c.send(ctx, "chat.update", form, key, s)
 	return outcome(err)
 }
 
-// send calls a method with a message's text and blocks. Where Slack does not
-// understand the blocks, simpler ones are tried; the rung that works is
-// remembered. The last resort is the text alone.
+// send calls a method with a message's text and blocks, and its key beside them.
 func (c *Client) send(ctx context.Context, method string, form url.Values, key string, s outbox.Shown) (string, error) {
 	metadata, err := json.Marshal(map[string]any{"event_type": metadataType, "event_payload": map[string]string{metadataKey: key}})
 	if err != nil {
 		return "", fmt.Errorf("encode metadata: %w", err)
 	}
 	form.Set("metadata", string(metadata))
-	in := render.Input{Message: s.Message, Operations: s.Operations}
-	for _, a := range s.Asked {
-		in.Asked = append(in.Asked, render.Asked(a))
-	}
 	var a struct {
 		TS string `json:"ts"`
+	}
+	err = c.climb(key, s, func(out render.Output, blocks string) error {
+		form.Set("text", out.Text)
+		form.Del("blocks")
+		if blocks != "" {
+			form.Set("blocks", blocks)
+		}
+		return c.call(ctx, method, form, &a)
+	})
+	return a.TS, err
+}
+
+// climb has a message sent, as text and as the JSON of its blocks. Where Slack does not
+// understand the blocks, simpler ones are tried; the rung that works is remembered.
+// The last resort is the text alone, with no blocks.
+func (c *Client) climb(key string, s outbox.Shown, send func(out render.Output, blocks string) error) error {
+	in := render.Input{Message: s.Message, Operations: s.Operations, ControlOperations: s.ControlOperations}
+	for _, a := range s.Asked {
+		in.Asked = append(in.Asked, render.Asked(a))
 	}
 	first := render.Rung(c.rung.Load())
 	for rung := first; ; {
 		out := render.Message(in, rung)
-		form.Set("text", out.Text)
-		form.Del("blocks")
+		var blocks []byte
 		if rung <= render.Last {
-			blocks, err := json.Marshal(out.Blocks)
-			if err != nil {
-				return "", fmt.Errorf("encode blocks of %s: %w", key, err)
+			var err error
+			if blocks, err = json.Marshal(out.Blocks); err != nil {
+				return fmt.Errorf("encode blocks of %s: %w", key, err)
 			}
-			form.Set("blocks", string(blocks))
 		}
-		err := c.call(ctx, method, form, &a)
+		err := send(out, string(blocks))
 		if err == nil && rung > first && rung <= render.Last {
 			c.rung.CompareAndSwap(int32(first), int32(rung))
 			c.o.Log.Warn("Slack does not take these blocks here; simpler ones are used", "rung", int(rung))
 		}
 		if rung > render.Last || !refusesBlocks(err) {
-			return a.TS, err
+			return err
 		}
 		c.o.Log.Warn("Slack refused the blocks of a message", "key", key, "rung", int(rung), "error", err)
 		rung = nextRung(s.Message, rung)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,7 +47,7 @@ func TestDecode(t *testing.T) {
 		`{"type":"hello"}`: {why: "type hello"},
 	} {
 		r, why, err := Decode([]byte(raw))
-		if err != nil || r != want.r || !strings.Contains(why, want.why) || (why == "") != (want.why == "") {
+		if err != nil || !reflect.DeepEqual(r, want.r) || !strings.Contains(why, want.why) || (why == "") != (want.why == "") {
 			t.Errorf("%s\n= %+v, %q, %v\nwant %+v, %q", raw, r, why, err, want.r, want.why)
 		}
 	}
@@ -58,7 +59,7 @@ func TestAClickIsKeyedByOperationAndPress(t *testing.T) {
 		`"channel":{"id":"C1"},"container":{"message_ts":"2.2","channel_id":"C1"},"message":{"thread_ts":"2.1"},"actions":[{"action_id":"ferry/0","value":"op","action_ts":"3.3"}]}}`
 	r, why, err := Decode([]byte(raw))
 	want := outbox.Click{Operation: "op", Channel: "C1", TS: "2.2", Press: "U1/3.3", By: "U1"}
-	if err != nil || why != "" || r.Key != "click/op/U1/3.3" || r.Click != want || r.Root != "2.1" {
+	if err != nil || why != "" || r.Key != "click/op/U1/3.3" || !reflect.DeepEqual(r.Click, want) || r.Root != "2.1" {
 		t.Errorf("%+v, %q, %v", r, why, err)
 	}
 	long := strings.Replace(raw, `"op"`, `"`+strings.Repeat("x", 2000)+`"`, 1)

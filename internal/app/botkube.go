@@ -21,6 +21,11 @@ func speaking(c *config.Config, p *config.Plugin, ref repo.Ref) tongue {
 		return tongue{file: fileOf}
 	}
 	d := botkube.Dialect{Plugin: ref.Name, RBAC: rbacOf(&p.Context.RBAC), Webhooks: c.Plugins.Webhooks}
+	for i := range c.Plugins.Executors {
+		if e := &c.Plugins.Executors[i]; c.Plugins.ProtocolOf(e) == config.ProtocolBotkube && len(membersOf(c, e)) > 1 {
+			d.Clustered = append(d.Clustered, e.Name)
+		}
+	}
 	for _, g := range p.Groups {
 		d.Groups = append(d.Groups, []byte(g))
 	}

@@ -61,6 +61,8 @@ type Command struct {
 	// Cause is the job for whose sake ferry gives itself this command; empty for
 	// what people ask for. Nothing that comes from a chat sets it.
 	Cause string `json:"cause,omitempty"`
+	// Origin is the message whose button or control asked; nil for what was typed.
+	Origin *Origin `json:"origin,omitempty"`
 }
 
 // Args are the words of a command by their place in its Syntax. A field that
@@ -154,17 +156,24 @@ const (
 // the notification and what a screen reader says first. A Title has no full
 // stop; Lines are sentences, with one.
 type Message struct {
-	Tone    Tone     `json:"tone"`
-	Title   string   `json:"title"`
-	Lines   []string `json:"lines,omitempty"`
-	Steps   []Step   `json:"steps,omitempty"`
-	Fields  []Field  `json:"fields,omitempty"`
-	Table   *Table   `json:"table,omitempty"`
-	Code    *Code    `json:"code,omitempty"`
-	Links   []Link   `json:"links,omitempty"`
-	Footer  string   `json:"footer,omitempty"`
-	By      UserID   `json:"by,omitempty"` // who asked; shown as a mention in the footer
-	Buttons []Button `json:"buttons,omitempty"`
+	Tone   Tone     `json:"tone"`
+	Title  string   `json:"title"`
+	Lines  []string `json:"lines,omitempty"`
+	Steps  []Step   `json:"steps,omitempty"`
+	Fields []Field  `json:"fields,omitempty"`
+	Table  *Table   `json:"table,omitempty"`
+	Code   *Code    `json:"code,omitempty"`
+	Links  []Link   `json:"links,omitempty"`
+	Footer string   `json:"footer,omitempty"`
+	By     UserID   `json:"by,omitempty"` // who asked; shown as a mention in the footer
+	// At is shown in everybody's own time zone.
+	At       time.Time `json:"at,omitzero"`
+	Controls []Control `json:"controls,omitempty"`
+	Buttons  []Button  `json:"buttons,omitempty"`
+	// For is the only one who sees the message; empty for everybody. Only messages
+	// below another can have it. It is the first Put of a key that decides. Such a
+	// message may come twice, because nothing tells whether it has arrived.
+	For UserID `json:"for,omitempty"`
 	// Final marks the last state of a message: it is sent at once and replaces
 	// whatever of the same key is still waiting to be sent.
 	Final bool `json:"final,omitempty"`
@@ -222,9 +231,10 @@ type Button struct {
 	Command string `json:"command"` // as a person would type it, without the bot's name
 	Danger  bool   `json:"danger,omitempty"`
 	Confirm string `json:"confirm,omitempty"` // asked before it is pressed for good
-	// Menu makes an option of the button: those that stand together with the same Menu
-	// are one menu of that name.
-	Menu string `json:"menu,omitempty"`
+	// Beside is a text that the button stands beside, in a row of its own.
+	Beside string `json:"beside,omitempty"`
+	// URL is where the button leads (http or https), instead of asking for a command.
+	URL string `json:"url,omitempty"`
 }
 
 // Replier answers in threads.

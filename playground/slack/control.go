@@ -58,7 +58,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		if in.ViewID != "" {
 			return acked(s.ClickView(r.Context(), in.User, in.ViewID, in.ActionID, in.Value, in.Values))
 		}
-		return acked(s.click(r.Context(), in.User, in.Channel, in.TS, in.ActionID, in.Value, in.Stale))
+		return acked(s.click(r.Context(), in.User, in.Channel, in.TS, press{action: in.ActionID, value: in.Value, values: in.Values, stale: in.Stale}))
 	})
 	post("slack/submit", func(r *http.Request, in *request) (any, error) {
 		return acked(s.SubmitView(r.Context(), in.User, in.ViewID, in.Values))

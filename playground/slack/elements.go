@@ -26,6 +26,9 @@ func (c *checker) actions(at string, b map[string]any) {
 			}
 			ids[id] = true
 		}
+		if kind := str(m, "type"); strings.HasPrefix(kind, "multi_") || strings.HasSuffix(kind, "_input") {
+			c.fail(where+"/type", "%s is for sections and input blocks", kind)
+		}
 		c.element(where, m)
 	}
 }
@@ -80,12 +83,37 @@ func (c *checker) options(at string, e map[string]any) {
 	if len(options) == 0 && len(groups) == 0 {
 		c.fail(at+"/options", "missing required field: options")
 	}
+	if len(options) > 0 && len(groups) > 0 {
+		c.fail(at+"/option_groups", "only one of options and option_groups is allowed")
+	}
+	c.optionList(at+"/options", options)
+	if len(groups) > 100 {
+		c.fail(at+"/option_groups", "no more than 100 items allowed")
+	}
+	for i, g := range groups {
+		m, ok := g.(map[string]any)
+		where := fmt.Sprintf("%s/option_groups/%d", at, i)
+		if !ok || len(list(m, "options")) == 0 {
+			c.fail(where, "must be an object with options")
+			continue
+		}
+		c.text(where+"/label", m["label"], 75, "plain_text")
+		c.optionList(where+"/options", list(m, "options"))
+	}
+	for _, name := range []string{"initial_option", "initial_options"} {
+		if e[name] != nil && !offers(e, e[name]) {
+			c.fail(at+"/"+name, "must be one of the options")
+		}
+	}
+}
+
+func (c *checker) optionList(at string, options []any) {
 	if len(options) > 100 {
-		c.fail(at+"/options", "no more than 100 items allowed")
+		c.fail(at, "no more than 100 items allowed")
 	}
 	for i, o := range options {
 		m, ok := o.(map[string]any)
-		where := fmt.Sprintf("%s/options/%d", at, i)
+		where := fmt.Sprintf("%s/%d", at, i)
 		if !ok {
 			c.fail(where, "must be an object")
 			continue
@@ -96,9 +124,6 @@ func (c *checker) options(at string, e map[string]any) {
 }
 
 func (c *checker) input(at string, b map[string]any) {
-	if c.on == inMessage {
-		c.fail(at+"/type", "input is for modals and home tabs")
-	}
 	c.text(at+"/label", b["label"], 2000, "plain_text")
 	if b["hint"] != nil {
 		c.text(at+"/hint", b["hint"], 2000, "plain_text")

@@ -90,18 +90,18 @@ func (s *Server) note(c *channel, u *User, text string) {
 // Click presses a button of a message, or chooses value in a menu, and waits
 // for the acknowledgement. An empty value is the button's own.
 func (s *Server) Click(ctx context.Context, user, channel, ts, actionID, value string) (Ack, error) {
-	return s.click(ctx, user, channel, ts, actionID, value, false)
+	return s.click(ctx, user, channel, ts, press{action: actionID, value: value})
 }
 
 // ClickStale presses a button that may be gone by now, as somebody does whose
 // page is behind.
 func (s *Server) ClickStale(ctx context.Context, user, channel, ts, actionID, value string) (Ack, error) {
-	return s.click(ctx, user, channel, ts, actionID, value, true)
+	return s.click(ctx, user, channel, ts, press{action: actionID, value: value, stale: true})
 }
 
-func (s *Server) click(ctx context.Context, user, channel, ts, actionID, value string, stale bool) (Ack, error) {
+func (s *Server) click(ctx context.Context, user, channel, ts string, p press) (Ack, error) {
 	s.mu.Lock()
-	e, err := s.clickEnvelope(user, channel, ts, actionID, value, stale)
+	e, err := s.clickEnvelope(user, channel, ts, p)
 	s.mu.Unlock()
 	if err != nil {
 		return Ack{}, err
@@ -109,7 +109,7 @@ func (s *Server) click(ctx context.Context, user, channel, ts, actionID, value s
 	return e.wait(ctx.Done()), nil
 }
 
-func (s *Server) clickEnvelope(user, channel, ts, actionID, value string, stale bool) (*envelope, error) {
+func (s *Server) clickEnvelope(user, channel, ts string, p press) (*envelope, error) {
 	u, c, err := s.present(user, channel)
 	if err != nil {
 		return nil, err
@@ -123,15 +123,20 @@ func (s *Server) clickEnvelope(user, channel, ts, actionID, value string, stale 
 		return nil, refusal("no_such_action", "the message is not an app's")
 	}
 	versions := []json.RawMessage{m.Blocks, m.Attachments}
-	if stale {
+	if p.stale {
 		for i := len(m.Edits) - 1; i >= 0; i-- {
 			versions = append(versions, m.Edits[i].Blocks, m.Edits[i].Attachments)
 		}
 	}
-	action, err := findAction(versions, actionID, value)
+	action, err := findAction(versions, p.action, p.value)
 	if err != nil {
 		return nil, err
 	}
+	state, err := stateOf(m.Blocks, p.values)
+	if err != nil {
+		return nil, err
+	}
+	tell(action, state)
 	action["action_ts"] = s.nextTS()
 	container := map[string]any{"type": "message", "message_ts": m.TS, "channel_id": c.ID, "is_ephemeral": m.Ephemeral}
 	if m.ThreadTS != "" {
@@ -140,9 +145,9 @@ func (s *Server) clickEnvelope(user, channel, ts, actionID, value string, stale 
 	payload := s.interaction(a, u, "block_actions")
 	payload["container"], payload["actions"] = container, []any{action}
 	payload["channel"] = map[string]any{"id": c.ID, "name": c.displayName()}
-	payload["message"], payload["state"] = s.wire(m, true), map[string]any{"values": map[string]any{}}
+	payload["message"], payload["state"] = s.wire(m, true), map[string]any{"values": state}
 	payload["response_url"] = s.newResponder(&responder{app: a, channel: c, user: u.ID, message: m})
-	return s.send(a, kindInteractive, "block_actions "+actionID, false, payload), nil
+	return s.send(a, kindInteractive, "block_actions "+p.action, false, payload), nil
 }
 
 // interaction is what all interactive payloads share.
@@ -172,7 +177,7 @@ func findAction(versions []json.RawMessage, actionID, value string) (map[string]
 			}
 			if id := str(v, "action_id"); id != "" {
 				seen = append(seen, id)
-				if action := press(v, block, value); id == actionID && found == nil {
+				if action := pressed(v, block, value); id == actionID && found == nil {
 					if first == nil {
 						first = action
 					}
@@ -210,12 +215,12 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// press is the action that an element sends. value selects in a menu.
-func press(e map[string]any, block, value string) map[string]any {
+// pressed is the action that an element sends. value selects in a menu.
+func pressed(e map[string]any, block, value string) map[string]any {
 	action := map[string]any{"type": e["type"], "action_id": e["action_id"], "block_id": block}
 	switch str(e, "type") {
 	case "static_select", "radio_buttons", "overflow":
-		for _, o := range list(e, "options") {
+		for _, o := range allOptions(e) {
 			if m, ok := o.(map[string]any); ok && str(m, "value") == value {
 				action["selected_option"] = m
 			}
@@ -227,6 +232,7 @@ func press(e map[string]any, block, value string) map[string]any {
 				action[name] = e[name]
 			}
 		}
+	case "multi_static_select", "checkboxes": // what they hold says tell
 	default:
 		action["value"] = value
 	}

@@ -61,6 +61,9 @@ type Dialect struct {
 	// Webhooks is the address below which sources are called, without a slash at its
 	// end, such as http://ferry:8080/sources/v1; empty if they are not.
 	Webhooks string
+	// Clustered are the executors of this protocol whose lines have to name their cluster,
+	// because they reach several: what a source says can be typed does.
+	Clustered []string
 }
 
 // Handshake implements host.Dialect.

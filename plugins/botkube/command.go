@@ -21,6 +21,9 @@ type command struct {
 // help says whether the line asks what the plugin can do.
 func (c *command) help() bool { return len(c.words) > 1 && c.words[1] == "help" }
 
+// clusterFlag is how a line names its cluster.
+const clusterFlag = "--cluster-name="
+
 // word is a word of a line, and where it stands.
 type word struct {
 	is         string
@@ -28,7 +31,8 @@ type word struct {
 }
 
 // parseCommand reads a line as a shell would, and takes out of it what is for the
-// host: --cluster-name, --filter, --all-clusters. All else stays as it was written.
+// host: --cluster-name, --filter, --all-clusters. All else stays as it was written, and
+// so does what is in quotation marks: that is a value, such as somebody wrote into a field.
 func parseCommand(text string) (command, error) {
 	all, err := split(text)
 	if err != nil {
@@ -40,6 +44,9 @@ func parseCommand(text string) (command, error) {
 	for i := 0; i < len(all); i++ {
 		first := i
 		name, value, given := strings.Cut(all[i].is, "=")
+		if text[all[i].begin] != '-' {
+			continue
+		}
 		switch name {
 		case "--":
 			i = len(all) // all behind it is the plugin's

@@ -8,14 +8,15 @@ import (
 // TestParseCommand takes out what is for the host, and leaves the rest as written.
 func TestParseCommand(t *testing.T) {
 	for text, want := range map[string]command{
-		"kubectl get  pods":                                  {line: "kubectl get  pods", words: []string{"kubectl", "get", "pods"}},
-		`k a --cluster-name=prod b`:                          {line: "k a b", words: []string{"k", "a", "b"}, cluster: "prod"},
-		`k --cluster-name "prod eu" --all-clusters`:          {line: "k", words: []string{"k"}, cluster: "prod eu", all: true},
-		`k --all-clusters=false x`:                           {line: "k x", words: []string{"k", "x"}},
-		`k --filter='a "b"' x --filterx=1`:                   {line: "k x --filterx=1", words: []string{"k", "x", "--filterx=1"}, filter: `a "b"`},
-		`k "--filter" x "a \" b" c\ d 'e\f' "g\h"`:           {line: `k "a \" b" c\ d 'e\f' "g\h"`, words: []string{"k", `a " b`, "c d", `e\f`, `g\h`}, filter: "x"},
-		`k "" -- --filter=x`:                                 {line: `k "" -- --filter=x`, words: []string{"k", "", "--", "--filter=x"}},
-		"k get pods -o jsonpath='{.items[*].metadata.name}'": {line: "k get pods -o jsonpath='{.items[*].metadata.name}'", words: []string{"k", "get", "pods", "-o", "jsonpath={.items[*].metadata.name}"}},
+		"kubectl get  pods":                                     {line: "kubectl get  pods", words: []string{"kubectl", "get", "pods"}},
+		`k a --cluster-name=prod b`:                             {line: "k a b", words: []string{"k", "a", "b"}, cluster: "prod"},
+		`k --cluster-name "prod eu" --all-clusters`:             {line: "k", words: []string{"k"}, cluster: "prod eu", all: true},
+		`k --all-clusters=false x`:                              {line: "k x", words: []string{"k", "x"}},
+		`k --filter='a "b"' x --filterx=1`:                      {line: "k x --filterx=1", words: []string{"k", "x", "--filterx=1"}, filter: `a "b"`},
+		`k --filter x "a \" b" c\ d 'e\f' "g\h"`:                {line: `k "a \" b" c\ d 'e\f' "g\h"`, words: []string{"k", `a " b`, "c d", `e\f`, `g\h`}, filter: "x"},
+		`k "--cluster-name=x" '--filter' "--all-clusters" "--"`: {line: `k "--cluster-name=x" '--filter' "--all-clusters" "--"`, words: []string{"k", "--cluster-name=x", "--filter", "--all-clusters", "--"}},
+		`k "" -- --filter=x`:                                    {line: `k "" -- --filter=x`, words: []string{"k", "", "--", "--filter=x"}},
+		"k get pods -o jsonpath='{.items[*].metadata.name}'":    {line: "k get pods -o jsonpath='{.items[*].metadata.name}'", words: []string{"k", "get", "pods", "-o", "jsonpath={.items[*].metadata.name}"}},
 		"": {},
 	} {
 		got, err := parseCommand(text)

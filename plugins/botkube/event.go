@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"ferry/internal/chat"
 	"ferry/plugins/api"
 )
 
@@ -69,7 +71,7 @@ func (p *Peer) toEvent(text []byte, cluster string, now time.Time) (e api.Event,
 	if !o.TimeStamp.IsZero() {
 		e.At = o.TimeStamp
 	}
-	e.Title, e.Text = p.words(&from.Message, &o)
+	e.Title, e.Text = p.words(&from.Message, &o, cluster)
 	if len(e.Object) > maxObject {
 		e.Object, e.Text = nil, strings.TrimSpace("Its object is too large to be kept.\n"+e.Text)
 	}
@@ -87,11 +89,14 @@ func (p *Peer) toEvent(text []byte, cluster string, now time.Time) (e api.Event,
 }
 
 // words are an event's title and text.
-func (p *Peer) words(m *Message, o *object) (title, text string) {
+func (p *Peer) words(m *Message, o *object, cluster string) (title, text string) {
 	s := shower{plugin: p.Plugin, title: o.Title}
 	is := s.show(m)
 	lines := is.Lines
 	for _, f := range is.Fields {
+		if slices.Contains([]string{o.Kind, o.Name, o.Namespace, o.Cluster, o.Reason}, f.Value) {
+			continue // the event has it
+		}
 		lines = append(lines, f.Name+": "+f.Value)
 	}
 	if is.Code != nil {
@@ -102,12 +107,7 @@ func (p *Peer) words(m *Message, o *object) (title, text string) {
 			lines = append(lines, more...)
 		}
 	}
-	for _, l := range is.Links {
-		lines = append(lines, l.Text+": "+l.URL)
-	}
-	for _, b := range is.Buttons {
-		lines = append(lines, b.Label+": "+quoted(Bot+" "+b.Command))
-	}
+	lines = append(lines, p.ways(&is, orElse(o.Cluster, cluster))...)
 	if title = is.Title; title == "" && len(lines) > 0 {
 		first, rest, _ := strings.Cut(lines[0], "\n")
 		title, lines = first, append([]string{rest}, lines[1:]...)
@@ -120,6 +120,36 @@ func (p *Peer) words(m *Message, o *object) (title, text string) {
 		title = "Something happened"
 	}
 	return strings.TrimSpace(title), strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// ways are what people can do about an event: what a button leads to, and what to type
+// for those that ask for a command and for each option of a menu, the first of many.
+func (p *Peer) ways(m *chat.Message, cluster string) (out []string) {
+	typed := func(command string) string {
+		command = untyped(command)
+		if first, rest, _ := strings.Cut(command, " "); cluster != "" && slices.Contains(p.Clustered, first) {
+			command = first + " " + clusterFlag + cluster + " " + rest
+		}
+		return quoted(Bot + " " + command)
+	}
+
+	for _, b := range m.Buttons {
+		if b.URL != "" {
+			out = append(out, b.Label+": "+b.URL)
+			continue
+		}
+		out = append(out, b.Label+": "+typed(b.Command))
+	}
+	const most = 10
+	for _, c := range m.Controls {
+		for _, o := range c.Options[:min(most, len(c.Options))] {
+			out = append(out, o.Label+": "+typed(c.Command+o.Value))
+		}
+		if c.Kind == chat.Typed {
+			out = append(out, c.Label+": "+typed(c.Command+`"…"`))
+		}
+	}
+	return out
 }
 
 // readObject reads what it can: objects of other sources look otherwise.

@@ -95,17 +95,20 @@ func (p *Peer) one(ctx context.Context, r api.ExecuteRequest, c *command, cluste
 		all = append([][]byte{answer.GetMessage()}, all...)
 	}
 	left := max(len(all)-maxMessages, 0)
-	title := ""
+	at := place{}
 	if several {
-		title = cluster.Name
+		at.title = cluster.Name
+	}
+	if len(r.Clusters) > 1 {
+		at.cluster = cluster.Name
 	}
 	for _, text := range all[:len(all)-left] {
-		if err := p.shown(talk, r, c, title, text, out); err != nil {
+		if err := p.shown(talk, r, c, at, text, out); err != nil {
 			return err
 		}
 	}
 	if left > 0 {
-		talk.Shown = append(talk.Shown, chat.Message{Tone: chat.Info, Title: fmt.Sprintf("%d further messages are left out", left), Lines: []string{fmt.Sprintf("A plugin may answer with %d.", maxMessages)}})
+		talk.Shown = append(talk.Shown, Shown{Message: chat.Message{Tone: chat.Info, Title: fmt.Sprintf("%d further messages are left out", left), Lines: []string{fmt.Sprintf("A plugin may answer with %d.", maxMessages)}}})
 	}
 	return nil
 }
@@ -119,7 +122,7 @@ func (p *Peer) request(r api.ExecuteRequest, c *command, cluster api.Cluster, ta
 	out := &executor.ExecuteRequest{
 		Command: c.line,
 		Context: &executor.ExecuteContext{
-			IsInteractivitySupported: true, SlackState: talk.state(), KubeConfig: kubeconfig,
+			IsInteractivitySupported: true, SlackState: talk.slackState(p.Plugin, r.Binding), KubeConfig: kubeconfig,
 			Message: &executor.MessageContext{
 				Text: talk.Text, ParentActivityId: talk.Thread,
 				User: &executor.UserContext{Mention: mention(talk.User), DisplayName: orElse(r.User.Name, r.User.ID)},
@@ -142,8 +145,12 @@ func mention(id chat.UserID) string {
 	return "<@" + string(id) + ">"
 }
 
+// place is where an answer is from: title is for a message that has none, cluster what
+// tells it from others that the plugin reaches.
+type place struct{ title, cluster string }
+
 // shown shows one message of an answer.
-func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, title string, text []byte, out io.Writer) error {
+func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, at place, text []byte, out io.Writer) error {
 	var m Message
 	if err := decode(text, &m); err != nil {
 		return api.Fail(fmt.Errorf("its answer cannot be read: %w", err))
@@ -151,21 +158,55 @@ func (p *Peer) shown(talk *Talk, r api.ExecuteRequest, c *command, title string,
 	if m.Type == skipped || m.empty() {
 		return nil
 	}
-	s := shower{plugin: p.Plugin, binding: r.Binding, filter: c.filter, title: title}
+	s := shower{plugin: p.Plugin, binding: r.Binding, filter: c.filter, title: at.title, cluster: at.cluster}
 	is := s.show(&m)
-	if !s.apart && is.Code != nil && len(is.Lines) == 0 && len(is.Fields) == 0 && len(is.Links) == 0 {
+	filter := p.filtering(r, c, &m)
+	if m.printed() && !s.apart && is.Code != nil && len(is.Lines) == 0 && len(is.Fields) == 0 && is.At.IsZero() {
 		head := ""
 		if is.Title != "" {
 			head = is.Title + "\n"
 		}
+		if filter != nil {
+			talk.Shown = append(talk.Shown, Shown{Message: chat.Message{Tone: chat.Done, Title: quoted(typedAs(r)) + " is done", Controls: []chat.Control{*filter}}})
+		}
 		_, err := io.WriteString(out, head+is.Code.Text+"\n")
 		return err
 	}
-	if is.Title == "" {
-		is.Title = quoted(c.line) + " answers"
+	switch {
+	case is.Title != "":
+	case m.printed():
+		is.Title = quoted(typedAs(r)) + " answers"
+	case at.cluster != "":
+		is.Title = quoted(r.Binding) + " on " + at.cluster + " answers"
+	default: // the line is a step of several, and says nothing to anybody
+		is.Title = quoted(r.Binding) + " answers"
 	}
-	talk.Shown = append(talk.Shown, is)
+	if filter != nil {
+		is.Controls = append(is.Controls, *filter)
+	}
+	if m.OnlyVisibleForYou {
+		is.For = talk.User
+	}
+	talk.Shown = append(talk.Shown, Shown{Message: is, Replace: m.ReplaceOriginal, Thread: m.thread()})
 	return nil
+}
+
+// typedAs is the line as it was typed.
+func typedAs(r api.ExecuteRequest) string { return strings.TrimSpace(r.Binding + " " + r.Line) }
+
+// filterFrom is how many lines an answer has that is worth filtering.
+const filterFrom = 16
+
+// filtering is a field that has the line run again, for the lines with some text.
+func (p *Peer) filtering(r api.ExecuteRequest, c *command, m *Message) *chat.Control {
+	line := Typed(typedAs(r) + " --filter=")
+	if m.Type != withFilter || c.filter != "" || len(line) > maxCommand || strings.Count(m.BaseBody.CodeBlock+m.BaseBody.Plaintext, "\n")+1 < filterFrom {
+		return nil
+	}
+	if _, ends, _ := strings.Cut(" "+r.Line+" ", " -- "); ends != "" {
+		return nil // what stands behind -- is the plugin's
+	}
+	return &chat.Control{Kind: chat.Typed, Label: "Filter output", Hint: "only lines with this text", Command: line}
 }
 
 // help shows what the plugin says of itself.
@@ -177,5 +218,5 @@ func (p *Peer) help(ctx context.Context, r api.ExecuteRequest, c *command, out i
 	if m := (Message{}); len(answer.GetHelp()) == 0 || decode(answer.GetHelp(), &m) == nil && m.empty() {
 		return api.Result{Title: quoted(r.Binding) + " has no help"}, nil
 	}
-	return api.Result{}, p.shown(talkOf(ctx), r, c, "", answer.GetHelp(), out)
+	return api.Result{}, p.shown(talkOf(ctx), r, c, place{}, answer.GetHelp(), out)
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"ferry/internal/chat"
 	"ferry/internal/fault"
 	"ferry/plugins/api"
 	"ferry/plugins/host"
@@ -90,12 +92,29 @@ func TestContextAndIncomingWebhookAreAlwaysThere(t *testing.T) {
 	}
 }
 
-// TestStateIsJSONOrAbsent: plugins crash with a state that is neither.
+// TestStateIsJSONOrAbsent: plugins crash with a state that is neither. It is that of
+// Slack, in the plugin's own words: its blocks, and its commands without the bot.
 func TestStateIsJSONOrAbsent(t *testing.T) {
-	h := run(t, host.Options{Bindings: []host.Binding{bound("sees", api.KindExecutor)}})
-	for state, want := range map[string]string{"": "", "{": "", `{"values":{}}`: `{"values":{}}`} {
-		if s := see(t, h, line("sees", "x"), &Talk{State: []byte(state)}); s.State != want {
-			t.Errorf("of the state %q it sees %q", state, s.State)
+	h := run(t, host.Options{Bindings: []host.Binding{bound("sees", api.KindExecutor, func(b *host.Binding, _ *Dialect) { b.Name = "looks" })}})
+	const want = `{"values":{"row":{"sees @builder --ns":{"action_id":"sees @builder --ns","block_id":"row","type":"multi_static_select","selected_options":[{"text":{"type":"plain_text","text":"A"},"value":"a"},{"text":{"type":"plain_text","text":"B"},"value":"b"}]},` +
+		`"sees @builder --verbs":{"action_id":"sees @builder --verbs","block_id":"row","type":"static_select","selected_option":{"text":{"type":"plain_text","text":"Get"},"value":"get <x>"}}},` +
+		`"sees @builder --filter-query ":{"sees @builder --filter-query":{"action_id":"sees @builder --filter-query","block_id":"sees @builder --filter-query ","type":"plain_text_input","value":"a \"b\""}}}}`
+	all := []chat.Filled{
+		{Kind: chat.OneOf, ID: "row", Command: "looks @builder --verbs ", Options: []chat.Option{{Label: "Get", Value: "get &lt;x&gt;"}}},
+		{Kind: chat.SomeOf, ID: "row", Command: "looks @builder --ns ", Options: []chat.Option{{Label: "A", Value: "a"}, {Label: "B", Value: "b"}}},
+		{Kind: chat.Typed, Command: "looks @builder --filter-query ", Options: []chat.Option{{Value: `a "b"`}}},
+	}
+	for _, c := range []struct {
+		filled []chat.Filled
+		want   string
+	}{{nil, ""}, {all, want}} {
+		var got, wanted any
+		s := see(t, h, line("looks", "x"), &Talk{Filled: c.filled})
+		if c.want == "" && s.State == "" {
+			continue
+		}
+		if err := errors.Join(json.Unmarshal([]byte(s.State), &got), json.Unmarshal([]byte(c.want), &wanted)); err != nil || !reflect.DeepEqual(got, wanted) {
+			t.Errorf("it sees %s, %v\nwant %s", s.State, err, c.want)
 		}
 	}
 }

@@ -67,6 +67,21 @@ func (k *taken) take(_ context.Context, _ string, e api.Event) error {
 	return nil
 }
 
+// all are the events there are.
+func (k *taken) all() []api.Event {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]api.Event(nil), k.events...)
+}
+
+// within waits for one more event, but not for long.
+func (k *taken) within(d time.Duration) {
+	select {
+	case <-k.more:
+	case <-time.After(d):
+	}
+}
+
 // wait returns the events once there are n.
 func (k *taken) wait(t *testing.T, n int) []api.Event {
 	t.Helper()

@@ -1,5 +1,10 @@
 package botkube
 
+import (
+	"strings"
+	"time"
+)
+
 // Message is what a plugin wants to be shown, as it travels.
 type Message struct {
 	Type              string    `json:"type"`
@@ -8,13 +13,16 @@ type Message struct {
 	PlaintextInputs   []Input   `json:"plaintextInputs"`
 	OnlyVisibleForYou bool      `json:"onlyVisibleForYou"`
 	ReplaceOriginal   bool      `json:"replaceOriginal"`
+	UserHandle        string    `json:"userHandle"`
 	ParentActivityID  string    `json:"parentActivityId"`
+	Timestamp         time.Time `json:"timestamp"`
 }
 
 // The types of messages that are shown otherwise than the rest.
 const (
-	withFilter = "baseBodyWithFilter"
-	skipped    = "skipMessage"
+	withFilter    = "baseBodyWithFilter"
+	singleSection = "nonInteractiveEventSingleSection"
+	skipped       = "skipMessage"
 )
 
 // Body is text, preformatted or not.
@@ -46,6 +54,8 @@ type Button struct {
 	URL         string `json:"url"`
 	Style       string `json:"style"`
 	Description string `json:"description"`
+	// DescriptionStyle is bold, italic, text or code, which it is if it is not said.
+	DescriptionStyle string `json:"descriptionStyle"`
 }
 
 // Selects are menus in a row.
@@ -89,6 +99,8 @@ type Input struct {
 	Command     string `json:"command"`
 	Text        string `json:"text"`
 	Placeholder string `json:"placeholder"`
+	// Dispatched says when it asks for its command; if never, it is only told as state.
+	Dispatched string `json:"dispatchedAction"`
 }
 
 // TextField is a name and its value.
@@ -120,6 +132,22 @@ func (s *Section) body() Body {
 	return b
 }
 
+// printed says that a message is nothing but output, for everybody and where it was
+// asked for.
+func (m *Message) printed() bool {
+	return !m.OnlyVisibleForYou && !m.ReplaceOriginal && m.thread() == ""
+}
+
+// thread is the message below which this one belongs: a timestamp of the chat, or none.
+func (m *Message) thread() string {
+	seconds, micros, ok := strings.Cut(m.ParentActivityID, ".")
+	digits := func(s string) bool { return s != "" && len(s) <= 12 && strings.Trim(s, "0123456789") == "" }
+	if !ok || !digits(seconds) || !digits(micros) {
+		return ""
+	}
+	return m.ParentActivityID
+}
+
 func (m *Message) empty() bool {
-	return m.BaseBody == Body{} && len(m.Sections) == 0 && len(m.PlaintextInputs) == 0
+	return m.BaseBody == Body{} && len(m.Sections) == 0 && len(m.PlaintextInputs) == 0 && m.Timestamp.IsZero()
 }

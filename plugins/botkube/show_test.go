@@ -1,6 +1,7 @@
 package botkube
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,34 +11,33 @@ import (
 	"ferry/plugins/host"
 )
 
-// TestInteractivity: buttons and menus send their commands back as if typed, links
-// are links, and what chat has no word for says what to type.
+// TestInteractivity: buttons, menus and fields send their commands back as if typed, and
+// links are links. A menu with neither command nor options only keeps a place.
 func TestInteractivity(t *testing.T) {
 	h := run(t, host.Options{Bindings: []host.Binding{bound("kubectl", api.KindExecutor, func(b *host.Binding, _ *Dialect) { b.Name = "kc" })}})
-	talk := &Talk{}
+	talk := &Talk{User: "U1"}
 	if _, out, err := execute(t, h, line("kc", ""), talk); err != nil || out != "" || len(talk.Shown) != 1 {
 		t.Fatalf("%q, %+v, %v", out, talk.Shown, err)
 	}
-	want := chat.Message{
-		Tone: chat.Info, Title: "Build a command",
-		Lines: []string{
-			"Ask @ferry for it.",
-			"Resource: type `kc @builder --resource-name …` with one of `a`, `b`.",
-			"Namespaces: type `kc @builder --ns a,b` with some of `a`, `b`, joined by commas.",
-			"Filter: type `kc @builder --filter-query \"words\"`.",
-			"*Hints*", "• one", "• two", "runs it",
+	verbs := []chat.Option{{Label: "get", Value: "get", Group: "all"}, {Label: "describe", Value: "describe", Group: "all"}}
+	want := Shown{Replace: true, Message: chat.Message{
+		Tone: chat.Info, Title: "Build a command", For: "U1",
+		Lines: []string{"Ask @ferry for it.", "*Hints*", "• one", "• two"},
+		Controls: []chat.Control{
+			{Kind: chat.Typed, Label: "Filter", Hint: "words", Command: "kc @builder --filter-query "},
+			{Kind: chat.OneOf, ID: "s1", Label: "Verb", Command: "kc @builder --verbs ", Options: verbs, Chosen: []string{"get"}},
+			{Kind: chat.OneOf, ID: "s1", Label: "Resource", Command: "kc @builder --resource-name ", Options: []chat.Option{{Label: "a", Value: "a", Group: "all"}, {Label: "b", Value: "b", Group: "all"}}},
+			{Kind: chat.SomeOf, ID: "s1", Label: "Namespaces", Command: "kc @builder --ns ", Options: []chat.Option{{Label: "A", Value: "a"}, {Label: "B", Value: "b"}}},
 		},
 		Fields: []chat.Field{{Name: "Cluster", Value: "prod"}},
 		Code:   &chat.Code{Text: "kubectl get pods"},
-		Links:  []chat.Link{{Text: "Docs", URL: "https://example.com/kubectl"}},
-		Footer: "Verb: get · more in @ferry help · the plugin meant this for you alone; everybody here sees it",
+		Footer: "more in @ferry help",
 		Buttons: []chat.Button{
-			{Label: "get", Command: "kc @builder --verbs get", Menu: "Verb"},
-			{Label: "describe", Command: "kc @builder --verbs describe", Menu: "Verb"},
-			{Label: "Run", Command: "kc get pods -l 'a in (b)' --sort-by=&lt;x&gt; &amp;&amp; y"},
+			{Label: "Run", Command: "kc get pods -l 'a in (b)' --sort-by=&lt;x&gt; &amp;&amp; y", Beside: "`runs it`"},
 			{Label: "Delete", Command: "kc delete pod x", Danger: true},
+			{Label: "Docs", URL: "https://example.com/kubectl"},
 		},
-	}
+	}}
 	if !reflect.DeepEqual(talk.Shown[0], want) {
 		t.Errorf("shown %+v\nwant %+v", talk.Shown[0], want)
 	}
@@ -58,12 +58,12 @@ func TestFilterKeepsLinesThatContainIt(t *testing.T) {
 // TestMenusOfManyOptionsSayWhatToType instead of being cut.
 func TestMenusOfManyOptionsSayWhatToType(t *testing.T) {
 	var options []Option
-	for range 60 {
-		options = append(options, Option{Value: "o"})
+	for i := range 120 {
+		options = append(options, Option{Value: fmt.Sprint("o", i)})
 	}
 	s := shower{}
 	m := s.show(&Message{Sections: []Section{{Selects: Selects{Items: []Select{{Name: "Pod", Command: "{{BotName}} x", OptionGroups: []OptionGroup{{Options: options}}}}}}}})
-	if len(m.Buttons) != 0 || !strings.HasPrefix(m.Title, "Pod: type `x …` with one of `o`") || !strings.HasSuffix(m.Title, "20 more") {
+	if len(m.Buttons) != 0 || !strings.HasPrefix(m.Title, "Pod: type `x …` with one of `o0`") || !strings.HasSuffix(m.Title, "80 more") || len(m.Controls) != 0 {
 		t.Errorf("%+v", m)
 	}
 }

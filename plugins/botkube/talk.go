@@ -2,7 +2,6 @@ package botkube
 
 import (
 	"context"
-	"encoding/json"
 
 	"ferry/internal/chat"
 )
@@ -15,12 +14,22 @@ type Talk struct {
 	Channel chat.ChannelID
 	Thread  string
 	User    chat.UserID
-	// State is the JSON of what is chosen on the message, if it is known.
-	State []byte
+	// Filled is what the controls of the message hold that asked for it.
+	Filled []chat.Filled
 
 	// Shown are the messages to show, in their order. It is for whoever began the talk,
 	// once the line has ended.
-	Shown []chat.Message
+	Shown []Shown
+}
+
+// Shown is a message to show, and where. Message.For says who sees it alone.
+type Shown struct {
+	chat.Message
+	// Replace puts it where the message stands that asked for it, if it was one.
+	Replace bool
+	// Thread is the timestamp of a message of the channel, below which it stands; empty
+	// for where the line was written.
+	Thread string
 }
 
 type talkKey struct{}
@@ -36,12 +45,4 @@ func talkOf(ctx context.Context) *Talk {
 		return t
 	}
 	return &Talk{}
-}
-
-// state is what is chosen, if that is JSON: plugins crash with anything else.
-func (t *Talk) state() []byte {
-	if len(t.State) == 0 || !json.Valid(t.State) {
-		return nil
-	}
-	return t.State
 }

@@ -140,7 +140,12 @@ func sees(r *executor.ExecuteRequest) string {
 
 // kubectl offers its verbs and resources when it is called alone.
 func (e *anExecutor) kubectl(r *executor.ExecuteRequest) (*executor.ExecuteResponse, error) {
-	if _, rest, _ := strings.Cut(r.GetCommand(), " "); rest != "" {
+	switch _, rest, _ := strings.Cut(r.GetCommand(), " "); {
+	case strings.HasPrefix(rest, "@builder"):
+		return preview(r), nil
+	case rest == "get long":
+		return text(strings.Repeat("pod 1/1\n", 20)), nil
+	case rest != "":
 		return text("NAME READY\npodinfo-1 1/1\nother-2 0/1\n"), nil
 	}
 	option := func(all ...string) []any {
@@ -158,9 +163,10 @@ func (e *anExecutor) kubectl(r *executor.ExecuteRequest) (*executor.ExecuteRespo
 				"selects": map[string]any{"id": "s1", "items": []any{
 					map[string]any{"type": "static", "name": "Verb", "command": "{{BotName}} kubectl @builder --verbs", "optionGroups": option("get", "describe"), "initialOption": map[string]any{"name": "get", "value": "get"}},
 					map[string]any{"type": "external", "name": "Resource", "command": "{{BotName}} kubectl @builder --resource-name", "optionGroups": option("a", "b")},
+					map[string]any{"type": "external", "name": "No resources found", "initialOption": map[string]any{"name": "No resources found", "value": "no-resources"}},
 				}},
 				"multiSelect":     map[string]any{"name": "Namespaces", "command": "{{BotName}} kubectl @builder --ns", "options": []any{map[string]any{"name": "A", "value": "a"}, map[string]any{"name": "B", "value": "b"}}},
-				"plaintextInputs": []any{map[string]any{"command": "{{BotName}} kubectl @builder --filter-query", "text": "Filter", "placeholder": "words", "dispatchedAction": "on_enter_pressed"}},
+				"plaintextInputs": []any{map[string]any{"command": "{{BotName}} kubectl @builder --filter-query ", "text": "Filter", "placeholder": "words", "dispatchedAction": "on_enter_pressed"}},
 			},
 			map[string]any{
 				"body": map[string]any{"codeBlock": "kubectl get pods"},

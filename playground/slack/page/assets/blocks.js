@@ -22,13 +22,13 @@ function block(b, act, state) {
     case 'context': return h('div', { class: 'b-context' }, (b.elements || []).map((e) => (
       e.type === 'image' ? image(e, true) : h('span', {}, textObject(e)))));
     case 'actions':
-    case 'context_actions': return h('div', { class: 'b-actions' }, (b.elements || []).map((e) => element(e, act)));
+    case 'context_actions': return h('div', { class: 'b-actions' }, (b.elements || []).map((e) => element(e, act, keeping(b, e, state))));
     case 'image': return h('figure', {}, b.title ? h('figcaption', {}, textObject(b.title)) : null, image(b));
     case 'markdown': return h('div', { class: 'b-markdown' }, markdown(b.text));
     case 'rich_text': return h('div', { class: 'b-rich' }, rich(b.elements));
     case 'table': return table(b.rows, { settings: b.column_settings, act });
     case 'data_table': return dataTable(b, act);
-    case 'input': return control(b, state);
+    case 'input': return control(b, state, act);
     case 'plan': return plan(b);
     case 'task_card': return h('ul', { class: 'b-tasks' }, task(b));
     case 'alert': return h('div', { class: `b-alert ${['warning', 'error', 'success'].includes(b.level) ? b.level : ''}` }, textObject(b.text));
@@ -43,12 +43,17 @@ function block(b, act, state) {
   }
 }
 
-function section(b, act) {
+// keeping notes what an element of a block holds now, where somebody asks for it.
+const keeping = (b, e, state) => (v) => {
+  if (state) state.values[b.block_id] = { ...state.values[b.block_id], [e.action_id]: { type: e.type, ...v } };
+};
+
+function section(b, act, state) {
   return h('div', { class: 'b-section' },
     h('div', { class: 'b-section-body' },
       b.text ? h('div', { class: 'b-text' }, textObject(b.text)) : null,
       b.fields ? h('div', { class: 'b-fields' }, b.fields.map((f) => h('div', {}, textObject(f)))) : null),
-    b.accessory ? h('div', { class: 'b-accessory' }, element(b.accessory, act)) : null);
+    b.accessory ? h('div', { class: 'b-accessory' }, element(b.accessory, act, keeping(b, b.accessory, state))) : null);
 }
 
 // Pictures from elsewhere are not loaded, only named: nothing on this page
@@ -61,12 +66,13 @@ function image(e, small) {
   return h('span', { class: 'b-image-link' }, safeURL(url) ? link(url, `🖼 ${e.alt_text || 'picture'}`) : `🖼 ${e.alt_text || 'picture'}`);
 }
 
-export function element(e, act) {
+export function element(e, act, keep = () => {}) {
   switch (e.type) {
     case 'button': return button(e, act);
     case 'image': return image(e);
     case 'static_select':
-    case 'overflow': return select(e, act);
+    case 'overflow': return select(e, act, keep);
+    case 'multi_static_select': return several(e, act, keep);
     case 'radio_buttons':
     case 'checkboxes': return h('div', { class: 'b-options' }, (e.options || []).map((o) => h('label', {},
       h('input', {
@@ -92,14 +98,35 @@ function button(e, act) {
   return el;
 }
 
-function select(e, act) {
+// several is a menu of which some are chosen: it tells once it is closed.
+function several(e, act, keep) {
   const options = e.options || (e.option_groups || []).flatMap((g) => g.options);
+  const boxes = options.map((o) => h('input', { type: 'checkbox', value: o.value, checked: (e.initial_options || []).some((i) => i.value === o.value) }));
+  const name = h('summary', { class: 'select' }, e.placeholder?.text || 'Choose');
+  const el = h('details', { class: 'several', 'data-action': e.action_id }, name,
+    h('div', { class: 'b-options' }, options.map((o, i) => h('label', {}, boxes[i], h('span', {}, textObject(o.text))))),
+    h('button', {
+      type: 'button', class: 'button small', onclick: () => {
+        keep({ selected_options: options.filter((o, i) => boxes[i].checked) });
+        el.open = false;
+        act(e.action_id, '', e);
+      },
+    }, 'Apply'));
+  return el;
+}
+
+function select(e, act, keep) {
+  const options = e.options || (e.option_groups || []).flatMap((g) => g.options);
+  const shown = (o) => h('option', { value: o.value, selected: e.initial_option?.value === o.value }, o.text.text);
   const el = h('select', {
     class: 'select', 'data-action': e.action_id, 'aria-label': e.placeholder?.text || 'Choose',
-    onchange: () => confirmThen(e.confirm, () => act(e.action_id, el.value, e)),
+    onchange: () => confirmThen(e.confirm, () => {
+      keep({ selected_option: options.find((o) => o.value === el.value) });
+      return act(e.action_id, el.value, e);
+    }),
   },
   h('option', { value: '', disabled: true, selected: !e.initial_option }, e.placeholder?.text || (e.type === 'overflow' ? '⋯' : 'Choose')),
-  options.map((o) => h('option', { value: o.value, selected: e.initial_option?.value === o.value }, o.text.text)));
+  e.options ? options.map(shown) : (e.option_groups || []).map((g) => h('optgroup', { label: g.label?.text || '' }, g.options.map(shown))));
   return el;
 }
 

@@ -1,20 +1,30 @@
-// The inputs of modals. Each control keeps its value in state.values in the
+// The inputs of modals and messages. Each control keeps its value in state.values in the
 // shape of view.state.values.
 import { h } from './dom.js';
 import { textObject } from './mrkdwn.js';
 
-export function control(b, state) {
+// act, if the block dispatches, is told at Enter.
+export function control(b, state, act) {
   const e = b.element || {};
   const id = `in-${b.block_id}`;
   const keep = (v) => {
     if (!state) return;
     state.values[b.block_id] = { [e.action_id || 'action']: { type: e.type, ...v } };
   };
+  const kept = state?.values[b.block_id]?.[e.action_id]?.value;
+  const told = act && b.dispatch_action && (e.dispatch_action_config?.trigger_actions_on || ['on_enter_pressed']).includes('on_enter_pressed');
   const box = h('div', { class: 'b-input', 'data-block': b.block_id },
     h('label', { for: id }, textObject(b.label), b.optional ? h('span', { class: 'muted' }, ' (optional)') : null),
-    field(e, id, keep, !b.optional, state),
+    field(kept ? { ...e, initial_value: kept } : e, id, keep, !b.optional, state),
     b.hint ? h('div', { class: 'hint' }, textObject(b.hint)) : null,
     h('div', { class: 'error', role: 'alert' }));
+  if (told) {
+    box.addEventListener('keydown', (ev) => {
+      if (ev.key !== 'Enter' || ev.target.tagName !== 'INPUT') return;
+      ev.preventDefault();
+      act(e.action_id, ev.target.value, e);
+    });
+  }
   return box;
 }
 
@@ -65,6 +75,8 @@ function pick(e, common, keep, state) {
 function choices(e, id, keep) {
   const many = e.type === 'checkboxes';
   const initial = many ? (e.initial_options || []).map((o) => o.value) : [e.initial_option?.value];
+  const kept = state?.values[b.block_id]?.[e.action_id]?.value;
+  const told = act && b.dispatch_action && (e.dispatch_action_config?.trigger_actions_on || ['on_enter_pressed']).includes('on_enter_pressed');
   const box = h('div', { class: 'b-options', id, role: many ? 'group' : 'radiogroup' });
   const read = () => {
     const on = [...box.querySelectorAll('input:checked')].map((i) => e.options[Number(i.value)]);

@@ -4,14 +4,20 @@ import { emoji } from './emoji.js';
 import { mrkdwn } from './mrkdwn.js';
 import { attachment, blocks } from './blocks.js';
 
+// What the menus and fields of messages hold, by message: it outlives an edit, as in Slack.
+const filled = new Map();
+
 export const time = (ts) => new Date(Number(ts) * 1000);
 export const clock = (ts) => time(ts).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 
 // ctx: {user(id), me, inThread, compact, openThread(ts), startEdit(m)}
 export function message(m, ctx) {
   const author = ctx.user(m.user);
+  const id = `${ctx.me}/${m.channel}/${m.ts}`;
+  const state = filled.get(id) || { values: {} };
+  filled.set(id, state);
   const act = async (action_id, value) => {
-    const a = await post('click', { user: ctx.me, channel: m.channel, ts: m.ts, action_id, value });
+    const a = await post('click', { user: ctx.me, channel: m.channel, ts: m.ts, action_id, value, values: state.values });
     return a.ok && a.acknowledged;
   };
   const el = h('article', {
@@ -27,19 +33,19 @@ export function message(m, ctx) {
       author?.admin ? h('span', { class: 'role' }, 'admin') : null,
       h('time', { title: time(m.ts).toLocaleString() }, clock(m.ts))),
     m.broadcast && !ctx.inThread ? h('div', { class: 'muted small' }, 'replied to a thread') : null,
-    content(m, act),
+    content(m, act, state),
     (m.reactions || []).length ? h('div', { class: 'reactions' }, m.reactions.map((r) => h('span', { class: 'reaction', title: `:${r.name}:` }, emoji(r.name) || `:${r.name}:`, ` ${r.users.length}`))) : null,
     !ctx.inThread && m.reply_count > 0 ? replies(m, ctx) : null),
   tools(m, ctx));
   return el;
 }
 
-function content(m, act) {
+function content(m, act, state) {
   if (m.deleted) return h('div', { class: 'text muted' }, 'This message was deleted.');
   const edited = m.edited_ts ? h('span', { class: 'edited', title: time(m.edited_ts).toLocaleString() }, ' (edited)') : null;
   const fromApp = Boolean(m.bot_id);
   const hasBlocks = fromApp && m.blocks?.length > 0;
-  const shown = hasBlocks ? h('div', { class: 'blocks' }, blocks(m.blocks, act)) : null;
+  const shown = hasBlocks ? h('div', { class: 'blocks' }, blocks(m.blocks, act, state)) : null;
   if (shown && edited) (shown.querySelector(':scope > .b-section:last-child .b-text:only-child') || shown).append(edited);
   return [
     hasBlocks ? shown
