@@ -162,6 +162,7 @@ func (a *alerts) events() events {
 			return nil
 		},
 		cursor: a.pipeline.Cursor,
+		stored: a.pipeline.Flush,
 	}
 }
 
