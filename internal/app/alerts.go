@@ -146,25 +146,24 @@ func (a *alerts) events() events {
 	if a == nil {
 		return events{}
 	}
-	return events{take: a.taking(a.pipeline.Take), store: a.taking(a.pipeline.Append), cursor: a.pipeline.Cursor}
-}
-
-// taking gives events of bindings to one of the pipeline's entrances.
-func (a *alerts) taking(entrance func(context.Context, pipeline.Binding, event.Event) error) func(context.Context, string, api.Event) error {
-	return func(ctx context.Context, binding string, e api.Event) error {
-		t := a.sources[binding]
-		if t == nil {
-			return fmt.Errorf("nothing takes the events of %s", binding)
-		}
-		one := eventOf(&e)
-		if one.Cluster == "" {
-			one.Cluster = t.cluster
-		}
-		if err := entrance(ctx, t.Binding, one); err != nil {
-			return err
-		}
-		t.taken.Add(1)
-		return nil
+	return events{
+		take: func(ctx context.Context, binding string, e api.Event) error {
+			t := a.sources[binding]
+			if t == nil {
+				return fmt.Errorf("nothing takes the events of %s", binding)
+			}
+			one := eventOf(&e)
+			if one.Cluster == "" {
+				one.Cluster = t.cluster
+			}
+			if err := a.pipeline.Take(ctx, t.Binding, one); err != nil {
+				return err
+			}
+			t.taken.Add(1)
+			return nil
+		},
+		cursor: a.pipeline.Cursor,
+		stored: a.pipeline.Flush,
 	}
 }
 

@@ -132,7 +132,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 			return err
 		}
 		if taking.take != nil {
-			w.mux.Handle(botkube.Path, botkube.Webhook{Ask: hosting.Ask, Take: taking.store, Log: log})
+			w.mux.Handle(botkube.Path, botkube.Webhook{Ask: hosting.Ask, Take: taking.keep, Log: log})
 		}
 		log.Info("metrics and health are served", "address", w.listener.Addr().String())
 		services = append([]service{{name: "web", run: w.run}}, services...)

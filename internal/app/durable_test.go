@@ -30,17 +30,17 @@ func TestWhatIsAcknowledgedIsDurable(t *testing.T) {
 	e := api.Event{ID: "1", Kind: "Pod", Name: "x", Reason: "R", Title: "told", At: time.Now()}
 	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := a.events().store(soon, "hook", e); err == nil {
+	if err := a.events().keep(soon, "hook", e); err == nil {
 		t.Error("it was acknowledged before anything was written")
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.services()[0].run(ctx) }()
 	e.ID = "2"
-	if err := a.events().store(ctx, "hook", e); err != nil {
+	if err := a.events().keep(ctx, "hook", e); err != nil {
 		t.Error(err)
 	}
-	if err := a.events().store(ctx, "strange", e); err == nil {
+	if err := a.events().keep(ctx, "strange", e); err == nil {
 		t.Error("an event of a binding that there is not is stored")
 	}
 	stop()

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"ferry/dispatcher"
 	"ferry/internal/chat"
@@ -60,6 +61,25 @@ type events struct {
 	// store is take for an event that is acknowledged: it is durable when store returns.
 	store  func(ctx context.Context, binding string, e api.Event) error
 	cursor func(ctx context.Context, binding string) (string, error)
+	stored func(ctx context.Context) error
+}
+
+// patience is how long somebody who told of an event is left waiting until it is on
+// the disk.
+const patience = 5 * time.Second
+
+// keep takes an event and returns when it is on the disk, for those who are told.
+func (e events) keep(ctx context.Context, binding string, one api.Event) error {
+	timed, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := e.take(timed, binding, one)
+	if err == nil {
+		err = e.stored(timed)
+	}
+	if err != nil && timed.Err() != nil && ctx.Err() == nil {
+		return fault.Newf(fault.Unavailable, "it could not be stored within %s: send it again", patience).Because(err)
+	}
+	return err
 }
 
 // newHost makes the host of the configured plugins.
@@ -69,7 +89,7 @@ func newHost(c *config.Config, log *slog.Logger, taking events) (*host.Host, err
 		return nil, err
 	}
 	store := newStore(c.Plugins)
-	o := host.Options{Dir: dir, Log: log, Events: taking.take, Cursor: taking.cursor}
+	o := host.Options{Dir: dir, Log: log, Events: taking.take, Cursor: taking.cursor, Stored: taking.stored}
 	for _, kind := range []struct {
 		name    string
 		plugins []config.Plugin

@@ -72,6 +72,12 @@ type StreamRequest struct {
 	Cluster    string
 	Kubeconfig []byte
 	Cursor     string
+	// Stored returns when all that emit has taken by then is on ferry's disk, was there
+	// already, or is not wanted; it is for a source that owes somebody an answer. Its
+	// error means that nobody knows: ctx or the stream has ended, or ferry cannot write.
+	// It may be called by several goroutines, which then share one question. It is nil
+	// where ferry is too old to tell.
+	Stored func(ctx context.Context) error
 }
 
 // Severities, the worst last.

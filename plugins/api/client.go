@@ -34,12 +34,17 @@ func (r Remote) Describe(ctx context.Context) (kind string, i Info, finds bool, 
 	}, d.GetFinds(), nil
 }
 
-// Stream is Source.Stream. It returns the first error of emit.
+// Stream is Source.Stream. It returns the first error of emit or of q.Stored, which
+// is called while emit is, never twice at a time, and not at all by a source that
+// does not want to know.
 func (r Remote) Stream(ctx context.Context, q StreamRequest, emit func(Event) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := wire.NewSourceClient(r.conn).Stream(ctx, &wire.StreamRequest{
-		Binding: q.Binding, Config: q.Config, Cluster: q.Cluster, Kubeconfig: q.Kubeconfig, Cursor: q.Cursor,
+	ctx, cancel := context.WithCancelCause(ctx)
+	client := wire.NewSourceClient(r.conn)
+	owed := answers{client: client, stored: q.Stored, fail: cancel, latest: make(chan uint64, 1)}
+	defer owed.running.Wait()
+	defer cancel(nil)
+	stream, err := client.Stream(ctx, &wire.StreamRequest{
+		Binding: q.Binding, Config: q.Config, Cluster: q.Cluster, Kubeconfig: q.Kubeconfig, Cursor: q.Cursor, Marks: q.Stored != nil,
 	})
 	if err != nil {
 		return err
@@ -52,10 +57,19 @@ func (r Remote) Stream(ctx context.Context, q StreamRequest, emit func(Event) er
 		case status.Code(err) == codes.Unknown:
 			return Failure{errors.New(status.Convert(err).Message())}
 		case err != nil:
+			if why, ours := errors.AsType[notStored](context.Cause(ctx)); ours {
+				return why.error
+			}
 			return err
 		}
-		if err := emit(eventFromWire(m.GetEvent())); err != nil {
-			return err
+		mark := m.GetMark()
+		if mark == 0 || m.GetEvent() != nil {
+			if err := emit(eventFromWire(m.GetEvent())); err != nil {
+				return err
+			}
+		}
+		if mark != 0 {
+			owed.owe(ctx, mark)
 		}
 	}
 }

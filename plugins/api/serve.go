@@ -33,7 +33,7 @@ const maxRequest = 16 << 20
 // ServeSource is the main of a source: it returns when ferry ends the plugin.
 func ServeSource(s Source) {
 	serve(KindSource, s, func(server *grpc.Server, calls *sync.WaitGroup) {
-		wire.RegisterSourceServer(server, sourceServer{source: s, calls: calls})
+		wire.RegisterSourceServer(server, sourceServer{source: s, calls: calls, marks: &marks{}})
 	})
 }
 

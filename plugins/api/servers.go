@@ -30,27 +30,47 @@ type sourceServer struct {
 	wire.UnimplementedSourceServer
 	source Source
 	calls  *sync.WaitGroup
+	marks  *marks
 }
 
 func (s sourceServer) Stream(r *wire.StreamRequest, stream grpc.ServerStreamingServer[wire.StreamResponse]) error {
 	s.calls.Add(1)
 	defer s.calls.Done()
 	var one sync.Mutex // a stream takes one message at a time
-	err := s.source.Stream(stream.Context(), StreamRequest{
+	send := func(m *wire.StreamResponse) error {
+		one.Lock()
+		defer one.Unlock()
+		return stream.Send(m)
+	}
+	q := StreamRequest{
 		Binding: r.GetBinding(), Config: r.GetConfig(), Cluster: r.GetCluster(), Kubeconfig: r.GetKubeconfig(), Cursor: r.GetCursor(),
-	}, func(e Event) error {
+	}
+	if r.GetMarks() {
+		ended, end := context.WithCancel(stream.Context())
+		asking := newInquiry(ended.Done(), s.marks, send)
+		q.Stored = asking.stored
+		var running sync.WaitGroup
+		running.Go(asking.run)
+		defer running.Wait()
+		defer end()
+	}
+	err := s.source.Stream(stream.Context(), q, func(e Event) error {
 		m := &wire.StreamResponse{Event: eventToWire(e)}
 		if proto.Size(m) > MaxEvent {
 			return ErrTooLarge
 		}
-		one.Lock()
-		defer one.Unlock()
-		return stream.Send(m)
+		return send(m)
 	})
 	if err != nil && stream.Context().Err() == nil {
 		return status.Error(codes.Unknown, err.Error())
 	}
 	return nil
+}
+
+// Stored implements wire.SourceServer.
+func (s sourceServer) Stored(_ context.Context, r *wire.StoredRequest) (*wire.StoredResponse, error) {
+	s.marks.answer(r.GetMark())
+	return &wire.StoredResponse{}, nil
 }
 
 type executorServer struct {

@@ -78,6 +78,10 @@ type Options struct {
 	Events func(ctx context.Context, binding string, e api.Event) error
 	// Cursor returns the cursor of the last event of a binding that was stored.
 	Cursor func(ctx context.Context, binding string) (string, error)
+	// Stored returns when all that Events has taken by then is on the disk; it is asked
+	// while Events is, for a source that wants to know. Its error closes the stream.
+	// nil: no source is told.
+	Stored func(ctx context.Context) error
 	Log    *slog.Logger
 	// Rate is how many events a second a source may bring for long (default 2000);
 	// it is held back when it has more.

@@ -50,6 +50,14 @@ func (k *keeper) streams(ctx context.Context, c *child) {
 // stream takes what a source emits, no faster than it may.
 func (k *keeper) stream(ctx context.Context, c *child, pace *rate.Limiter) error {
 	r := api.StreamRequest{Binding: k.Name, Config: k.Config}
+	if stored := k.host.o.Stored; stored != nil {
+		r.Stored = func(ctx context.Context) error {
+			if err := stored(ctx); err != nil {
+				return fmt.Errorf("store its events: %w", err)
+			}
+			return nil
+		}
+	}
 	if k.host.o.Cursor != nil {
 		cursor, err := k.host.o.Cursor(ctx, k.Name)
 		if err != nil {

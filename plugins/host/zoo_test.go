@@ -83,6 +83,8 @@ func behave(animal string) {
 		api.ServeSource(counter{})
 	case "flood":
 		api.ServeSource(counter{endless: true})
+	case "witness":
+		api.ServeSource(witness{})
 	case "fat":
 		plugin.Serve(&plugin.ServeConfig{
 			HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: api.CookieKey, MagicCookieValue: api.CookieValue},

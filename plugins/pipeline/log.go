@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -64,6 +65,7 @@ type Log struct {
 	kept    []keptBatch         // the oldest first; Run's alone
 	size    int
 	wrote   time.Time
+	failed  error // of the first batch that was not written: after it nothing is said to be durable
 	mu      sync.Mutex
 	cursors map[string]string
 	head    uint64 // the last batch
@@ -207,9 +209,10 @@ func (l *Log) write(ctx context.Context, entries []entry) {
 	if err == nil {
 		l.publish(next, k, cursors)
 	}
+	l.failed = cmp.Or(l.failed, err)
 	for _, e := range entries {
 		if e.done != nil {
-			e.done <- err
+			e.done <- l.failed
 		}
 	}
 }

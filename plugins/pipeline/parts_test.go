@@ -19,8 +19,8 @@ import (
 	"ferry/plugins/sink"
 )
 
-// flow runs a pipeline that sends each event to one sink, while fn runs.
-func flow(t *testing.T, o pipeline.Options, s sink.Sink, fn func(p *pipeline.Pipeline)) {
+// each is a pipeline that sends each event to one sink.
+func each(t *testing.T, o pipeline.Options, s sink.Sink) *pipeline.Pipeline {
 	t.Helper()
 	o.Route = pipeline.Route{Receiver: "all", GroupBy: []string{pipeline.Every}}
 	o.Receivers = []pipeline.Receiver{{Name: "all", Sinks: []pipeline.Integration{{Name: "one", Sink: s}}}}
@@ -28,6 +28,13 @@ func flow(t *testing.T, o pipeline.Options, s sink.Sink, fn func(p *pipeline.Pip
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// flow runs such a pipeline while fn runs.
+func flow(t *testing.T, o pipeline.Options, s sink.Sink, fn func(p *pipeline.Pipeline)) {
+	t.Helper()
+	p := each(t, o, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

@@ -169,6 +169,7 @@ type StreamRequest struct {
 	Cluster       string                 `protobuf:"bytes,3,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Kubeconfig    []byte                 `protobuf:"bytes,4,opt,name=kubeconfig,proto3" json:"kubeconfig,omitempty"`
 	Cursor        string                 `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Marks         bool                   `protobuf:"varint,7,opt,name=marks,proto3" json:"marks,omitempty"` // ferry answers marks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -238,9 +239,22 @@ func (x *StreamRequest) GetCursor() string {
 	return ""
 }
 
+func (x *StreamRequest) GetMarks() bool {
+	if x != nil {
+		return x.Marks
+	}
+	return false
+}
+
 type StreamResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Event         *Event                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Event *Event                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// A mark asks for a call of Stored with it as soon as this event, if there is one,
+	// and all that came before it in the stream are on ferry's disk, were there already
+	// or are not wanted. It is unique among the streams of the process and grows in each;
+	// an answer to one holds for those before it in the same stream, which may get
+	// none. Only where StreamRequest.marks is set: an older ferry takes it for an event.
+	Mark          uint64 `protobuf:"varint,3,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +296,93 @@ func (x *StreamResponse) GetEvent() *Event {
 	return nil
 }
 
+func (x *StreamResponse) GetMark() uint64 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
+type StoredRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mark          uint64                 `protobuf:"varint,1,opt,name=mark,proto3" json:"mark,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoredRequest) Reset() {
+	*x = StoredRequest{}
+	mi := &file_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoredRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoredRequest) ProtoMessage() {}
+
+func (x *StoredRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoredRequest.ProtoReflect.Descriptor instead.
+func (*StoredRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StoredRequest) GetMark() uint64 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
+type StoredResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoredResponse) Reset() {
+	*x = StoredResponse{}
+	mi := &file_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoredResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoredResponse) ProtoMessage() {}
+
+func (x *StoredResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoredResponse.ProtoReflect.Descriptor instead.
+func (*StoredResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{5}
+}
+
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -306,7 +407,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_plugin_proto_msgTypes[4]
+	mi := &file_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +419,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[4]
+	mi := &file_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +432,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{4}
+	return file_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Event) GetId() string {
@@ -460,7 +561,7 @@ type ExecuteRequest struct {
 
 func (x *ExecuteRequest) Reset() {
 	*x = ExecuteRequest{}
-	mi := &file_plugin_proto_msgTypes[5]
+	mi := &file_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +573,7 @@ func (x *ExecuteRequest) String() string {
 func (*ExecuteRequest) ProtoMessage() {}
 
 func (x *ExecuteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[5]
+	mi := &file_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +586,7 @@ func (x *ExecuteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteRequest.ProtoReflect.Descriptor instead.
 func (*ExecuteRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{5}
+	return file_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExecuteRequest) GetBinding() string {
@@ -540,7 +641,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_plugin_proto_msgTypes[6]
+	mi := &file_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +653,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[6]
+	mi := &file_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +666,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{6}
+	return file_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Cluster) GetName() string {
@@ -594,7 +695,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_plugin_proto_msgTypes[7]
+	mi := &file_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +707,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[7]
+	mi := &file_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +720,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{7}
+	return file_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *User) GetId() string {
@@ -660,7 +761,7 @@ type ExecuteResponse struct {
 
 func (x *ExecuteResponse) Reset() {
 	*x = ExecuteResponse{}
-	mi := &file_plugin_proto_msgTypes[8]
+	mi := &file_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -672,7 +773,7 @@ func (x *ExecuteResponse) String() string {
 func (*ExecuteResponse) ProtoMessage() {}
 
 func (x *ExecuteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[8]
+	mi := &file_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -685,7 +786,7 @@ func (x *ExecuteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteResponse.ProtoReflect.Descriptor instead.
 func (*ExecuteResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{8}
+	return file_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExecuteResponse) GetOutput() []byte {
@@ -715,7 +816,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_plugin_proto_msgTypes[9]
+	mi := &file_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +828,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[9]
+	mi := &file_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +841,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{9}
+	return file_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Outcome) GetConfirm() string {
@@ -791,7 +892,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_plugin_proto_msgTypes[10]
+	mi := &file_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -803,7 +904,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[10]
+	mi := &file_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -816,7 +917,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{10}
+	return file_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Failure) GetText() string {
@@ -870,7 +971,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_plugin_proto_msgTypes[11]
+	mi := &file_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +983,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[11]
+	mi := &file_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +996,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{11}
+	return file_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeliverRequest) GetId() string {
@@ -1013,7 +1114,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_plugin_proto_msgTypes[12]
+	mi := &file_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1126,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[12]
+	mi := &file_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1139,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{12}
+	return file_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Receipt) GetRef() string {
@@ -1065,7 +1166,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_plugin_proto_msgTypes[13]
+	mi := &file_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1178,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[13]
+	mi := &file_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1191,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{13}
+	return file_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeliverResponse) GetReceipt() *Receipt {
@@ -1118,7 +1219,7 @@ type FindResponse struct {
 
 func (x *FindResponse) Reset() {
 	*x = FindResponse{}
-	mi := &file_plugin_proto_msgTypes[14]
+	mi := &file_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1231,7 @@ func (x *FindResponse) String() string {
 func (*FindResponse) ProtoMessage() {}
 
 func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[14]
+	mi := &file_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1244,7 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
 func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FindResponse) GetFound() bool {
@@ -1181,7 +1282,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06schema\x18\x05 \x01(\fR\x06schema\x12\x12\n" +
 	"\x04docs\x18\x06 \x01(\tR\x04docs\x12\x12\n" +
 	"\x04help\x18\a \x01(\tR\x04help\x12\x14\n" +
-	"\x05finds\x18\b \x01(\bR\x05finds\"\x93\x01\n" +
+	"\x05finds\x18\b \x01(\bR\x05finds\"\xa9\x01\n" +
 	"\rStreamRequest\x12\x18\n" +
 	"\abinding\x18\x01 \x01(\tR\abinding\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\fR\x06config\x12\x18\n" +
@@ -1189,9 +1290,14 @@ const file_plugin_proto_rawDesc = "" +
 	"\n" +
 	"kubeconfig\x18\x04 \x01(\fR\n" +
 	"kubeconfig\x12\x16\n" +
-	"\x06cursor\x18\x05 \x01(\tR\x06cursor\">\n" +
+	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x12\x14\n" +
+	"\x05marks\x18\a \x01(\bR\x05marks\"R\n" +
 	"\x0eStreamResponse\x12,\n" +
-	"\x05event\x18\x01 \x01(\v2\x16.ferry.plugin.v1.EventR\x05event\"\xf0\x03\n" +
+	"\x05event\x18\x01 \x01(\v2\x16.ferry.plugin.v1.EventR\x05event\x12\x12\n" +
+	"\x04mark\x18\x03 \x01(\x04R\x04mark\"#\n" +
+	"\rStoredRequest\x12\x12\n" +
+	"\x04mark\x18\x01 \x01(\x04R\x04mark\"\x10\n" +
+	"\x0eStoredResponse\"\xf0\x03\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12*\n" +
@@ -1275,9 +1381,10 @@ const file_plugin_proto_rawDesc = "" +
 	"\areceipt\x18\x02 \x01(\v2\x18.ferry.plugin.v1.ReceiptR\areceipt\x122\n" +
 	"\afailure\x18\x03 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure2Y\n" +
 	"\x06Plugin\x12O\n" +
-	"\bDescribe\x12 .ferry.plugin.v1.DescribeRequest\x1a!.ferry.plugin.v1.DescribeResponse2U\n" +
+	"\bDescribe\x12 .ferry.plugin.v1.DescribeRequest\x1a!.ferry.plugin.v1.DescribeResponse2\xa0\x01\n" +
 	"\x06Source\x12K\n" +
-	"\x06Stream\x12\x1e.ferry.plugin.v1.StreamRequest\x1a\x1f.ferry.plugin.v1.StreamResponse0\x012Z\n" +
+	"\x06Stream\x12\x1e.ferry.plugin.v1.StreamRequest\x1a\x1f.ferry.plugin.v1.StreamResponse0\x01\x12I\n" +
+	"\x06Stored\x12\x1e.ferry.plugin.v1.StoredRequest\x1a\x1f.ferry.plugin.v1.StoredResponse2Z\n" +
 	"\bExecutor\x12N\n" +
 	"\aExecute\x12\x1f.ferry.plugin.v1.ExecuteRequest\x1a .ferry.plugin.v1.ExecuteResponse0\x012\xa0\x01\n" +
 	"\bNotifier\x12L\n" +
@@ -1296,58 +1403,62 @@ func file_plugin_proto_rawDescGZIP() []byte {
 	return file_plugin_proto_rawDescData
 }
 
-var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_plugin_proto_goTypes = []any{
 	(*DescribeRequest)(nil),       // 0: ferry.plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil),      // 1: ferry.plugin.v1.DescribeResponse
 	(*StreamRequest)(nil),         // 2: ferry.plugin.v1.StreamRequest
 	(*StreamResponse)(nil),        // 3: ferry.plugin.v1.StreamResponse
-	(*Event)(nil),                 // 4: ferry.plugin.v1.Event
-	(*ExecuteRequest)(nil),        // 5: ferry.plugin.v1.ExecuteRequest
-	(*Cluster)(nil),               // 6: ferry.plugin.v1.Cluster
-	(*User)(nil),                  // 7: ferry.plugin.v1.User
-	(*ExecuteResponse)(nil),       // 8: ferry.plugin.v1.ExecuteResponse
-	(*Outcome)(nil),               // 9: ferry.plugin.v1.Outcome
-	(*Failure)(nil),               // 10: ferry.plugin.v1.Failure
-	(*DeliverRequest)(nil),        // 11: ferry.plugin.v1.DeliverRequest
-	(*Receipt)(nil),               // 12: ferry.plugin.v1.Receipt
-	(*DeliverResponse)(nil),       // 13: ferry.plugin.v1.DeliverResponse
-	(*FindResponse)(nil),          // 14: ferry.plugin.v1.FindResponse
-	nil,                           // 15: ferry.plugin.v1.Event.LabelsEntry
-	nil,                           // 16: ferry.plugin.v1.DeliverRequest.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(*StoredRequest)(nil),         // 4: ferry.plugin.v1.StoredRequest
+	(*StoredResponse)(nil),        // 5: ferry.plugin.v1.StoredResponse
+	(*Event)(nil),                 // 6: ferry.plugin.v1.Event
+	(*ExecuteRequest)(nil),        // 7: ferry.plugin.v1.ExecuteRequest
+	(*Cluster)(nil),               // 8: ferry.plugin.v1.Cluster
+	(*User)(nil),                  // 9: ferry.plugin.v1.User
+	(*ExecuteResponse)(nil),       // 10: ferry.plugin.v1.ExecuteResponse
+	(*Outcome)(nil),               // 11: ferry.plugin.v1.Outcome
+	(*Failure)(nil),               // 12: ferry.plugin.v1.Failure
+	(*DeliverRequest)(nil),        // 13: ferry.plugin.v1.DeliverRequest
+	(*Receipt)(nil),               // 14: ferry.plugin.v1.Receipt
+	(*DeliverResponse)(nil),       // 15: ferry.plugin.v1.DeliverResponse
+	(*FindResponse)(nil),          // 16: ferry.plugin.v1.FindResponse
+	nil,                           // 17: ferry.plugin.v1.Event.LabelsEntry
+	nil,                           // 18: ferry.plugin.v1.DeliverRequest.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
 }
 var file_plugin_proto_depIdxs = []int32{
-	4,  // 0: ferry.plugin.v1.StreamResponse.event:type_name -> ferry.plugin.v1.Event
-	17, // 1: ferry.plugin.v1.Event.at:type_name -> google.protobuf.Timestamp
-	15, // 2: ferry.plugin.v1.Event.labels:type_name -> ferry.plugin.v1.Event.LabelsEntry
-	6,  // 3: ferry.plugin.v1.ExecuteRequest.clusters:type_name -> ferry.plugin.v1.Cluster
-	7,  // 4: ferry.plugin.v1.ExecuteRequest.user:type_name -> ferry.plugin.v1.User
-	9,  // 5: ferry.plugin.v1.ExecuteResponse.outcome:type_name -> ferry.plugin.v1.Outcome
-	10, // 6: ferry.plugin.v1.Outcome.failure:type_name -> ferry.plugin.v1.Failure
-	18, // 7: ferry.plugin.v1.Failure.after:type_name -> google.protobuf.Duration
-	16, // 8: ferry.plugin.v1.DeliverRequest.labels:type_name -> ferry.plugin.v1.DeliverRequest.LabelsEntry
-	4,  // 9: ferry.plugin.v1.DeliverRequest.events:type_name -> ferry.plugin.v1.Event
-	17, // 10: ferry.plugin.v1.DeliverRequest.began:type_name -> google.protobuf.Timestamp
-	17, // 11: ferry.plugin.v1.DeliverRequest.at:type_name -> google.protobuf.Timestamp
-	12, // 12: ferry.plugin.v1.DeliverRequest.previous:type_name -> ferry.plugin.v1.Receipt
-	12, // 13: ferry.plugin.v1.DeliverResponse.receipt:type_name -> ferry.plugin.v1.Receipt
-	10, // 14: ferry.plugin.v1.DeliverResponse.failure:type_name -> ferry.plugin.v1.Failure
-	12, // 15: ferry.plugin.v1.FindResponse.receipt:type_name -> ferry.plugin.v1.Receipt
-	10, // 16: ferry.plugin.v1.FindResponse.failure:type_name -> ferry.plugin.v1.Failure
+	6,  // 0: ferry.plugin.v1.StreamResponse.event:type_name -> ferry.plugin.v1.Event
+	19, // 1: ferry.plugin.v1.Event.at:type_name -> google.protobuf.Timestamp
+	17, // 2: ferry.plugin.v1.Event.labels:type_name -> ferry.plugin.v1.Event.LabelsEntry
+	8,  // 3: ferry.plugin.v1.ExecuteRequest.clusters:type_name -> ferry.plugin.v1.Cluster
+	9,  // 4: ferry.plugin.v1.ExecuteRequest.user:type_name -> ferry.plugin.v1.User
+	11, // 5: ferry.plugin.v1.ExecuteResponse.outcome:type_name -> ferry.plugin.v1.Outcome
+	12, // 6: ferry.plugin.v1.Outcome.failure:type_name -> ferry.plugin.v1.Failure
+	20, // 7: ferry.plugin.v1.Failure.after:type_name -> google.protobuf.Duration
+	18, // 8: ferry.plugin.v1.DeliverRequest.labels:type_name -> ferry.plugin.v1.DeliverRequest.LabelsEntry
+	6,  // 9: ferry.plugin.v1.DeliverRequest.events:type_name -> ferry.plugin.v1.Event
+	19, // 10: ferry.plugin.v1.DeliverRequest.began:type_name -> google.protobuf.Timestamp
+	19, // 11: ferry.plugin.v1.DeliverRequest.at:type_name -> google.protobuf.Timestamp
+	14, // 12: ferry.plugin.v1.DeliverRequest.previous:type_name -> ferry.plugin.v1.Receipt
+	14, // 13: ferry.plugin.v1.DeliverResponse.receipt:type_name -> ferry.plugin.v1.Receipt
+	12, // 14: ferry.plugin.v1.DeliverResponse.failure:type_name -> ferry.plugin.v1.Failure
+	14, // 15: ferry.plugin.v1.FindResponse.receipt:type_name -> ferry.plugin.v1.Receipt
+	12, // 16: ferry.plugin.v1.FindResponse.failure:type_name -> ferry.plugin.v1.Failure
 	0,  // 17: ferry.plugin.v1.Plugin.Describe:input_type -> ferry.plugin.v1.DescribeRequest
 	2,  // 18: ferry.plugin.v1.Source.Stream:input_type -> ferry.plugin.v1.StreamRequest
-	5,  // 19: ferry.plugin.v1.Executor.Execute:input_type -> ferry.plugin.v1.ExecuteRequest
-	11, // 20: ferry.plugin.v1.Notifier.Deliver:input_type -> ferry.plugin.v1.DeliverRequest
-	11, // 21: ferry.plugin.v1.Notifier.Find:input_type -> ferry.plugin.v1.DeliverRequest
-	1,  // 22: ferry.plugin.v1.Plugin.Describe:output_type -> ferry.plugin.v1.DescribeResponse
-	3,  // 23: ferry.plugin.v1.Source.Stream:output_type -> ferry.plugin.v1.StreamResponse
-	8,  // 24: ferry.plugin.v1.Executor.Execute:output_type -> ferry.plugin.v1.ExecuteResponse
-	13, // 25: ferry.plugin.v1.Notifier.Deliver:output_type -> ferry.plugin.v1.DeliverResponse
-	14, // 26: ferry.plugin.v1.Notifier.Find:output_type -> ferry.plugin.v1.FindResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
+	4,  // 19: ferry.plugin.v1.Source.Stored:input_type -> ferry.plugin.v1.StoredRequest
+	7,  // 20: ferry.plugin.v1.Executor.Execute:input_type -> ferry.plugin.v1.ExecuteRequest
+	13, // 21: ferry.plugin.v1.Notifier.Deliver:input_type -> ferry.plugin.v1.DeliverRequest
+	13, // 22: ferry.plugin.v1.Notifier.Find:input_type -> ferry.plugin.v1.DeliverRequest
+	1,  // 23: ferry.plugin.v1.Plugin.Describe:output_type -> ferry.plugin.v1.DescribeResponse
+	3,  // 24: ferry.plugin.v1.Source.Stream:output_type -> ferry.plugin.v1.StreamResponse
+	5,  // 25: ferry.plugin.v1.Source.Stored:output_type -> ferry.plugin.v1.StoredResponse
+	10, // 26: ferry.plugin.v1.Executor.Execute:output_type -> ferry.plugin.v1.ExecuteResponse
+	15, // 27: ferry.plugin.v1.Notifier.Deliver:output_type -> ferry.plugin.v1.DeliverResponse
+	16, // 28: ferry.plugin.v1.Notifier.Find:output_type -> ferry.plugin.v1.FindResponse
+	23, // [23:29] is the sub-list for method output_type
+	17, // [17:23] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name
@@ -1364,7 +1475,7 @@ func file_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_proto_rawDesc), len(file_plugin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

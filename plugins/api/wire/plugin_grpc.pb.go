@@ -129,6 +129,7 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	Source_Stream_FullMethodName = "/ferry.plugin.v1.Source/Stream"
+	Source_Stored_FullMethodName = "/ferry.plugin.v1.Source/Stored"
 )
 
 // SourceClient is the client API for Source service.
@@ -136,6 +137,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type SourceClient interface {
 	Stream(ctx context.Context, in *StreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
+	// Stored is ferry's answer to a mark. A source that sends none need not have it.
+	Stored(ctx context.Context, in *StoredRequest, opts ...grpc.CallOption) (*StoredResponse, error)
 }
 
 type sourceClient struct {
@@ -165,11 +168,23 @@ func (c *sourceClient) Stream(ctx context.Context, in *StreamRequest, opts ...gr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Source_StreamClient = grpc.ServerStreamingClient[StreamResponse]
 
+func (c *sourceClient) Stored(ctx context.Context, in *StoredRequest, opts ...grpc.CallOption) (*StoredResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StoredResponse)
+	err := c.cc.Invoke(ctx, Source_Stored_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SourceServer is the server API for Source service.
 // All implementations must embed UnimplementedSourceServer
 // for forward compatibility.
 type SourceServer interface {
 	Stream(*StreamRequest, grpc.ServerStreamingServer[StreamResponse]) error
+	// Stored is ferry's answer to a mark. A source that sends none need not have it.
+	Stored(context.Context, *StoredRequest) (*StoredResponse, error)
 	mustEmbedUnimplementedSourceServer()
 }
 
@@ -182,6 +197,9 @@ type UnimplementedSourceServer struct{}
 
 func (UnimplementedSourceServer) Stream(*StreamRequest, grpc.ServerStreamingServer[StreamResponse]) error {
 	return status.Error(codes.Unimplemented, "method Stream not implemented")
+}
+func (UnimplementedSourceServer) Stored(context.Context, *StoredRequest) (*StoredResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Stored not implemented")
 }
 func (UnimplementedSourceServer) mustEmbedUnimplementedSourceServer() {}
 func (UnimplementedSourceServer) testEmbeddedByValue()                {}
@@ -215,13 +233,36 @@ func _Source_Stream_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Source_StreamServer = grpc.ServerStreamingServer[StreamResponse]
 
+func _Source_Stored_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StoredRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SourceServer).Stored(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Source_Stored_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SourceServer).Stored(ctx, req.(*StoredRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Source_ServiceDesc is the grpc.ServiceDesc for Source service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var Source_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "ferry.plugin.v1.Source",
 	HandlerType: (*SourceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Stored",
+			Handler:    _Source_Stored_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Stream",

@@ -1,12 +1,12 @@
 // Package webhook is the source of what others post: JSON over HTTP, made into
 // events by CEL, or as Flux's notification-controller and Alertmanager send it.
 //
-//	request → who may (auth.go) → body, bounded → events (alertmanager.go, flux.go, mapping.go) → emit → answer
+//	request → who may (config.go) → body, bounded → events (known.go, mapping.go) → emit, stored (taking.go) → answer
 //
-// It answers after emit has returned for every event, so that whoever sent what was
-// not taken sends it again. IDs are made of what was sent, never of when it came:
-// what is sent again is the same event. It has no cursor: what is sent while it does
-// not listen is the sender's to repeat.
+// It answers that it was taken when every event of a request is on ferry's disk, and
+// that it is to be sent again if that is not known within the patience. IDs are made
+// of what was sent, never of when it came: what is sent again is the same event. It
+// has no cursor: what is sent while it does not listen is the sender's to repeat.
 package webhook
 
 import (
@@ -20,10 +20,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"ferry/plugins/api"
+	"ferry/plugins/sources/outlet"
 )
 
 //go:embed schema.json
@@ -46,7 +48,8 @@ func (s Source) Stream(ctx context.Context, r api.StreamRequest, emit func(api.E
 	if err != nil {
 		return err
 	}
-	handler, err := newHandler(c, r.Cluster, emit)
+	t := newTaker(ctx, emit, r.Stored)
+	handler, err := newHandler(c, r.Cluster, t.take)
 	if err != nil {
 		return err
 	}
@@ -55,7 +58,7 @@ func (s Source) Stream(ctx context.Context, r api.StreamRequest, emit func(api.E
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
-	return serve(ctx, listener, handler)
+	return outlet.Together(ctx, t.run, func(ctx context.Context) error { return serve(ctx, listener, handler) })
 }
 
 // serve answers until ctx ends; what is under way then has 5 s.
@@ -82,13 +85,13 @@ type hook struct {
 	path
 	cluster string
 	read    func(text []byte, r *http.Request) ([]api.Event, error)
-	emit    func(api.Event) error
+	take    func(context.Context, []api.Event) error
 }
 
-func newHandler(c config, cluster string, emit func(api.Event) error) (http.Handler, error) {
+func newHandler(c config, cluster string, take func(context.Context, []api.Event) error) (http.Handler, error) {
 	mux := http.NewServeMux()
 	for i, p := range c.Paths {
-		h := &hook{path: p, cluster: cluster, emit: emit}
+		h := &hook{path: p, cluster: cluster, take: take}
 		switch p.Format {
 		case "alertmanager":
 			h.read = alertmanager
@@ -107,10 +110,10 @@ func newHandler(c config, cluster string, emit func(api.Event) error) (http.Hand
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	code, err := h.take(w, r)
+	code, err := h.answer(w, r)
 	w.Header().Set("Content-Type", "application/json")
 	if code == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", "2")
 	}
 	w.WriteHeader(code)
 	answer := map[string]any{"success": err == nil}
@@ -120,8 +123,8 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// take makes events of a request. Its error is for whoever sent it.
-func (h *hook) take(w http.ResponseWriter, r *http.Request) (int, error) {
+// answer takes a request. Its error is for whoever sent it.
+func (h *hook) answer(w http.ResponseWriter, r *http.Request) (int, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return http.StatusMethodNotAllowed, errors.New("post it")
@@ -142,16 +145,17 @@ func (h *hook) take(w http.ResponseWriter, r *http.Request) (int, error) {
 	if err != nil {
 		return http.StatusBadRequest, err
 	}
-	for _, e := range events {
-		if err := h.tell(e, text); err != nil {
-			return http.StatusServiceUnavailable, errors.New("it was not taken; send it again")
-		}
+	for i := range events {
+		h.complete(&events[i], i, text)
+	}
+	if err := h.take(r.Context(), events); err != nil {
+		return http.StatusServiceUnavailable, err
 	}
 	return http.StatusAccepted, nil
 }
 
-// tell emits an event, completed.
-func (h *hook) tell(e api.Event, text []byte) error {
+// complete fills in what a format leaves out. i is the event's number in its request.
+func (h *hook) complete(e *api.Event, i int, text []byte) {
 	if e.Cluster == "" {
 		e.Cluster = h.cluster
 	}
@@ -159,16 +163,10 @@ func (h *hook) tell(e api.Event, text []byte) error {
 		e.Severity = api.SeverityInfo
 	}
 	if e.ID == "" {
-		e.ID = digest(string(text), e.About, e.Title)
+		e.ID = digest(string(text), strconv.Itoa(i), e.About, e.Title)
 	}
 	e.ID = "webhook" + h.Path + "/" + e.ID
 	e.Title, e.Text = clip(oneLine(e.Title), 300), clip(e.Text, 4000)
-	err := h.emit(e)
-	if errors.Is(err, api.ErrTooLarge) {
-		e.Object, e.Labels = nil, nil
-		err = h.emit(e)
-	}
-	return err
 }
 
 func digest(parts ...string) string {

@@ -48,11 +48,11 @@ func post(t *testing.T, config, path, body string, header map[string]string, fai
 		t.Fatal(err)
 	}
 	var got []api.Event
-	h, err := newHandler(c, "prod", func(e api.Event) error {
+	h, err := newHandler(c, "prod", func(_ context.Context, events []api.Event) error {
 		if fails != nil {
 			return fails
 		}
-		got = append(got, e)
+		got = append(got, events...)
 		return nil
 	})
 	if err != nil {
@@ -115,6 +115,17 @@ func TestMapped(t *testing.T) {
 	}
 	if !b.Resolved || b.About != a.About || b.At.Minute() != 1 {
 		t.Errorf("%+v", b)
+	}
+}
+
+// TestMappedTwice: without an id two items of a request are two events, and the same
+// two when it is sent again.
+func TestMappedTwice(t *testing.T) {
+	const config = `paths: [{path: /x, format: json, anybody: true, map: {each: body, title: '"the same"', text: item}}]`
+	_, got := post(t, config, "/x", `["one","two"]`, nil, nil)
+	_, again := post(t, config, "/x", `["one","two"]`, nil, nil)
+	if len(got) != 2 || got[0].ID == got[1].ID || got[0].ID != again[0].ID || got[1].ID != again[1].ID {
+		t.Errorf("%+v, then %+v", got, again)
 	}
 }
 
