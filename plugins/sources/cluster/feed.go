@@ -271,6 +271,10 @@ func (f *Feed[T]) line(ctx context.Context, text []byte) error {
 		Type   Change `json:"type"`
 		Object T      `json:"object"`
 	}
+	known, versioned := any(&read.Object).(Versioned)
+	if versioned {
+		text = withoutManagers(text)
+	}
 	err := json.Unmarshal(text, &read)
 	switch read.Type {
 	case Added, Modified, Deleted:
@@ -278,9 +282,11 @@ func (f *Feed[T]) line(ctx context.Context, text []byte) error {
 		return f.sign(ctx, text)
 	}
 	version := ""
-	if v, ok := any(&read.Object).(Versioned); ok && err == nil {
-		version = v.Version()
-	} else if err == nil {
+	switch {
+	case err != nil:
+	case versioned:
+		version = known.Version()
+	default:
 		version, err = versionIn(text)
 	}
 	if err != nil {

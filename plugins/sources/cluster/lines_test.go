@@ -79,3 +79,22 @@ func told[T any](t *testing.T, f *Feed[T], name func(T) string, lines []string) 
 	}
 	return got
 }
+
+func TestWithoutManagers(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`: `{}`,
+		`{"a":1,"managedFields":[{"f":{"f:x":{"k":["]}\"\\"]}}},{}],"b":2}`: `{"a":1,"b":2}`,
+		`{"managedFields":[],"b":2}`:                                        `{"b":2}`,
+		`{"a":1,"managedFields":[{"x":"["}]}`:                               `{"a":1}`,
+		`{"managedFields":[1]}`:                                             `{}`,
+		`{"note":"\"managedFields\":[","b":["]"]}`:                          `{"note":"\"managedFields\":[","b":["]"]}`,
+		`{"a":1,"managedFields":[{"x":1}`:                                   `{"a":1,"managedFields":[{"x":1}`,
+		`{"a":1,"managedFields":[{"x":"`:                                    `{"a":1,"managedFields":[{"x":"`,
+		`{"a":1,"managedFields":[{"x":"\`:                                   `{"a":1,"managedFields":[{"x":"\`,
+		`["managedFields",{"managedFields":null,"b":1}]`:                    `["managedFields",{"managedFields":null,"b":1}]`,
+	} {
+		if got := string(withoutManagers([]byte(text))); got != want {
+			t.Errorf("%s became %s, want %s", text, got, want)
+		}
+	}
+}
