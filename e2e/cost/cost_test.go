@@ -140,7 +140,9 @@ func report(all map[string]*taken) string {
 		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%.0f\t%.1f\t%.1f\t%.0f\t%.0f\t%s\t%s\t\n", key, t.events, t.lost, t.twice, t.posts, t.perSecond,
 			ms(t.late, 50), ms(t.late, 99), t.perCPU(), float64(t.peak)/(1<<20), strings.Join(each, ", "), t.load)
 	}
-	tab.Flush()
+	if err := tab.Flush(); err != nil {
+		return err.Error()
+	}
 	for _, key := range keys {
 		who, rate, _ := strings.Cut(key, "\t")
 		if peer := all["kubewatch\t"+rate]; peer != nil && who != "kubewatch" {

@@ -19,12 +19,13 @@ import (
 type program struct {
 	cmd   *exec.Cmd
 	log   string
-	ended chan error
+	ended chan struct{}
+	how   error // it ended, once ended is closed
 }
 
 func start(t *testing.T, dir string, env []string, name string, args ...string) *program {
 	t.Helper()
-	p := &program{log: filepath.Join(dir, filepath.Base(name)+".log"), ended: make(chan error, 1)}
+	p := &program{log: filepath.Join(dir, filepath.Base(name)+".log"), ended: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,10 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func() {
+		p.how = p.cmd.Wait()
+		close(p.ended)
+	}()
 	return p
 }
 

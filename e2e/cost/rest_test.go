@@ -112,8 +112,8 @@ func (w *world) told(p *program, name string, patience time.Duration) time.Durat
 			}
 		}
 		select {
-		case err := <-p.ended:
-			w.t.Fatalf("ferry ended: %v\n%s", err, p.tail())
+		case <-p.ended:
+			w.t.Fatalf("ferry ended: %v\n%s", p.how, p.tail())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

@@ -208,8 +208,8 @@ func (w *world) awake(p *program, name string) {
 			return
 		}
 		select {
-		case err := <-p.ended:
-			w.t.Fatalf("%s ended: %v\n%s", name, err, p.tail())
+		case <-p.ended:
+			w.t.Fatalf("%s ended: %v\n%s", name, p.how, p.tail())
 		default:
 		}
 	}
