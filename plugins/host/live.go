@@ -40,7 +40,7 @@ func (k *keeper) live(ctx context.Context, up func()) error {
 func (k *keeper) watch(ctx context.Context, c *child) error {
 	tick := time.NewTicker(k.host.o.Look)
 	defer tick.Stop()
-	silent, scale := 0, scale{group: c.pid()}
+	silent := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -49,7 +49,7 @@ func (k *keeper) watch(ctx context.Context, c *child) error {
 			return c.explain(errors.New("it ended"))
 		case <-tick.C:
 		}
-		taken := scale.weigh()
+		taken := k.host.processes.weigh(c.pid(), 3*k.host.o.Look)
 		k.set(func(s *State) { s.Memory = taken })
 		if taken > k.Memory {
 			return fmt.Errorf("it took %d MiB of memory, %d are allowed", taken>>20, k.Memory>>20)

@@ -5,38 +5,40 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"time"
 )
 
-// scale weighs the processes of a group.
-type scale struct {
-	group int
-	known []string // their files in /proc
-	looks int
+// processes are those of the machine, by their group.
+type processes struct {
+	mu     sync.Mutex
+	seen   time.Time
+	groups map[int][]string // their files in /proc
 }
 
-// between is how often only those processes are weighed that are known: to look for
-// others means to look at every process of the machine.
-const between = 3
-
-// weigh returns what the group takes, in bytes.
-func (s *scale) weigh() (sum int64) {
-	files := s.known
-	if s.looks%between == 0 || len(files) == 0 {
-		files, _ = filepath.Glob("/proc/[0-9]*/stat")
-	}
-	s.looks++
-	var known []string
-	for _, file := range files {
-		if group, taken, ok := taken(file); ok && group == s.group {
-			known, sum = append(known, file), sum+taken
+// weigh returns what a group takes, in bytes. To find out who belongs to one means to
+// look at every process of the machine, which is done for all groups at once, and no
+// more often than every so long.
+func (p *processes) weigh(group int, every time.Duration) (sum int64) {
+	p.mu.Lock()
+	if time.Since(p.seen) >= every || len(p.groups[group]) == 0 {
+		p.seen, p.groups = time.Now(), map[int][]string{}
+		files, _ := filepath.Glob("/proc/[0-9]*/stat")
+		for _, file := range files {
+			if g, _, ok := taken(file); ok {
+				p.groups[g] = append(p.groups[g], file)
+			}
 		}
 	}
-	s.known = known
+	known := p.groups[group]
+	p.mu.Unlock()
+	for _, file := range known {
+		if g, one, ok := taken(file); ok && g == group {
+			sum += one
+		}
+	}
 	return sum
 }
-
-// memory returns what the processes of a group take, in bytes.
-func memory(group int) int64 { return (&scale{group: group}).weigh() }
 
 // taken returns the group of a process and what it takes, in bytes.
 func taken(file string) (group int, resident int64, ok bool) {
