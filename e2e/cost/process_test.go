@@ -84,7 +84,7 @@ func (p *program) usages() map[int]usage {
 
 func below(pid int, out map[int]usage) {
 	dir := fmt.Sprintf("/proc/%d", pid)
-	u := usage{cpu: cpu(dir)}
+	u := usage{cpu: cpu(dir), name: called(dir)}
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil {
 		return // it has ended
@@ -95,8 +95,6 @@ func below(pid int, out map[int]usage) {
 			continue
 		}
 		switch words[0] {
-		case "Name:":
-			u.name = words[1]
 		case "VmRSS:":
 			u.resident = kib(words[1])
 		case "RssAnon:":
@@ -121,6 +119,17 @@ func below(pid int, out map[int]usage) {
 			}
 		}
 	}
+}
+
+// called is the name of a process: ferry runs a plugin as kind_version_name.
+func called(dir string) string {
+	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(string(line), "\x00")
+	words := strings.Split(filepath.Base(first), "_")
+	return words[len(words)-1]
 }
 
 func kib(word string) int64 {
