@@ -14,6 +14,7 @@ WORLDS   ?= 2
 REPOS    ?=
 ORACLE   ?=
 FLEET    ?= demo
+KUBEWATCH ?=
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
@@ -102,6 +103,11 @@ fuzz: ## fuzz each fuzz test for FUZZTIME (10s)
 .PHONY: bench
 bench: ## run the benchmarks of the packages that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: bench-alerts
+bench-alerts: build ## measure what alerts cost on a real API server (minutes); KUBEWATCH=its executable to compare with
+	$(GO) run -C e2e ./testbed/cmd/testbed build
+	FERRY_BENCH_ALERTS=1 FERRY_KUBEWATCH='$(KUBEWATCH)' $(GO) test -C e2e -count=1 -timeout 30m -v ./cost
 
 .PHONY: e2e
 e2e: binaries ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)

@@ -124,9 +124,10 @@ func (o *Options) defaults() {
 
 // Host runs plugins.
 type Host struct {
-	o       Options
-	keepers []*keeper
-	spawner *spawner
+	o         Options
+	keepers   []*keeper
+	spawner   *spawner
+	processes processes
 }
 
 // New makes a host; Run starts what it is given.

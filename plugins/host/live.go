@@ -49,7 +49,7 @@ func (k *keeper) watch(ctx context.Context, c *child) error {
 			return c.explain(errors.New("it ended"))
 		case <-tick.C:
 		}
-		taken := memory()[c.pid()]
+		taken := k.host.processes.weigh(c.pid(), 3*k.host.o.Look)
 		k.set(func(s *State) { s.Memory = taken })
 		if taken > k.Memory {
 			return fmt.Errorf("it took %d MiB of memory, %d are allowed", taken>>20, k.Memory>>20)

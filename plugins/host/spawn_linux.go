@@ -58,27 +58,3 @@ func sweepOnce(mark string) (found bool) {
 	}
 	return found
 }
-
-// memory returns what the processes of each group take, in bytes.
-func memory() map[int]int64 {
-	out := map[int]int64{}
-	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		// The name is in parentheses and may have any in it; then come state, parent,
-		// group (proc_pid_stat(5), fields 3 to 5), and as field 24 the resident pages.
-		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-		if len(fields) < 22 {
-			continue
-		}
-		group, err1 := strconv.Atoi(string(fields[2]))
-		pages, err2 := strconv.ParseInt(string(fields[21]), 10, 64)
-		if err1 == nil && err2 == nil {
-			out[group] += pages * int64(os.Getpagesize())
-		}
-	}
-	return out
-}

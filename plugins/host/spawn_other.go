@@ -20,5 +20,3 @@ func endGroup(pid int) {
 const markKey = "FERRY_PLUGIN_RUN"
 
 func sweep(string) {}
-
-func memory() map[int]int64 { return nil }

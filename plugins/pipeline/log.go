@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -223,7 +222,7 @@ func (l *Log) commit(ctx context.Context, next *batch, k *keptBatch, cursors map
 		t.Put = append(t.Put, rows.Row{Key: cursorRow + source, Value: []byte(c)})
 	}
 	if len(next.events) > 0 {
-		value := slicesJoin(next.raw)
+		value := array(next.raw)
 		k.size = len(value)
 		t.Put = append(t.Put, rows.Row{Key: logRow + number(next.number), Value: value}, rows.Row{Key: idsRow + number(next.number), Value: k.encode()})
 	}
@@ -247,8 +246,20 @@ func (l *Log) commit(ctx context.Context, next *batch, k *keptBatch, cursors map
 	return nil
 }
 
-func slicesJoin(raw [][]byte) []byte {
-	return append(append([]byte{'['}, bytes.Join(raw, []byte{',', '\n'})...), ']')
+// array makes a JSON array.
+func array(raw [][]byte) []byte {
+	size := 0
+	for _, one := range raw {
+		size += len(one) + 2
+	}
+	out := append(make([]byte, 0, size+2), '[')
+	for i, one := range raw {
+		if i > 0 {
+			out = append(out, ',', '\n')
+		}
+		out = append(out, one...)
+	}
+	return append(out, ']')
 }
 
 // surplus is how many of the oldest batches can go; the newest always stays, for

@@ -60,7 +60,7 @@ type Options struct {
 	// Keep is how long incidents that ended and dead letters are kept; 7 days.
 	Keep time.Duration
 	// Linger is how long an event of a stream waits for others to be written with;
-	// 100 ms. One that comes alone does not wait.
+	// 80 ms. One that comes alone waits a tenth of that.
 	Linger time.Duration
 	// LogSize is how many bytes of events are kept that everybody read, 32 MiB;
 	// LogMost how many at most if somebody did not, 1 GiB.
@@ -87,7 +87,7 @@ func New(o Options) (*Pipeline, error) {
 	}
 	orElse(&o.ResolveTimeout, 24*time.Hour)
 	orElse(&o.Keep, 7*24*time.Hour)
-	orElse(&o.Linger, 100*time.Millisecond)
+	orElse(&o.Linger, 80*time.Millisecond)
 	orElse(&o.LogSize, 32<<20)
 	orElse(&o.LogMost, 1<<30)
 	p := &Pipeline{o: o, couriers: map[string]*courier{}}
@@ -100,7 +100,7 @@ func New(o Options) (*Pipeline, error) {
 			return nil, errors.New("a source has no name")
 		}
 	}
-	p.log = newLog(o.Store, logPace{linger: min(2*time.Millisecond, o.Linger), gap: o.Linger, most: 512, mostSize: 256 << 10, keepSize: o.LogSize, hardSize: o.LogMost, recent: 64}, p.now, o.Log)
+	p.log = newLog(o.Store, logPace{linger: min(10*time.Millisecond, o.Linger), gap: o.Linger, most: 512, mostSize: 256 << 10, keepSize: o.LogSize, hardSize: o.LogMost, recent: 16}, p.now, o.Log)
 	inhibitor := NewInhibitor(o.Inhibit, o.ResolveTimeout)
 	mute := Chain{Mute{inhibitor}}
 	if o.Silences != nil {

@@ -142,12 +142,12 @@ func prepare(ctx context.Context, b Binding, e event.Event, now func() time.Time
 	if e.ID == "" {
 		e.ID = identify(&e)
 	}
-	raw, err := json.Marshal(e)
+	raw, err := encode(&e)
 	if len(raw) > maxEvent {
 		e.Object, e.Title, e.Text = nil, clip(e.Title, 300), clip(e.Text, 3000)
-		if raw, err = json.Marshal(e); len(raw) > maxEvent {
+		if raw, err = encode(&e); len(raw) > maxEvent {
 			e.Labels = nil
-			raw, err = json.Marshal(e)
+			raw, err = encode(&e)
 		}
 	}
 	if err != nil {
@@ -155,6 +155,20 @@ func prepare(ctx context.Context, b Binding, e event.Event, now func() time.Time
 	}
 	out.event, out.raw, out.id = &e, raw, digestOf(b.Name+"\x00"+string(e.ID))
 	return out, nil
+}
+
+// encode makes JSON of an event. Its object is JSON already, and put in as it is:
+// encoding/json would read it twice more.
+func encode(e *event.Event) ([]byte, error) {
+	rest := *e
+	rest.Object = nil
+	raw, err := json.Marshal(&rest)
+	if err != nil || len(e.Object) == 0 {
+		return raw, err
+	}
+	const key = `,"object":`
+	out := append(make([]byte, 0, len(raw)+len(key)+len(e.Object)), raw[:len(raw)-1]...)
+	return append(append(append(out, key...), e.Object...), '}'), nil
 }
 
 // identify makes an ID for an event whose source gave none: what says the same at

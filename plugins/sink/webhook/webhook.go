@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"text/template"
 	"time"
@@ -101,13 +102,39 @@ func (s *Sink) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 
 func (s *Sink) body(d *sink.Delivery) ([]byte, error) {
 	if s.template == nil {
-		return json.Marshal(d)
+		return encode(nil, d)
 	}
 	var b bytes.Buffer
 	if err := s.template.Execute(&b, d); err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// encode appends a delivery's JSON. Its event is JSON already, and put in as it is.
+func encode(to []byte, d *sink.Delivery) ([]byte, error) {
+	rest := *d
+	rest.Event = nil
+	raw, err := json.Marshal(&rest)
+	if err != nil || len(d.Event) == 0 {
+		return append(to, raw...), err
+	}
+	to = append(slices.Grow(to, len(raw)+len(d.Event)+16), raw[:len(raw)-1]...)
+	return append(append(append(to, `,"event":`...), d.Event...), '}'), nil
+}
+
+// array is the JSON of several deliveries.
+func array(ds []sink.Delivery) (out []byte, err error) {
+	out = append(out, '[')
+	for i := range ds {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if out, err = encode(out, &ds[i]); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, ']'), nil
 }
 
 func (s *Sink) post(ctx context.Context, id string, body []byte) error {
@@ -136,14 +163,14 @@ func (m Many) DeliverAll(ctx context.Context, ds []sink.Delivery) []error {
 	errs := make([]error, len(ds))
 	for from := 0; from < len(ds); from += m.c.Batch {
 		part := ds[from:min(len(ds), from+m.c.Batch)]
-		body, err := json.Marshal(part)
+		body, err := array(part)
 		if err == nil {
 			err = m.post(ctx, part[0].ID, body)
 		}
 		for i := range part {
 			errs[from+i] = err
 			if sink.IsRefused(err) && len(part) > 1 {
-				one, merr := json.Marshal(part[i : i+1])
+				one, merr := array(part[i : i+1])
 				if errs[from+i] = merr; merr == nil {
 					errs[from+i] = m.post(ctx, part[i].ID, one)
 				}

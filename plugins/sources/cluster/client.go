@@ -43,7 +43,7 @@ func Connect(kubeconfig []byte) (*Client, error) {
 	}
 	config.UserAgent = "ferry-source"
 	config.Timeout = 0 // it would end watches
-	config.Dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
+	config.Dial = dialing((&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext)
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("use the kubeconfig: %w", err)

@@ -251,53 +251,76 @@ func (f *Feed[T]) watch(ctx context.Context) error {
 	if err := f.answered(ctx); err != nil {
 		return err
 	}
-	for in := json.NewDecoder(body); ; {
-		var line struct {
-			Type   Change          `json:"type"`
-			Object json.RawMessage `json:"object"`
-		}
-		if err := in.Decode(&line); errors.Is(err, io.EOF) {
+	for in := newLines(body); ; {
+		text, err := in.next()
+		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("watch %s: %w", f.Path, err)
 		}
-		if err := f.line(ctx, line.Type, line.Object); err != nil {
+		if err := f.line(ctx, text); err != nil {
 			return err
 		}
 	}
 }
 
-// line tells of one line of a watch.
-func (f *Feed[T]) line(ctx context.Context, how Change, object json.RawMessage) error {
-	if how == "ERROR" {
-		refusal := &Refusal{}
-		if err := json.Unmarshal(object, refusal); err != nil {
-			return fmt.Errorf("watch %s: %w", f.Path, err)
-		}
-		return refusal
+// line tells of one line of a watch. An item is decoded once: in a storm, reading JSON
+// is most of what a source does.
+func (f *Feed[T]) line(ctx context.Context, text []byte) error {
+	var read struct {
+		Type   Change `json:"type"`
+		Object T      `json:"object"`
 	}
-	var head page
-	if err := json.Unmarshal(object, &head); err != nil {
+	known, versioned := any(&read.Object).(Versioned)
+	if versioned {
+		text = withoutManagers(text)
+	}
+	err := json.Unmarshal(text, &read)
+	switch read.Type {
+	case Added, Modified, Deleted:
+	default: // what it says of itself need not look like an item
+		return f.sign(ctx, text)
+	}
+	version := ""
+	switch {
+	case err != nil:
+	case versioned:
+		version = known.Version()
+	default:
+		version, err = versionIn(text)
+	}
+	if err != nil {
 		return fmt.Errorf("watch %s: %w", f.Path, err)
 	}
-	version := head.Metadata.ResourceVersion
-	switch how {
-	case Added, Modified, Deleted:
-		var item T
-		if err := json.Unmarshal(object, &item); err != nil {
-			return fmt.Errorf("watch %s: %w", f.Path, err)
-		}
-		if f.Slim != nil {
-			f.Slim(&item)
-		}
-		if err := f.Changed(ctx, how, item, version); err != nil {
+	if f.Slim != nil {
+		f.Slim(&read.Object)
+	}
+	if err := f.Changed(ctx, read.Type, read.Object, version); err != nil {
+		return stop(err)
+	}
+	f.version = version
+	return nil
+}
+
+// sign is a line that is about no item: a bookmark, or an error.
+func (f *Feed[T]) sign(ctx context.Context, text []byte) error {
+	var read struct {
+		Type   Change  `json:"type"`
+		Object Refusal `json:"object"`
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return fmt.Errorf("watch %s: %w", f.Path, err)
+	}
+	if read.Type == "ERROR" {
+		return &read.Object
+	}
+	version, err := versionIn(text)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", f.Path, err)
+	}
+	if f.Seen != nil {
+		if err := f.Seen(ctx, version); err != nil {
 			return stop(err)
-		}
-	default:
-		if f.Seen != nil {
-			if err := f.Seen(ctx, version); err != nil {
-				return stop(err)
-			}
 		}
 	}
 	f.version = version

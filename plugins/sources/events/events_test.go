@@ -69,7 +69,7 @@ func TestProblems(t *testing.T) {
 			end("bbbbb")
 			var over string
 			for _, e := range []int{1} {
-				got := l.Await(t, opened.Name+": ", e)
+				got := l.Await(t, opened.Name+": "+opened.Reason, e) // a crash loop may end beside it
 				over = got.About
 				if !got.Resolved || got.ID == opened.ID {
 					t.Errorf("it ends with %+v", got)

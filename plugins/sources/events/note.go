@@ -61,6 +61,9 @@ func (n *note) at() (last time.Time, count int) {
 	return n.Metadata.Created, 1
 }
 
+// Version implements cluster.Versioned.
+func (n *note) Version() string { return n.Metadata.Version }
+
 // covered says whether a problem tells what this Event says.
 func (n *note) covered(c *config) bool {
 	by := map[string]string{

@@ -66,11 +66,20 @@ func (o *Outlet) Do(ctx context.Context, work func(tell func(api.Event))) error 
 	return nil
 }
 
+// together is how long what there is to tell waits for what comes with it: to send
+// things together, with one cursor, costs less.
+const together = 5 * time.Millisecond
+
 // Run sends until ctx ends or nobody takes events any more.
 func (o *Outlet) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-o.ready:
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-time.After(together):
 		case <-ctx.Done():
 			return nil
 		}

@@ -2,10 +2,15 @@
 package main
 
 import (
+	"runtime"
+
 	"ferry/plugins/api"
 	"ferry/plugins/sources/events"
 )
 
 var version = "dev" // set by the linker
 
-func main() { api.ServeSource(events.Source{Version: version}) }
+func main() {
+	runtime.GOMAXPROCS(1) // it mostly waits: to wake a second thread costs more than that does
+	api.ServeSource(events.Source{Version: version})
+}
