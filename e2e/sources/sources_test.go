@@ -40,7 +40,9 @@ type ferry struct {
 func (f *ferry) take(_ context.Context, binding string, e api.Event) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.events = append(f.events, e)
+	if e.ID != "" || e.Title != "" { // or it says only how far the source is
+		f.events = append(f.events, e)
+	}
 	if e.Cursor != "" {
 		f.cursors[binding] = e.Cursor
 	}

@@ -271,3 +271,18 @@ func TestTheOrderOfAGap(t *testing.T) {
 		t.Errorf("%q came, want %q", got, want)
 	}
 }
+
+// TestStoppedBeforeAnythingHappened: what happens while a source is away that has told nothing yet is told all the same.
+func TestStoppedBeforeAnythingHappened(t *testing.T) {
+	s := clustertest.New(t)
+	s.Put(notes, noteOf("old", "Unhealthy", "before anybody looked", 1))
+	l := clustertest.Listen(t, Source{}, s, quick)
+	l.AwaitCursor(t)
+	l.Stop(t)
+	s.Put(notes, noteOf("n1", "Unhealthy", "n1 probe", 1))
+	l.Start(t)
+	l.Await(t, "web-6f5d9-aaaaa: Unhealthy: n1", 1)
+	if got := l.Titles(); len(got) != 1 {
+		t.Errorf("it told %q", got)
+	}
+}

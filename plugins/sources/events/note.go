@@ -131,6 +131,7 @@ func (w *watcher) notes() func(context.Context) error {
 			})
 		},
 		Listed: func(ctx context.Context, all []note, _, version string, _ bool) error {
+			defer w.out.Mark()
 			return w.out.Do(ctx, func(tell func(api.Event)) {
 				if !first {
 					w.catchUp(all, version, tell)
