@@ -22,7 +22,9 @@ func TestAnEndThatSaysLittle(t *testing.T) {
 		sick := func(e *event.Event) {
 			e.Severity, e.Labels = event.Critical, map[string]string{"node": e.Name, "zone": "a"}
 		}
-		over := func(e *event.Event) { e.Resolved, e.Severity, e.Reason, e.Labels = true, event.Info, "Healthy", map[string]string{"zone": "b"} }
+		over := func(e *event.Event) {
+			e.Resolved, e.Severity, e.Reason, e.Labels = true, event.Info, "Healthy", map[string]string{"zone": "b"}
+		}
 		about := func(e *event.Event) { e.About = event.About(e.Name + "/health") }
 		pod := func(e *event.Event) { e.Kind, e.Reason, e.Labels = "Pod", "BackOff", map[string]string{"node": "n1"} }
 		to := &pipelinetest.Sink{}
