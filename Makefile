@@ -10,6 +10,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 RUNS     ?= 200
 SEED     ?= 1
 MODE     ?= kill
+EVENTS   ?= 10000
+KILLS    ?= 20
 WORLDS   ?= 2
 REPOS    ?=
 ORACLE   ?=
@@ -124,6 +126,11 @@ chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; R
 chaos-real: ## the same on real clusters with a real Flux (minutes); RUNS=25 SEED=1
 	$(GO) run -C e2e ./testbed/cmd/testbed build
 	FERRY_CHAOS_RUNS=$(RUNS) FERRY_CHAOS_SEED=$(SEED) $(GO) test -C e2e -count=1 -timeout 60m -v -run '^TestKilledOnRealClusters$$' .
+
+.PHONY: events-chaos
+events-chaos: ## kill ferry, its plugins and API servers of real clusters while things happen; EVENTS=10000 KILLS=20 SEED=1
+	$(GO) run -C e2e ./testbed/cmd/testbed build
+	FERRY_EVENTS=$(EVENTS) FERRY_EVENTS_KILLS=$(KILLS) FERRY_EVENTS_SEED=$(SEED) $(GO) test -C e2e -count=1 -timeout 30m -v -run '^TestNoneLostNoneTwice$$' ./events
 
 .PHONY: oracle
 oracle: binaries ## judge ferry inventory by brute force; REPOS=folder of checkouts (owner+name) for real repositories

@@ -20,18 +20,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"ferry/e2e/local"
 	"ferry/e2e/testbed"
 )
 
 // buildFerry compiles the bot as its users do and returns the binary's path.
 func buildFerry(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "ferry")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "ferry")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build ferry: %v\n%s", err, out)
-	}
+	binary, err := local.Ferry(t.Context(), t.TempDir())
+	must(t, err)
 	return binary
 }
 
@@ -59,7 +56,7 @@ func newBot(binary, dir string) (*bot, error) {
 func (s *scene) environment(env *testscript.Env) error {
 	s.bot.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SERVICE_CONFIG_FILE_PATH=" + filepath.Join(s.dir, "config.yaml"),
-		"SLACK_BOT_TOKEN=" + botToken, "SLACK_APP_TOKEN=" + appToken, "GITHUB_API_TOKEN=" + githubToken,
+		"SLACK_BOT_TOKEN=" + local.BotToken, "SLACK_APP_TOKEN=" + local.AppToken, "GITHUB_API_TOKEN=" + githubToken,
 	}
 	for _, pair := range s.bot.env[2:] {
 		if key, value, _ := strings.Cut(pair, "="); env != nil {

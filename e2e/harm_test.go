@@ -13,7 +13,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"ferry/e2e/local"
 	"ferry/e2e/testbed"
 	"ferry/playground/chaos/point"
 	"ferry/playground/chaos/process"
@@ -49,12 +49,8 @@ func newHarm(t *testing.T, w *world, seed uint64) *harm {
 	h := &harm{world: w, dir: t.TempDir(), rand: rand.New(rand.NewPCG(seed, 0)), out: t.Output()}
 	table, err := point.Read("../docs/effects.md")
 	must(t, err)
-	binary := filepath.Join(h.dir, "ferry")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "chaos", "-o", binary, "ferry")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build ferry: %v\n%s", err, out)
-	}
+	binary, err := local.Ferry(t.Context(), h.dir, "-tags", "chaos")
+	must(t, err)
 	log, err := os.Create(filepath.Join(h.dir, "ferry.log"))
 	must(t, err)
 	t.Cleanup(func() { must(t, log.Close()) })
@@ -64,7 +60,7 @@ func newHarm(t *testing.T, w *world, seed uint64) *harm {
 	h.killer = point.NewKiller(h.tally, table.Spots(func(string) bool { return true }), [2]uint64{seed, 1}, func() {
 		_ = h.ferry.End(syscall.SIGKILL) // the next start tells
 	})
-	people := workspace()
+	people := local.Workspace()
 	people.OnAck = h.killer.Ack
 	// Slack's minutes are too long to be waited for, and so few tries too few for a ferry that is killed every second.
 	people.Retries, people.DisconnectGrace = slices.Repeat([]time.Duration{time.Second}, 100), time.Second
@@ -96,7 +92,7 @@ func (h *harm) configure(t *testing.T) error {
 		return map[string]string{"SLACK": h.room.url, "GITHUB": github.URL, "STATE": filepath.Join(h.dir, "ferry.db")}[name]
 	}))
 	file := filepath.Join(h.dir, "config.yaml")
-	h.ferry.Env = append(os.Environ(), "SERVICE_CONFIG_FILE_PATH="+file, "SLACK_BOT_TOKEN="+botToken, "SLACK_APP_TOKEN="+appToken,
+	h.ferry.Env = append(os.Environ(), "SERVICE_CONFIG_FILE_PATH="+file, "SLACK_BOT_TOKEN="+local.BotToken, "SLACK_APP_TOKEN="+local.AppToken,
 		"GITHUB_API_TOKEN="+githubToken, "FERRY_CHAOS="+hooks.URL)
 	return os.WriteFile(file, []byte(text.String()), 0o600)
 }

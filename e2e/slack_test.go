@@ -2,50 +2,20 @@ package e2e
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"ferry/e2e/local"
 	"ferry/playground/slack"
 )
 
-const (
-	botToken = "xoxb-e2e"
-	appToken = "xapp-e2e"
-	channel  = "#deploys"
-)
-
-// workspace is who sits in the local Slack. Alice is ferry's admin, Carol has a role for stage, Bob has none. Slack's
-// limits hold.
-func workspace() slack.Options {
-	return slack.Options{
-		RateLimits: true,
-		Users: []slack.User{
-			{ID: "U0ALICE", Name: "alice", Real: "Alice Liddell"},
-			{ID: "U0BOB", Name: "bob", Real: "Bob Roberts"},
-			{ID: "U0CAROL", Name: "carol", Real: "Carol Reed"},
-			{ID: "U0DAVE", Name: "dave", Real: "Dave Lister"},
-			{ID: "U0GUEST", Name: "guest", Guest: true},
-		},
-		Channels:   []slack.Channel{{ID: "C0DEPLOYS", Name: "deploys"}, {ID: "C0RANDOM", Name: "random"}, {ID: "C0PARTNERS", Name: "partners", Shared: true}},
-		Usergroups: []slack.Usergroup{{ID: "S0LEADS", Handle: "leads", Name: "Leads", Users: []string{"U0BOB", "U0CAROL", "U0DAVE"}}},
-		Apps: []slack.App{{
-			ID: "A0FERRY", Name: "ferry", BotUserID: "U0FERRY", BotToken: botToken, AppToken: appToken,
-			Scopes: []string{
-				"commands", "chat:write", "app_mentions:read", "im:history", "channels:history", "groups:history", "im:write",
-				"channels:read", "groups:read", "users:read", "usergroups:read", "files:write",
-			},
-			Commands: []slack.Command{{Name: "/ferry", Description: "Ask ferry", Escape: true}},
-		}},
-	}
-}
+const channel = "#deploys"
 
 // room is the local Slack of one script, and where the conversation is.
 type room struct {
@@ -65,29 +35,13 @@ type talk struct {
 
 // newRoom opens a workspace; defers gets what closes it.
 func newRoom(defers func(func())) (*room, error) {
-	return openRoom(workspace(), func(h http.Handler) http.Handler { return h }, defers)
+	return openRoom(local.Workspace(), func(h http.Handler) http.Handler { return h }, defers)
 }
 
 // openRoom is newRoom for another workspace, with something before its calls.
 func openRoom(options slack.Options, before func(http.Handler) http.Handler, defers func(func())) (*room, error) {
-	server, err := slack.New(options)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Run(ctx) // it ends because it is told to
-	}()
-	served := httptest.NewServer(before(server))
-	defers(func() {
-		cancel()
-		<-done
-		served.CloseClientConnections()
-		served.Close()
-	})
-	return &room{server: server, url: served.URL, talk: talk{user: "alice", channel: channel}}, nil
+	server, url, err := local.Slack(options, before, defers)
+	return &room{server: server, url: url, talk: talk{user: "alice", channel: channel}}, err
 }
 
 // heard are ferry's messages of the conversation at hand, the oldest first; deleted ones are left out.

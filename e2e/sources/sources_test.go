@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	eventsv1 "k8s.io/api/events/v1"
 
+	"ferry/e2e/local"
 	"ferry/e2e/testbed"
 	"ferry/plugins/api"
 	"ferry/plugins/host"
@@ -40,7 +40,9 @@ type ferry struct {
 func (f *ferry) take(_ context.Context, binding string, e api.Event) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.events = append(f.events, e)
+	if e.ID != "" || e.Title != "" { // or it says only how far the source is
+		f.events = append(f.events, e)
+	}
 	if e.Cursor != "" {
 		f.cursors[binding] = e.Cursor
 	}
@@ -121,10 +123,8 @@ const quick = "resolve_after: 1s\npending_after: 2s\n"
 func build(t *testing.T, kubeconfig string) *ferry {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", dir+"/", "./cmd/...")
-	cmd.Dir = "../../plugins/sources"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the sources: %v\n%s", err, out)
+	if err := local.Sources(t.Context(), dir); err != nil {
+		t.Fatal(err)
 	}
 	way, err := os.ReadFile(kubeconfig)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,6 +38,7 @@ type Options struct {
 	Dir      string    // takes all state and logs and is kept; "" is a temporary folder that Stop removes
 	Progress io.Writer // hears of builds and of the start; nil is silence
 	NoFlux   bool      // leaves out Flux' controllers; its kinds are served all the same
+	Bare     bool      // etcd and the API server alone: what becomes of nodes and pods is for the test to write
 }
 
 // Cluster is one real Kubernetes with a real Flux. Its methods may be called from several goroutines, except Down, Up
@@ -49,6 +52,7 @@ type Cluster struct {
 	temporary bool
 	binaries  *Binaries
 	noFlux    bool
+	bare      bool
 	ports     ports
 	port      int    // of the API server
 	store     string // etcd's address
@@ -73,7 +77,7 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Name: opts.Name, dir: opts.Dir, binaries: built, noFlux: opts.NoFlux,
+		Name: opts.Name, dir: opts.Dir, binaries: built, noFlux: opts.NoFlux, bare: opts.Bare,
 		http: &http.Client{Timeout: time.Second, Transport: &http.Transport{
 			DisableKeepAlives: true,
 			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // asks its own child whether it is up
@@ -101,6 +105,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	if err := c.launch(ctx, c.apiserver()); err != nil {
 		return err
+	}
+	if c.bare {
+		return nil
 	}
 	if err := c.startNode(ctx); err != nil {
 		return err
@@ -230,6 +237,34 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return fmt.Errorf("bring cluster %s back: %w", c.Name, err)
 	}
 	return nil
+}
+
+// Forget compacts etcd up to now, as API servers have it done every five minutes: a watch of something older is refused
+// from then on.
+func (c *Cluster) Forget(ctx context.Context) error {
+	var head struct {
+		Header struct{ Revision string }
+	}
+	if err := c.askStore(ctx, "/v3/kv/range", `{"key":"AA=="}`, &head); err != nil {
+		return err
+	}
+	return c.askStore(ctx, "/v3/kv/compaction", `{"revision":"`+head.Header.Revision+`"}`, &head)
+}
+
+func (c *Cluster) askStore(ctx context.Context, path, body string, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.store+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask etcd of %s: %w", c.Name, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask etcd of %s: %s answers %s", c.Name, path, resp.Status)
+	}
+	return json.NewDecoder(resp.Body).Decode(answer)
 }
 
 // Freeze stops the API server where it stands: connections stay open, new ones are accepted, and nothing answers.

@@ -117,8 +117,8 @@ type TeamsSink struct {
 
 // InhibitRule keeps people from hearing what follows from something else.
 type InhibitRule struct {
-	SourceMatchers []string `yaml:"source_matchers,required" eg:"[kind=Node, reason=NotReady]" doc:"What is in trouble."`
-	TargetMatchers []string `yaml:"target_matchers,required" eg:"[kind=Pod]" doc:"What nobody is told of meanwhile."`
+	SourceMatchers []string `yaml:"source_matchers,required" eg:"[reason=NodeNotReady]" doc:"What is in trouble."`
+	TargetMatchers []string `yaml:"target_matchers,required" eg:"['node!=\"\"']" doc:"What nobody is told of meanwhile."`
 	Equal          []string `yaml:"equal" doc:"The labels that must have the same value in both."`
 }
 

@@ -133,15 +133,18 @@ func (d *dispatch) take(ctx context.Context, b batch) error {
 		if d.inhibitor.Observe(e, now) {
 			d.source(e)
 		}
-		d.mu.Lock()
-		d.route.routes(e, func(r *Route) {
-			if t := d.group(r, e, now); t != nil {
-				if !d.dirty[t] {
-					size += t.size + 2*maxText
-				}
-				d.dirty[t] = true
+		changed := func(t *Trouble) {
+			if !d.dirty[t] {
+				size += t.size + 2*maxText
 			}
-		})
+			d.dirty[t] = true
+		}
+		d.mu.Lock()
+		if e.Resolved {
+			d.end(e, now, changed)
+		} else {
+			d.route.routes(e, func(r *Route) { d.group(r, e, now, changed) })
+		}
 		d.mu.Unlock()
 		d.at.Index = i + 1
 		if len(d.dirty)+len(d.sources) >= mostDirty || size >= mostBytes {
@@ -158,24 +161,21 @@ func (d *dispatch) take(ctx context.Context, b batch) error {
 	return nil
 }
 
-// group lets an event into the incident of its group; nil if that changes nothing.
-func (d *dispatch) group(r *Route, e *event.Event, now time.Time) *Trouble {
+// group lets an event into the incident of its group, and calls fn with it if that
+// changes anything.
+func (d *dispatch) group(r *Route, e *event.Event, now time.Time, fn func(*Trouble)) {
 	if r.each() {
-		return nil
+		return
 	}
 	labels, key := r.group(e)
 	t := d.groups[key]
 	if t == nil || t.over(now) {
-		if e.Resolved {
-			return nil
-		}
 		t = open(r, labels, key, e, now)
 		d.groups[key] = t
 	}
-	if !t.add(r, e, now) {
-		return nil
+	if t.add(r, e, now) {
+		fn(t)
 	}
-	return t
 }
 
 // source remembers what fires of the inhibition's sources.

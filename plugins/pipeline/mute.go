@@ -55,25 +55,32 @@ func NewInhibitor(rules []InhibitRule, quiet time.Duration) *Inhibitor {
 }
 
 // Observe takes note of an event; it reports whether the event is any rule's source.
+// What ends a source ends it whatever else it says.
 func (in *Inhibitor) Observe(e *event.Event, now time.Time) (source bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	for i, r := range in.rules {
+		if e.Resolved {
+			for key, set := range in.firing[i] {
+				if _, fires := set[e.About]; !fires {
+					continue
+				}
+				source = true
+				if delete(set, e.About); len(set) == 0 {
+					delete(in.firing[i], key)
+				}
+			}
+			continue
+		}
 		if !r.Source.Matches(e) {
 			continue
 		}
 		source = true
 		key := equal(r.Equal, e)
-		in.mu.Lock()
-		switch set := in.firing[i][key]; {
-		case !e.Resolved && set == nil:
-			in.firing[i][key] = map[event.About]time.Time{e.About: now}
-		case !e.Resolved:
-			set[e.About] = now
-		default:
-			if delete(set, e.About); len(set) == 0 {
-				delete(in.firing[i], key)
-			}
+		if in.firing[i][key] == nil {
+			in.firing[i][key] = map[event.About]time.Time{}
 		}
-		in.mu.Unlock()
+		in.firing[i][key][e.About] = now
 	}
 	return source
 }

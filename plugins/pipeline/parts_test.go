@@ -290,6 +290,31 @@ func TestWhatIsFilteredMovesTheCursor(t *testing.T) {
 	})
 }
 
+// marking is a source that says how far it is, and nothing else.
+type marking struct{}
+
+func (marking) Stream(ctx context.Context, _ string, emit func(event.Event) error) error {
+	if err := emit(event.Event{Cursor: "7"}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestACursorAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var disk rowstest.Memory
+		s, store := &pipelinetest.Sink{}, disk.Open(0, false, nil)
+		o := pipeline.Options{Store: store, Sources: []pipeline.Binding{{Name: "test", Source: marking{}}}}
+		flow(t, o, s, func(*pipeline.Pipeline) { time.Sleep(10 * time.Second) })
+		r, ok, err := store.Get(t.Context(), "event/cursor/test")
+		if err != nil || !ok || string(r.Value) != "7" || len(s.All()) != 0 {
+			t.Errorf("the cursor is %q, %v; %d events were delivered", r.Value, err, len(s.All()))
+		}
+	})
+}
+
 // TestForgotten: what ended is kept for a week, and then nothing is left of it; what
 // still fires stays.
 func TestForgotten(t *testing.T) {

@@ -87,7 +87,10 @@ func (t *Trouble) add(r *Route, e *event.Event, now time.Time) bool {
 			p.Seen++
 		}
 		if !e.At.Before(p.At) {
-			p.Event = brief(e, max(p.Count, e.Count))
+			before := p.Event
+			if p.Event = brief(e, max(p.Count, e.Count)); e.Resolved {
+				p.Event = ended(before, p.Event)
+			}
 		}
 		t.Count += max(p.Seen, p.Count) - before
 	case e.Resolved:

@@ -172,6 +172,7 @@ func (w *watcher) feed(client *cluster.Client, kind string, before *seen) func(c
 		})
 	}
 	f.Listed = func(ctx context.Context, items []object, _, version string, _ bool) error {
+		defer w.out.Mark()
 		return w.out.Do(ctx, func(tell func(api.Event)) {
 			silent := first
 			first = false

@@ -246,3 +246,43 @@ func TestNotes(t *testing.T) {
 		t.Errorf("%q came, want %q", got, want)
 	}
 }
+
+// TestTheOrderOfAGap: what came within a second while nobody watched is told in the order in which it came.
+func TestTheOrderOfAGap(t *testing.T) {
+	s := clustertest.New(t)
+	l := clustertest.Listen(t, Source{}, s, quick)
+	s.AwaitLists(t, 7)
+	put := func(name string) { s.Put(notes, noteOf(name, "Unhealthy", name+" probe", 1)) }
+	put("first")
+	l.Await(t, "web-6f5d9-aaaaa: Unhealthy: first", 1)
+	l.Stop(t)
+	want := []string{"first", "z", "a", "m", "y", "b"}
+	for _, name := range want[1:] {
+		put(name)
+	}
+	s.Forget()
+	l.Start(t)
+	l.Await(t, "web-6f5d9-aaaaa: Unhealthy: b", 1)
+	var got []string
+	for _, e := range l.Events() {
+		got = append(got, strings.Fields(e.Title)[2])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q came, want %q", got, want)
+	}
+}
+
+// TestStoppedBeforeAnythingHappened: what happens while a source is away that has told nothing yet is told all the same.
+func TestStoppedBeforeAnythingHappened(t *testing.T) {
+	s := clustertest.New(t)
+	s.Put(notes, noteOf("old", "Unhealthy", "before anybody looked", 1))
+	l := clustertest.Listen(t, Source{}, s, quick)
+	l.AwaitCursor(t)
+	l.Stop(t)
+	s.Put(notes, noteOf("n1", "Unhealthy", "n1 probe", 1))
+	l.Start(t)
+	l.Await(t, "web-6f5d9-aaaaa: Unhealthy: n1", 1)
+	if got := l.Titles(); len(got) != 1 {
+		t.Errorf("it told %q", got)
+	}
+}

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -133,6 +134,7 @@ func (w *watcher) notes() func(context.Context) error {
 			})
 		},
 		Listed: func(ctx context.Context, all []note, _, version string, _ bool) error {
+			defer w.out.Mark()
 			return w.out.Do(ctx, func(tell func(api.Event)) {
 				if !first {
 					w.catchUp(all, version, tell)
@@ -152,11 +154,7 @@ func (w *watcher) reached(version string) { w.cursor.Events, w.cursor.At = versi
 func (w *watcher) catchUp(all []note, version string, tell func(api.Event)) {
 	newer := w.since(version)
 	all = slices.DeleteFunc(all, func(n note) bool { return !newer(&n) || !w.config.wants(&n) })
-	slices.SortFunc(all, func(a, b note) int {
-		x, _ := a.at()
-		y, _ := b.at()
-		return x.Compare(y)
-	})
+	slices.SortStableFunc(all, order)
 	if away := w.now().Sub(w.cursor.At); away > eventsLive {
 		tell(api.Event{
 			ID: "gap/" + w.cluster + "/" + w.cursor.Events, At: w.now(), Cluster: w.cluster, Reason: "EventsMissed", Severity: api.SeverityWarning,
@@ -169,6 +167,18 @@ func (w *watcher) catchUp(all []note, version string, tell func(api.Event)) {
 	for i := range all {
 		tell(all[i].event(w.cluster))
 	}
+}
+
+// order is that in which Events were written, by their versions: many say only the second in which something happened.
+func order(a, b note) int {
+	v, err := strconv.ParseUint(a.Metadata.Version, 10, 64)
+	u, err2 := strconv.ParseUint(b.Metadata.Version, 10, 64)
+	if err == nil && err2 == nil {
+		return cmp.Compare(v, u)
+	}
+	x, _ := a.at()
+	y, _ := b.at()
+	return x.Compare(y)
 }
 
 // since says which Events came after the cursor: by version, or by time if the API

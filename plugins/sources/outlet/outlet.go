@@ -31,6 +31,7 @@ type Outlet struct {
 
 	mu      sync.Mutex
 	waiting []api.Event
+	marked  bool          // the cursor is to be sent, whether anything waits or not
 	ready   chan struct{} // something waits
 	room    chan struct{} // closed and made anew when nothing waits any more
 }
@@ -64,6 +65,18 @@ func (o *Outlet) Do(ctx context.Context, work func(tell func(api.Event))) error 
 		}
 	}
 	return nil
+}
+
+// Mark has the cursor sent although there may be nothing to tell: who is stopped
+// before anything happened goes on from here, and not from where it starts again.
+func (o *Outlet) Mark() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.marked = true
+	select {
+	case o.ready <- struct{}{}:
+	default:
+	}
 }
 
 // together is how long what there is to tell waits for what comes with it: to send
@@ -108,7 +121,10 @@ func (o *Outlet) take() ([]api.Event, string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	events := o.waiting
-	o.waiting = nil
+	if len(events) == 0 && o.marked {
+		events = []api.Event{{}} // with the cursor alone
+	}
+	o.waiting, o.marked = nil, false
 	close(o.room)
 	o.room = make(chan struct{})
 	cursor, err := Encode(o.state())

@@ -45,7 +45,9 @@ func (l *Listener) Start(t testing.TB) {
 		ended <- l.source.Stream(ctx, r, func(e api.Event) error {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.events = append(l.events, e)
+			if e.ID != "" || e.Title != "" {
+				l.events = append(l.events, e)
+			}
 			if e.Cursor != "" {
 				l.cursor = e.Cursor
 			}
@@ -113,6 +115,25 @@ func (l *Listener) Await(t testing.TB, title string, count int) api.Event {
 			t.Fatalf("the stream ended: %v", err)
 		case <-timeout:
 			t.Fatalf("%d of %d %q came; there are %q", len(hits), count, title, l.Titles())
+		}
+	}
+}
+
+// AwaitCursor waits until there is one.
+func (l *Listener) AwaitCursor(t testing.TB) {
+	t.Helper()
+	timeout := time.After(8 * time.Second)
+	for l.Cursor() == "" {
+		l.mu.Lock()
+		more := l.more
+		l.mu.Unlock()
+		if l.Cursor() != "" {
+			return
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			t.Fatal("no cursor came")
 		}
 	}
 }
