@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"text/template"
-	"time"
 
 	"ferry/internal/event"
 	"ferry/plugins/sink"
@@ -61,6 +60,10 @@ func NewRender(title, text string, at Place, log *slog.Logger) (*Render, error) 
 
 // Exec implements Stage.
 func (r *Render) Exec(_ context.Context, p *Parcel) error {
+	if p.storm != nil {
+		p.Deliveries = []sink.Delivery{p.storm.delivery()}
+		return nil
+	}
 	if p.Incident != nil {
 		if d, ok := r.incident(p); ok {
 			p.Deliveries = []sink.Delivery{d}
@@ -94,14 +97,11 @@ func (r *Render) incident(p *Parcel) (d sink.Delivery, ok bool) {
 	t := p.Incident
 	data := Data{Incident: &t.Incident, Firing: len(t.Rest), Things: len(t.Problems) + len(t.Rest)}
 	for i := range p.Events {
-		e := &p.Events[i]
-		if !e.Resolved {
+		if !p.Events[i].Resolved {
 			data.Firing++
 		}
-		if data.Event == nil || data.Event.Resolved && !e.Resolved || data.Event.Resolved == e.Resolved && !e.At.Before(data.Event.At) {
-			data.Event = e
-		}
 	}
+	data.Event = speaker(p.Events)
 	if t.State == event.Firing && data.Firing == 0 {
 		return d, false
 	}
@@ -156,10 +156,7 @@ func (l *limited) Write(p []byte) (int, error) {
 // titleOf says what is wrong, where, and how much of it.
 func titleOf(data *Data) string {
 	e := data.Event
-	what := e.Title
-	if what == "" {
-		what = strings.TrimSpace(strings.Join([]string{e.Reason, strings.ToLower(e.Kind), e.Name}, " "))
-	}
+	what := calledOf(e)
 	i := data.Incident
 	switch {
 	case i == nil:
@@ -184,6 +181,14 @@ func titleOf(data *Data) string {
 	return clip(what, maxTitle)
 }
 
+// calledOf is what an event says of itself.
+func calledOf(e *event.Event) string {
+	if e.Title != "" {
+		return e.Title
+	}
+	return strings.TrimSpace(strings.Join([]string{e.Reason, strings.ToLower(e.Kind), e.Name}, " "))
+}
+
 func commonReason(i *event.Incident) string {
 	reason := i.Problems[0].Reason
 	for k := range i.Problems {
@@ -201,7 +206,7 @@ func textOf(data *Data) string {
 	case i.State == event.Expired:
 		return fmt.Sprintf("Nothing was heard of it since %s; whether it is over, nobody said.", i.Changed.UTC().Format("2006-01-02 15:04 UTC"))
 	default:
-		return "Resolved after " + i.Ended.Sub(i.Opened).Round(time.Second).String() + "."
+		return "Resolved after " + spoken(i.Ended.Sub(i.Opened)) + "."
 	}
 }
 
