@@ -80,6 +80,9 @@ func (g *shown) delivery() sink.Delivery {
 	d.Severity = string(severity)
 	d.Title, d.Text = clip(g.title(d.Firing, critical), maxTitle), g.text()
 	for i, l := range lines {
+		if g.alone() != nil {
+			break
+		}
 		if i == maxDetails {
 			d.Details = append(d.Details, fmt.Sprintf("… and %d more such lines", len(lines)-maxDetails))
 			break
@@ -96,8 +99,19 @@ func worse(a, b event.Severity) event.Severity {
 	return a
 }
 
+// alone is the incident of a digest that has one so far: it is called by its name.
+func (g *shown) alone() *event.Event {
+	if len(g.members) == 1 {
+		return g.members[0].event
+	}
+	return nil
+}
+
 // title says how it stands.
 func (g *shown) title(firing, critical int) string {
+	if e := g.alone(); e != nil {
+		return headline(calledOf(e), e.Cluster, g.State)
+	}
 	all, where := len(g.members), ""
 	clusters := g.clusters()
 	switch n := len(clusters); {
@@ -133,11 +147,18 @@ func (g *shown) text() string {
 		if c := g.clusters(); len(c) == 1 {
 			filter = " cluster=" + c[0]
 		}
+		if e := g.alone(); e != nil {
+			return strings.TrimSpace(clip(e.Text, maxText) + "\n" + fmt.Sprintf("More than %d incidents began within %s: further ones join this one.", g.Timing.Storm.MoreThan, spoken(g.Timing.Storm.Within)))
+		}
 		return fmt.Sprintf("More than %d began within %s: these share this message. `events%s` shows each.", g.Timing.Storm.MoreThan, spoken(g.Timing.Storm.Within), filter)
 	case event.Expired:
-		return fmt.Sprintf("The last was heard at %s; whether all are over, nobody said.", g.Changed.UTC().Format("15:04 UTC on 2006-01-02"))
+		last := g.stormDigest.members[0].Changed
+		for _, t := range g.stormDigest.members {
+			last = later(last, t.Changed)
+		}
+		return fmt.Sprintf("The last was heard at %s; whether all are over, nobody said.", clock(last))
 	}
-	return "Resolved after " + spoken(g.Ended.Sub(g.Opened)) + "."
+	return lasted(&g.Incident)
 }
 
 func incidents(n int) string {
@@ -274,3 +295,6 @@ func spoken(d time.Duration) string {
 	}
 	return unit(24*time.Hour, time.Hour, "d", "h")
 }
+
+// clock is a moment that may be days ago.
+func clock(t time.Time) string { return t.UTC().Format("15:04 UTC on 2006-01-02") }

@@ -175,11 +175,31 @@ func titleOf(data *Data) string {
 	case i.Count > 1:
 		what += fmt.Sprintf(" (%d times)", i.Count)
 	}
-	if e.Cluster != "" {
-		what += " on " + e.Cluster
+	state := event.Firing
+	if i != nil {
+		state = i.State
+	} else if e.Resolved {
+		state = event.Resolved
 	}
-	return clip(what, maxTitle)
+	return clip(headline(what, e.Cluster, state), maxTitle)
 }
+
+// headline says first whether it is over.
+func headline(what, cluster string, state event.State) string {
+	if cluster != "" {
+		what += " on " + cluster
+	}
+	switch state {
+	case event.Resolved:
+		return "Resolved: " + what
+	case event.Expired:
+		return "Not heard of any more: " + what
+	}
+	return what
+}
+
+// lasted is what is said of what was resolved.
+func lasted(i *event.Incident) string { return "It lasted " + spoken(i.Ended.Sub(i.Opened)) + "." }
 
 // calledOf is what an event says of itself.
 func calledOf(e *event.Event) string {
@@ -204,9 +224,9 @@ func textOf(data *Data) string {
 	case i == nil || i.State == event.Firing:
 		return clip(data.Event.Text, maxBody)
 	case i.State == event.Expired:
-		return fmt.Sprintf("Nothing was heard of it since %s; whether it is over, nobody said.", i.Changed.UTC().Format("2006-01-02 15:04 UTC"))
+		return fmt.Sprintf("The last was heard at %s; whether it is over, nobody said.", clock(i.Changed))
 	default:
-		return "Resolved after " + spoken(i.Ended.Sub(i.Opened)) + "."
+		return lasted(i)
 	}
 }
 

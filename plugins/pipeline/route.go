@@ -57,11 +57,13 @@ func (t Timing) or(parent Timing) Timing {
 	return t
 }
 
-// defaultTiming is for messages that are edited: a change makes no noise.
+// defaultTiming is for messages that are edited: a change makes no noise. Slack takes
+// five messages of a channel at once: so many in a storm leave room for its digest and
+// for what has nothing to do with it.
 func defaultTiming() Timing {
 	return Timing{
 		GroupWait: 2 * time.Second, GroupInterval: 30 * time.Second, RepeatInterval: 4 * time.Hour, After: 1,
-		Storm: Storm{MoreThan: 10, Within: time.Minute},
+		Storm: Storm{MoreThan: 3, Within: time.Minute},
 	}
 }
 

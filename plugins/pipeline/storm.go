@@ -16,7 +16,7 @@ import (
 // further ones are told in a digest: one message, which is edited as they develop.
 type Storm struct {
 	// MoreThan so many that people were told of first Within the last so long are a
-	// storm. 10 within a minute; a negative number is never.
+	// storm. 3 within a minute; a negative number is never.
 	MoreThan int           `json:"more_than,omitempty"`
 	Within   time.Duration `json:"within,omitempty"`
 }

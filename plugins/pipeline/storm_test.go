@@ -68,7 +68,12 @@ func titles(ds []sink.Delivery) string {
 	return strings.Join(append([]string{fmt.Sprint(singles, " single")}, out...), "; ")
 }
 
-// TestAStormIsADigest: what becomes of many incidents, nothing being configured.
+// ten is a bound that leaves room for what a test wants to see.
+func ten() pipeline.Route {
+	return pipeline.Route{Timing: pipeline.Timing{Storm: pipeline.Storm{MoreThan: 10}}}
+}
+
+// TestAStormIsADigest: what becomes of many incidents.
 func TestAStormIsADigest(t *testing.T) {
 	t.Parallel()
 	const ms, s, m = time.Millisecond, time.Second, time.Minute
@@ -82,7 +87,7 @@ func TestAStormIsADigest(t *testing.T) {
 		want    string
 	}{
 		"as many as may be":         {history: workloads("w", 10, 100*ms), want: "10 single"},
-		"one more":                  {history: workloads("w", 11, 100*ms), want: "10 single; Storm on prod: 1 more incident open"},
+		"two more":                  {history: workloads("w", 12, 100*ms), want: "10 single; Storm on prod: 2 more incidents open"},
 		"many":                      {history: many, want: "10 single; Storm on prod: 50 more incidents open"},
 		"many, in their own time":   {history: workloads("w", 60, 7*s), want: "60 single"},
 		"off":                       {storm: pipeline.Storm{MoreThan: -1}, history: many, want: "60 single"},
@@ -112,6 +117,9 @@ func TestAStormIsADigest(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var chat pipelinetest.Sink
+				if c.storm.MoreThan == 0 {
+					c.storm.MoreThan = 10
+				}
 				told(t, pipeline.Options{Route: pipeline.Route{Timing: pipeline.Timing{RepeatInterval: -1, Storm: c.storm}}}, &chat, time.Hour, c.history...)
 				all, _ := shows(chat.All())
 				if got := titles(all); got != c.want {
@@ -137,7 +145,7 @@ func TestADigestDevelops(t *testing.T) {
 		one := workloads("o", 1, 0, in("ops", event.Warning))
 		history := slices.Concat(first, bad, one, over(5*time.Minute, first[20:]), over(10*time.Minute, slices.Concat(first[:20], bad, one)))
 		began := time.Now()
-		told(t, pipeline.Options{Route: pipeline.Route{Timing: pipeline.Timing{RepeatInterval: -1}}}, &chat, time.Hour, history...)
+		told(t, pipeline.Options{Route: pipeline.Route{Timing: pipeline.Timing{RepeatInterval: -1, Storm: pipeline.Storm{MoreThan: 10}}}}, &chat, time.Hour, history...)
 		var digest []sink.Delivery
 		for _, d := range chat.All() {
 			if strings.Contains(d.Title, "torm") {
@@ -168,7 +176,7 @@ func TestADigestDevelops(t *testing.T) {
 		if half.Details[1] != "error: 10 × Unavailable in shop on prod (w10, w11, w12, …), 40 over" || half.State != "firing" {
 			t.Errorf("half of it: %+v", half)
 		}
-		if end.State != "resolved" || end.Text != "Resolved after 15 min." || end.Firing != 0 || end.Things != 53 || end.Details[0] != "over: 12 × Unavailable in pay on prod" && end.Details[0] != "over: 2 × Unavailable in pay on prod" {
+		if end.State != "resolved" || end.Text != "It lasted 15 min." || end.Firing != 0 || end.Things != 53 || end.Details[0] != "over: 12 × Unavailable in pay on prod" && end.Details[0] != "over: 2 × Unavailable in pay on prod" {
 			t.Errorf("in the end: %+v", end)
 		}
 	})
@@ -213,6 +221,29 @@ func TestWhatComesInAStormIsSoonSeen(t *testing.T) {
 	}
 }
 
+// TestADigestOfOne is called as its incident is: that more will come nobody knows yet.
+func TestADigestOfOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var chat pipelinetest.Sink
+		history := workloads("w", 4, 100*time.Millisecond, func(e *event.Event) { e.Title, e.Text = e.Name+" is not available", "0 of 3 pods are ready." })
+		told(t, pipeline.Options{}, &chat, time.Hour, slices.Concat(history, over(5*time.Minute, history))...)
+		var said []string
+		for _, d := range chat.All() {
+			if d.Labels["name"] == "w3" {
+				said = append(said, d.Title, d.Text)
+			}
+		}
+		want := []string{
+			"w3 is not available on prod", "0 of 3 pods are ready.\nMore than 3 incidents began within 1 min: further ones join this one.",
+			"Resolved: w3 is not available on prod", "It lasted 4 min 58 s.",
+		}
+		if !slices.Equal(said, want) {
+			t.Errorf("it said %q, want %q", said, want)
+		}
+	})
+}
+
 // TestOneOfADigestBecomesCritical: it gets a message of its own as well, and both end.
 func TestOneOfADigestBecomesCritical(t *testing.T) {
 	t.Parallel()
@@ -223,7 +254,7 @@ func TestOneOfADigestBecomesCritical(t *testing.T) {
 		worse.After, worse.Event.ID, worse.Event.Severity = 3*time.Minute, "worse", event.Critical
 		again := worse
 		again.After, again.Event.ID = time.Minute, "still"
-		told(t, pipeline.Options{}, &chat, time.Hour, slices.Concat(history, []pipelinetest.Timed{worse, again}, over(5*time.Minute, history))...)
+		told(t, pipeline.Options{Route: ten()}, &chat, time.Hour, slices.Concat(history, []pipelinetest.Timed{worse, again}, over(5*time.Minute, history))...)
 		all, states := shows(chat.All())
 		if got := titles(all); got != "11 single; The storm on prod is over: 20 more incidents resolved" {
 			t.Errorf("the channel shows %q", got)
@@ -255,7 +286,7 @@ func TestADigestAndSilences(t *testing.T) {
 			}
 			return nil, nil
 		}
-		told(t, pipeline.Options{Silences: m}, &chat, time.Hour, slices.Concat(history, []pipelinetest.Timed{worse}, over(5*time.Minute, history))...)
+		told(t, pipeline.Options{Silences: m, Route: ten()}, &chat, time.Hour, slices.Concat(history, []pipelinetest.Timed{worse}, over(5*time.Minute, history))...)
 		// w25 is told after the storm, when its silence is over; w12 is silenced then.
 		want := []string{"Storm on prod: 11 more incidents open", "Storm on prod: 19 more incidents open", "Storm on prod: 18 more incidents open", "The storm on prod is over: 19 more incidents resolved"}
 		if !slices.Equal(said, want) {
@@ -272,7 +303,7 @@ func TestADigestIsRepeatedAndForgotten(t *testing.T) {
 		var disk rowstest.Memory
 		chat := &pipelinetest.Sink{Refs: true}
 		p, err := pipeline.New(pipeline.Options{
-			Store: disk.Open(0, false, nil), Route: pipeline.Route{Receiver: "chat"},
+			Store: disk.Open(0, false, nil), Route: pipeline.Route{Receiver: "chat", Timing: ten().Timing},
 			Sources:   []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: workloads("w", 30, 100*time.Millisecond), Began: time.Now()}}},
 			Receivers: []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: chat}}}},
 		})
@@ -301,6 +332,9 @@ func TestADigestIsRepeatedAndForgotten(t *testing.T) {
 		if all, _ = shows(chat.All()); all[len(all)-1].State != "expired" || all[len(all)-1].Title != "Storm on prod: of 20 more incidents nothing is heard any more" {
 			t.Errorf("after 25 h: %+v", all[len(all)-1])
 		}
+		if want := "The last was heard at 00:00 UTC on 2000-01-01; whether all are over, nobody said."; all[len(all)-1].Text != want {
+			t.Errorf("after 25 h: %q, want %q", all[len(all)-1].Text, want)
+		}
 		time.Sleep(7*24*time.Hour + 2*time.Hour)
 		for _, prefix := range []string{"event/digest/", "event/incident/", "event/sent/", "event/want/"} {
 			if left := disk.Keys(prefix); len(left) > 0 {
@@ -322,7 +356,7 @@ func TestStormsOutliveRestarts(t *testing.T) {
 		var disk rowstest.Memory
 		chat := &pipelinetest.Sink{}
 		const day = 24 * time.Hour
-		first := workloads("w", 10, 100*time.Millisecond)
+		first := workloads("w", 3, 100*time.Millisecond)
 		more := workloads("x", 5, 100*time.Millisecond)
 		more[0].After = 20 * time.Second
 		history := slices.Concat(first, more, over(time.Minute, slices.Concat(first, more[1:])))
@@ -349,7 +383,7 @@ func TestStormsOutliveRestarts(t *testing.T) {
 			cancel()
 		}
 		all, _ := shows(chat.All())
-		if got := titles(all); got != "10 single; The storm on prod is over: 5 more incidents resolved" {
+		if got := titles(all); got != "3 single; The storm on prod is over: 5 more incidents resolved" {
 			t.Errorf("the channel shows %q", got)
 		}
 	})

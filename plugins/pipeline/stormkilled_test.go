@@ -99,7 +99,7 @@ func (h *house) judgeStorms() (problems []string) {
 func judgeDigest(d sink.Delivery, told bool, members []kept) (problems []string) {
 	say := func(format string, args ...any) { problems = append(problems, "digest: "+fmt.Sprintf(format, args...)) }
 	firing, count := 0, 0
-	details := strings.Join(d.Details, "\n")
+	details := strings.Join(append([]string{d.Title}, d.Details...), "\n")
 	for _, i := range members {
 		count += i.Count
 		if i.State == event.Firing {

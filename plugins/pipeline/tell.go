@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -84,7 +85,8 @@ func (d *dispatch) tell(ctx context.Context) error {
 	return all.flush(ctx)
 }
 
-// due returns the incidents that are to be looked at, in the order of their time.
+// due returns the incidents that are to be looked at, in the order of their time, of
+// one time the worst first.
 func (d *dispatch) due(now time.Time) (out []*Trouble) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -98,10 +100,7 @@ func (d *dispatch) due(now time.Time) (out []*Trouble) {
 		}
 	}
 	slices.SortFunc(out, func(a, b *Trouble) int {
-		if c := a.Due.Compare(b.Due); c != 0 {
-			return c
-		}
-		return a.Opened.Compare(b.Opened)
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(b.Severity().Rank(), a.Severity().Rank()), a.Opened.Compare(b.Opened))
 	})
 	return out
 }
