@@ -135,9 +135,11 @@ func TestWhatAlertCommandsSay(t *testing.T) {
 		want string
 	}{
 		{"silences", chat.Args{}, "Nothing is silenced"},
-		{"silence", cmd.Args, "`cluster=prod` is silent until " + until + "\nWe move.\nIt is about 1 incident that is open; the end of what was told is still told.\n`unsilence s1` ends it."},
+		{"silence", cmd.Args, "`cluster=prod` is silent for 2 h, until " + until + "\nWe move.\nIt is about 1 incident that is open; the end of what was told is still told.\n`unsilence s1` ends it."},
 		{"silences", chat.Args{}, "1 silence is in force\ns1 | cluster=prod | Ada | " + until + " | we move"},
-		{"unsilence", chat.Args{ID: "s1"}, "Silence s1 has ended: `cluster=prod` is told of again\nIt was placed by Ada, for 0.0 s: We move."},
+		{"unsilence", chat.Args{ID: "s1"}, "Silence s1 has ended: `cluster=prod` is told of again\nAda placed it 0.0 s ago: We move."},
+		{"silence", chat.Args{Matchers: "app=x", Duration: "1h", Reason: "y"}, "`app=x` is silent for 60 min, until " + minute(noon.Add(time.Hour)) + "\nY.\nNothing that is or was lately in trouble has these labels: `events` shows which there are.\n`unsilence s1` ends it."},
+		{"unsilence", chat.Args{ID: "s1"}, "Silence s1 has ended: `app=x` is told of again\nAda placed it 0.0 s ago: Y."},
 		{"events", chat.Args{}, "1 incident is open, 1 is over\n1 notification could not be made: `undelivered` lists them.\n" +
 			"critical | 2 of 2 in trouble: Back-off restarting | cluster prod, node n1 | 5 min | 300\nresolved | Job failed | ops/backup on prod | 60 min | 1"},
 		{"events", chat.Args{Matchers: "app=x"}, "Nothing with `app=x` is in trouble\n1 notification could not be made: `undelivered` lists them."},
@@ -148,7 +150,7 @@ func TestWhatAlertCommandsSay(t *testing.T) {
 		{"undelivered", chat.Args{}, "1 notification could not be made\n`resend 3f9a61c2` makes the first again; they are kept for a week.\n3f9a61c2 | ops:webhook | 2 in trouble | refused: 404 | 4 | " + minute(noon)},
 		{"resend", chat.Args{ID: "3f9a61c2"}, "On its way to ops:webhook again: 2 in trouble\nIf it fails again `undelivered` shows it. If it has changed meanwhile, what is so now is told instead."},
 	} {
-		if got := do(c.verb, c.args, "k-"+string(c.verb)+string(c.args.Switch)); got != c.want {
+		if got := do(c.verb, c.args, "k-"+string(c.verb)+string(c.args.Switch)+string(c.args.Matchers)); got != c.want {
 			t.Errorf("%s %+v:\n%s\nwant\n%s", c.verb, c.args, got, c.want)
 		}
 	}
@@ -156,7 +158,7 @@ func TestWhatAlertCommandsSay(t *testing.T) {
 	for _, e := range w.told {
 		deeds = append(deeds, string(e.Deed)+" "+e.Says)
 	}
-	if got := strings.Join(deeds, "\n"); !strings.HasPrefix(got, "silenced cluster=prod until "+until+": we move\nunsilenced cluster=prod\nnotified off\n") || !strings.HasSuffix(got, "\nresent ops:webhook: 2 in trouble") {
+	if got := strings.Join(deeds, "\n"); !strings.HasPrefix(got, "silenced cluster=prod until "+until+": we move\nunsilenced cluster=prod\nsilenced app=x until "+minute(noon.Add(time.Hour))+": y\nunsilenced app=x\nnotified off\n") || !strings.HasSuffix(got, "\nresent ops:webhook: 2 in trouble") {
 		t.Errorf("the trail has\n%s", got)
 	}
 }

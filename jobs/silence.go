@@ -83,7 +83,7 @@ func (s silence) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		return chat.Message{}, err
 	}
 	m := chat.Message{
-		Tone: chat.Done, Title: fmt.Sprintf("%s is silent %s", coded(placed.Matchers), untilWhen(placed.Until)),
+		Tone: chat.Done, Title: fmt.Sprintf("%s is silent for %s, %s", coded(placed.Matchers), span(placed.Until.Sub(placed.At)), untilWhen(placed.Until)),
 		Lines: []string{sentence(flat(placed.Reason))},
 	}
 	about, err := s.Alerts.Incidents(placed.Matchers)
@@ -96,8 +96,11 @@ func (s silence) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 			n++
 		}
 	}
-	if n > 0 {
+	switch {
+	case n > 0:
 		m.Lines = append(m.Lines, fmt.Sprintf("It is about %s that %s open; the end of what was told is still told.", count(n, "incident"), areOf(n)))
+	case len(about) == 0:
+		m.Lines = append(m.Lines, "Nothing that is or was lately in trouble has these labels: `events` shows which there are.")
 	}
 	m.Lines = append(m.Lines, fmt.Sprintf("`unsilence %s` ends it.", placed.ID))
 	return m, nil
@@ -135,7 +138,7 @@ func (u unsilence) Do(ctx context.Context, cmd chat.Command) (chat.Message, erro
 	}
 	return chat.Message{
 		Tone: chat.Done, Title: fmt.Sprintf("Silence %s has ended: %s is told of again", one.ID, coded(one.Matchers)),
-		Lines: []string{fmt.Sprintf("It was placed by %s, for %s: %s", whose(one), span(u.Now().Sub(one.At)), sentence(flat(one.Reason)))},
+		Lines: []string{fmt.Sprintf("%s placed it %s ago: %s", whose(one), span(u.Now().Sub(one.At)), sentence(flat(one.Reason)))},
 	}, nil
 }
 

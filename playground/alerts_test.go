@@ -167,7 +167,7 @@ func TestAlertsAreSpokenOf(t *testing.T) {
 		return fmt.Sprintf(`"cluster":"prod","kind":"Job","namespace":"ops","name":%q,"reason":"Failed","severity":"warning","title":"Job %s failed"`, name, name)
 	}
 	for _, c := range []struct{ text, want string }{
-		{"silence cluster=prod name=quiet for 2h because it is being rebuilt", "`cluster=\"prod\",name=\"quiet\"` is silent until"},
+		{"silence cluster=prod name=quiet for 2h because it is being rebuilt", "`cluster=\"prod\",name=\"quiet\"` is silent for 2 h, until"},
 		{"silences", "1 silence is in force"},
 		{"silence name=~\"a(\" for 2h because x", "missing closing"},
 		{"silence app!=x for 2h because x", "those matchers choose everything"},
@@ -192,7 +192,7 @@ func TestAlertsAreSpokenOf(t *testing.T) {
 	eventually(t, func() bool { return strings.Contains(fmt.Sprint(o.told(t)), "Job loud failed") })
 	ask("notify off")
 	o.happens(t, failing("unheard"), strings.Replace(failing("loud"), `"title"`, `"resolved":true,"title"`, 1))
-	eventually(t, func() bool { return strings.Contains(fmt.Sprint(o.told(t)), "Resolved after") })
+	eventually(t, func() bool { return strings.Contains(fmt.Sprint(o.told(t)), "Resolved: Job loud failed on prod") })
 	if said := ask("events"); !strings.Contains(said, "2 incidents are open, 1 is over") {
 		t.Errorf("events: %q", said)
 	}

@@ -72,7 +72,7 @@ func (p *Playground) writeConfig() (string, error) {
 		fmt.Fprintf(&b, "    %q: %q\n", from, mirrors[from])
 	}
 	fmt.Fprintf(&b, "state: {file: %q}\n", filepath.Join(p.options.Dir, "ferry.db"))
-	b.WriteString("http: {address: 127.0.0.1:0}\n" + p.fleet.Settings)
+	b.WriteString("http: {address: 127.0.0.1:0}\n" + p.fleet.Settings + p.options.Settings)
 	file := filepath.Join(p.options.Dir, "config.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		return "", fmt.Errorf("write the configuration: %w", err)

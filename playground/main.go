@@ -41,8 +41,16 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.Ferry, "ferry", besides("ferry"), "the ferry `binary` to start; empty starts none")
 	flags.StringVar(&o.Dir, "dir", "", "`directory` for the repository, the configuration and ferry's state; empty makes one and removes it at the end")
 	flags.StringVar(&o.Fleet, "fleet", "demo", "what the clusters follow: `demo`; refusals: apps that ferry does not change, each for another reason; or armada: many apps, for sets")
+	settings := flags.String("settings", "", "`file` with further lines of ferry's configuration, such as plugins and alerts")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *settings != "" {
+		text, err := os.ReadFile(*settings)
+		if err != nil {
+			return err
+		}
+		o.Settings = string(text)
 	}
 	p, err := New(o)
 	if err != nil {

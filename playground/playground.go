@@ -37,8 +37,10 @@ type Options struct {
 	Dir   string // empty makes one that Run removes
 	Fleet string // of seed.Fleets; empty is the demo
 	Gates string // roles, freezes and approvals of the configuration; empty is the demo's
-	Out   io.Writer
-	Err   io.Writer
+	// Settings are further lines of the configuration: plugins and alerts.
+	Settings string
+	Out      io.Writer
+	Err      io.Writer
 }
 
 // Playground is all of it. What New opens, Run closes.

@@ -1,10 +1,12 @@
 package grammar
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"ferry/internal/chat"
+	"ferry/internal/fault"
 )
 
 func TestMatchers(t *testing.T) {
@@ -56,6 +58,37 @@ func TestMatchers(t *testing.T) {
 	} {
 		if _, _, _, err := g.Parse(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %q", text, err, says)
+		}
+	}
+}
+
+// TestWhatWasMeantByMatchers: a cluster's name is a label's value, and who wants
+// silence does not want it to end.
+func TestWhatWasMeantByMatchers(t *testing.T) {
+	t.Parallel()
+	g, err := New([]chat.Syntax{
+		{Verb: "silence", Form: "<matchers> for <duration> because <reason>", Changes: true},
+		{Verb: "unsilence", Form: "<id>", Changes: true},
+		{Verb: "events", Form: "[<matchers>]"},
+	}, []string{"prod"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"events prod":                    "events cluster=prod",
+		"events prod severity=critical":  "events cluster=prod severity=critical",
+		"silence prod for 2h because x":  "silence cluster=prod for 2h because x",
+		"silence cluster=prod":           "",
+		"silence cluster=prod because x": "",
+		"unsilense s1":                   "unsilence s1",
+	} {
+		_, _, _, err := g.Parse(text)
+		e, ok := errors.AsType[*fault.Error](err)
+		if !ok {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if got := strings.Join(e.Choices, ", "); got != want && (want == "" || !strings.HasPrefix(got, want)) {
+			t.Errorf("%q offers %q, want %q", text, got, want)
 		}
 	}
 }

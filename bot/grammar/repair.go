@@ -155,10 +155,16 @@ func (g *Grammar) respell(s spelling) []string {
 		add(name + "@" + version)
 	}
 	if at == 0 {
+		if slices.Contains(g.verbs, word) {
+			return out // it was meant: silence is not unsilence
+		}
 		for _, v := range g.verbNear(word) {
 			add(v)
 		}
 		return out
+	}
+	if slices.Contains(g.clusters, word) {
+		add("cluster=" + word) // where labels are chosen
 	}
 	for _, l := range near.Names(word, g.literals, 2) {
 		add(l)

@@ -114,7 +114,13 @@ func (p *planner) matchers(key string, texts []string) match.Matchers {
 func (p *planner) route(key string, r *config.AlertRoute) pipeline.Route {
 	out := pipeline.Route{
 		Match: p.matchers(key+".matchers", r.Matchers), Receiver: r.Receiver, Continue: r.Continue, GroupBy: r.GroupBy,
-		Timing: pipeline.Timing{GroupWait: r.GroupWait, GroupInterval: r.GroupInterval, RepeatInterval: r.RepeatInterval, After: int(r.After)},
+		Timing: pipeline.Timing{
+			GroupWait: r.GroupWait, GroupInterval: r.GroupInterval, RepeatInterval: r.RepeatInterval, After: int(r.After),
+			Storm: pipeline.Storm{MoreThan: int(r.Storm.MoreThan), Within: r.Storm.Within},
+		},
+	}
+	if r.Storm.Off {
+		out.Storm.MoreThan = -1
 	}
 	for i := range r.Routes {
 		out.Routes = append(out.Routes, p.route(fmt.Sprintf("%s.routes[%d]", key, i), &r.Routes[i]))

@@ -35,8 +35,17 @@ type AlertRoute struct {
 	GroupInterval  time.Duration `yaml:"group_interval" doc:"How long at least lies between two changes of a message. Without it: 30s."`
 	RepeatInterval time.Duration `yaml:"repeat_interval" doc:"After how long people are told again of what still is so. Without it: 4h."`
 	After          int64         `yaml:"after" doc:"How often it must happen before anybody is told. Without it: once."`
+	Storm          Storm         `yaml:"storm" doc:"When so many incidents begin that the further ones share one message, a digest."`
 	Continue       bool          `yaml:"continue" doc:"Lets the routes after this one match, too."`
 	Routes         []AlertRoute  `yaml:"routes" doc:"Routes below this one, each with the same keys. The first that matches is taken."`
+}
+
+// Storm bounds the messages of a receiver. What it leaves out it has from the route
+// above.
+type Storm struct {
+	MoreThan int64         `yaml:"more_than" doc:"So many new incidents of the receiver get a message each; critical ones, and what has nothing to do with the others, as many again. Without it: 3."`
+	Within   time.Duration `yaml:"within" doc:"In which time. Without it: 1m."`
+	Off      bool          `yaml:"off" doc:"Each incident has a message of its own, however many there are."`
 }
 
 // Receiver is who hears of things.
@@ -222,6 +231,9 @@ func checkAlertRoute(p *problems, key string, r *AlertRoute, receivers []string)
 		if label == "" || strings.ContainsFunc(label, unicode.IsSpace) {
 			p.at(fmt.Sprintf("%s.group_by[%d]", key, i), fmt.Sprintf("%s.group_by: %q is no label", key, label), "name one, such as cluster, namespace, app, node or about")
 		}
+	}
+	if r.Storm.Off && (r.Storm.MoreThan != 0 || r.Storm.Within != 0) {
+		p.at(key+".storm.off", key+".storm: off and a bound stand beside each other", "keep one of them")
 	}
 	for i := range r.Routes {
 		checkAlertRoute(p, fmt.Sprintf("%s.routes[%d]", key, i), &r.Routes[i], receivers)

@@ -24,8 +24,9 @@ const goodAlerts = `  route:
     group_by: [cluster, node]
     group_wait: 5s
     routes:
-      - {matchers: ['severity=~"error|critical"'], receiver: loud, continue: true, after: 3}
+      - {matchers: ['severity=~"error|critical"'], receiver: loud, continue: true, after: 3, storm: {more_than: 5, within: 30s}}
       - matchers: [namespace=a]
+        storm: {off: true}
         routes: [{matchers: [app=b], group_by: ["..."]}]
   receivers:
     ops: {sinks: [{slack: {channel: C012AB3CD}}, {name: file, log: /var/log/alerts}, {log: stdout, retries: 3}]}
@@ -52,6 +53,8 @@ func TestAlerts(t *testing.T) {
 	switch {
 	case !a.IsSet(), a.Route.Receiver != "ops", a.Route.GroupWait != 5*time.Second, len(a.Route.Routes) != 2, a.Route.Routes[0].After != 3:
 		t.Errorf("route = %+v", a.Route)
+	case a.Route.Routes[0].Storm != Storm{MoreThan: 5, Within: 30 * time.Second}, a.Route.Routes[1].Storm != Storm{Off: true}, a.Route.Storm != Storm{}:
+		t.Errorf("storms = %+v", a.Route.Routes)
 	case a.Route.Routes[1].Routes[0].GroupBy[0] != "...":
 		t.Errorf("routes = %+v", a.Route.Routes)
 	case a.ResolveTimeout != 24*time.Hour || a.Blame != 30*time.Minute:
@@ -71,13 +74,15 @@ func TestAlertsAreStrict(t *testing.T) {
 		"another's name":          {strings.Replace(goodAlerts, "receiver: loud", "receiver: lout", 1), `:14: alerts.route.routes[0].receiver: there is no receiver "lout"; did you mean "loud"?`},
 		"matchers at the root":    {strings.Replace(goodAlerts, "    group_by: [cluster", "    matchers: [a=b]\n    group_by: [cluster", 1), ":9: alerts.route: the root takes every event"},
 		"every and more":          {strings.Replace(goodAlerts, "[cluster, node]", `["...", node]`, 1), `:11: alerts.route.group_by: "..." stands alone`},
-		"no sink":                 {strings.Replace(goodAlerts, "{log: stdout, retries: 3}", "{retries: 3}", 1), ":18: alerts.receivers.ops.sinks[2] leads nowhere"},
+		"a storm off and on":      {strings.Replace(goodAlerts, "{off: true}", "{off: true, more_than: 3}", 1), ":16: alerts.route.routes[1].storm: off and a bound stand beside each other"},
+		"a storm of none":         {strings.Replace(goodAlerts, "more_than: 5", "more_than: 0", 1), "storm.more_than: 0 is too small"},
+		"no sink":                 {strings.Replace(goodAlerts, "{log: stdout, retries: 3}", "{retries: 3}", 1), ":19: alerts.receivers.ops.sinks[2] leads nowhere"},
 		"two sinks in one":        {strings.Replace(goodAlerts, "{log: stdout, retries: 3}", "{log: stdout, notifier: pager}", 1), "log and notifier stand beside each other"},
 		"one name twice":          {strings.Replace(goodAlerts, "name: file", "name: slack", 1), `alerts.receivers.ops.sinks[1]: "slack" is the name of sinks[0], too`},
 		"a channel's name":        {strings.Replace(goodAlerts, "C012AB3CD", "general", 1), `alerts.receivers.ops.sinks[0].slack.channel: "general" is no channel ID`},
 		"another notifier":        {strings.Replace(goodAlerts, "notifier: pager", "notifier: paper", 1), `there is no notifier "paper"; did you mean "pager"?`},
 		"a secret that is absent": {strings.Replace(goodAlerts, "token_file: SECRET", "token_file: /absent", 1), "alerts.receivers.loud.sinks[2].mattermost.token_file: /absent cannot be read"},
-		"another source":          {strings.Replace(goodAlerts, "chan*", "chains", 1), `:20: alerts.filters[0].sources[0]: no source is called "chains"`},
+		"another source":          {strings.Replace(goodAlerts, "chan*", "chains", 1), `:21: alerts.filters[0].sources[0]: no source is called "chains"`},
 		"a key that is none":      {strings.Replace(goodAlerts, "group_wait", "group_waits", 1), `:12: unknown key "group_waits" in alerts.route; did you mean "group_wait"?`},
 		"a webhook without one":   {strings.Replace(goodAlerts, "url_file: SECRET, ", "", 1), "alerts.receivers.loud.sinks[1].webhook.url is missing"},
 		"a tree in itself":        {"  route: {receiver: ops, routes: &r [{routes: *r}]}\n  receivers: {ops: {sinks: [{log: stdout}]}}\n", "more than 6 lists within each other"},

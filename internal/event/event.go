@@ -126,6 +126,9 @@ type Incident struct {
 	Problems []Problem `json:"problems"` // in the order in which they came
 	// Further is how many problems there were beyond those that are kept.
 	Further int `json:"further,omitempty"`
+	// Digest names the message that tells of it together with others, if it came in
+	// a storm.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Firing returns how many of the kept problems are not resolved.

@@ -33,6 +33,7 @@ const (
 	chaosEvents   = 9000
 	chaosThings   = 40
 	chaosClusters = 3
+	chaosStorm    = 5 // so many things have a message of their own
 )
 
 func chaosHistory() (out []pipelinetest.Timed) {
@@ -66,17 +67,26 @@ func runChild(ctx context.Context, args string) error {
 	if err != nil {
 		return err
 	}
+	storm, err := webhook.New(webhook.Config{URL: address + "/storm"})
+	if err != nil {
+		return err
+	}
 	p, err := pipeline.New(pipeline.Options{
 		Store:   rowstest.Of{KV: db},
 		Sources: []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: chaosHistory(), Again: 20, Began: time.Unix(0, start)}}},
 		Route: pipeline.Route{
 			Receiver: "chat", GroupBy: []string{"cluster"},
 			Timing: pipeline.Timing{GroupWait: 50 * time.Millisecond, GroupInterval: time.Second, RepeatInterval: -1},
-			Routes: []pipeline.Route{{Receiver: "every", GroupBy: []string{pipeline.Every}, Continue: true}, {Receiver: "chat"}},
+			Routes: []pipeline.Route{
+				{Receiver: "every", GroupBy: []string{pipeline.Every}, Continue: true},
+				{Receiver: "storm", GroupBy: []string{"about"}, Continue: true, Timing: pipeline.Timing{Storm: pipeline.Storm{MoreThan: chaosStorm, Within: time.Minute}}},
+				{Receiver: "chat"},
+			},
 		},
 		Receivers: []pipeline.Receiver{
 			{Name: "chat", Sinks: []pipeline.Integration{{Name: "hook", Sink: chat}}},
 			{Name: "every", Sinks: []pipeline.Integration{{Name: "hook", Sink: every}}},
+			{Name: "storm", Sinks: []pipeline.Integration{{Name: "hook", Sink: storm}}},
 		},
 	})
 	if err != nil {
@@ -93,6 +103,7 @@ type wall struct {
 	last   map[string]int           // of each thing, the number of its last event
 	final  map[string]sink.Delivery // of each cluster
 	keys   map[string]map[string]bool
+	storm  map[string]sink.Delivery // by message
 	events int
 	wrong  []string
 }
@@ -114,6 +125,11 @@ func (w *wall) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 			w.wrong = append(w.wrong, fmt.Sprintf("event %d of %s came after %d", n, thing, w.last[thing]))
 		}
 		w.last[thing] = n
+	case r.URL.Path == "/storm":
+		if d.Revision <= w.storm[d.Key].Revision {
+			w.wrong = append(w.wrong, fmt.Sprintf("revision %d of %s came after %d", d.Revision, d.Title, w.storm[d.Key].Revision))
+		}
+		w.storm[d.Key] = d
 	default:
 		c := d.Labels["cluster"]
 		if d.Revision <= w.final[c].Revision {
@@ -137,7 +153,33 @@ func (w *wall) done() bool {
 			resolved++
 		}
 	}
-	return w.events >= chaosEvents && resolved == chaosClusters
+	things := 0
+	for _, d := range w.storm {
+		if d.State == string(event.Resolved) {
+			things += d.Things
+		}
+	}
+	return w.events >= chaosEvents && resolved == chaosClusters && things == chaosThings
+}
+
+// judgeStorm: all things, a few by themselves and the others in one digest.
+func (w *wall) judgeStorm(t *testing.T) {
+	t.Helper()
+	own, digests, things, count := 0, 0, 0, 0
+	for _, d := range w.storm {
+		things, count = things+d.Things, count+d.Count
+		if d.Things > 1 {
+			digests++
+		} else {
+			own++
+		}
+		if d.State != string(event.Resolved) {
+			t.Errorf("%q ends as %s", d.Title, d.State)
+		}
+	}
+	if most := chaosStorm + (chaosStorm+1)/2; things != chaosThings || digests != 1 || own < chaosStorm || own > most || count != chaosEvents-chaosThings {
+		t.Errorf("%d messages and %d digests tell of %d things and %d events", own, digests, things, count)
+	}
 }
 
 // TestChaos kills a real process with a real state file, again and again.
@@ -146,7 +188,7 @@ func TestChaos(t *testing.T) {
 		t.Skip("it takes seconds")
 	}
 	t.Parallel()
-	w := &wall{seen: map[string]bool{}, last: map[string]int{}, final: map[string]sink.Delivery{}, keys: map[string]map[string]bool{}}
+	w := &wall{seen: map[string]bool{}, last: map[string]int{}, final: map[string]sink.Delivery{}, keys: map[string]map[string]bool{}, storm: map[string]sink.Delivery{}}
 	server := httptest.NewServer(w)
 	defer server.Close()
 	file := filepath.Join(t.TempDir(), "state")
@@ -184,6 +226,7 @@ func TestChaos(t *testing.T) {
 			t.Errorf("%s ends as %s with count %d, want resolved with %d; messages: %d", c, d.State, d.Count, want, len(w.keys[c]))
 		}
 	}
+	w.judgeStorm(t)
 	if w.events != chaosEvents || len(w.wrong) > 0 {
 		t.Errorf("%d of %d events; wrong: %v", w.events, chaosEvents, w.wrong[:min(len(w.wrong), 5)])
 	}

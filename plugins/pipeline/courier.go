@@ -53,6 +53,7 @@ type courier struct {
 
 	mu     sync.Mutex
 	lines  map[string]*line // by order
+	begun  int              // how many lines there were
 	paused time.Time        // the sink wants to be left alone until then
 	wake   chan struct{}
 }
@@ -64,6 +65,7 @@ type line struct {
 	due    time.Time
 	tries  int
 	added  int // grows when a want is new or changed
+	since  int // orders lines by when they began
 }
 
 func newCourier(receiver string, i Integration, store rows.Store, now func() time.Time, log *slog.Logger) *courier {
@@ -104,7 +106,8 @@ func (c *courier) add(order, place string, tries int, due time.Time) {
 	defer c.mu.Unlock()
 	l := c.lines[order]
 	if l == nil {
-		l = &line{order: order, tries: tries, due: due}
+		c.begun++
+		l = &line{order: order, tries: tries, due: due, since: c.begun}
 		c.lines[order] = l
 	}
 	l.added++
@@ -176,7 +179,7 @@ func (c *courier) ready() (out []*turn, next time.Time) {
 		if d := a.due.Compare(b.due); d != 0 {
 			return d
 		}
-		return a.added - b.added
+		return a.since - b.since
 	})
 	for _, l := range lines[:min(len(lines), chunk)] {
 		out = append(out, &turn{order: l.order, place: l.places[0], added: l.added, tries: l.tries})

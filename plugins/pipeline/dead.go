@@ -91,23 +91,27 @@ func (p *Pipeline) Resend(ctx context.Context, id string, told ...job.Entry) err
 	}
 }
 
-// sweep forgets what ended before an edge: incidents with what is known of their
+// sweep forgets what ended before an edge: incidents and digests with what is known of their
 // messages, what was given up, and what is left of things that are no more.
 func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error) {
 	err = rows.Each(ctx, p.o.Store, incidentRow, func(r rows.Row) error {
 		t, err := decodeTrouble(r.Key, r.Value)
-		if err != nil || t.State == event.Firing || !t.Due.IsZero() || !t.Ended.Before(edge) {
+		if err != nil || !t.endedBefore(edge) || p.dispatch.gathers(t.Digest) {
 			return err
 		}
-		txn := rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}
-		for _, c := range p.couriers {
-			if len(txn.Delete) < rows.MaxOps-1 {
-				txn.Delete = append(txn.Delete, sentRow+c.id+"/"+orderOf(t.ID))
-			}
-		}
 		n++
-		return ignoreConflict(p.o.Store.Commit(ctx, txn))
+		return p.forgetMessage(ctx, r, t.ID)
 	})
+	if err == nil {
+		err = rows.Each(ctx, p.o.Store, stormRow, func(r rows.Row) error {
+			g, err := decodeStorm(r)
+			if err != nil || !g.endedBefore(edge) {
+				return err
+			}
+			n++
+			return p.forgetMessage(ctx, r, g.ID)
+		})
+	}
 	for _, kind := range []struct {
 		prefix string
 		old    func(rows.Row) (bool, error)
@@ -133,6 +137,17 @@ func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error)
 		}
 	}
 	return n, err
+}
+
+// forgetMessage deletes a row and what is known of its messages.
+func (p *Pipeline) forgetMessage(ctx context.Context, r rows.Row, id string) error {
+	txn := rows.Txn{If: []rows.Compare{{Key: r.Key, Revision: r.Revision}}, Delete: []string{r.Key}}
+	for _, c := range p.couriers {
+		if len(txn.Delete) < rows.MaxOps-1 {
+			txn.Delete = append(txn.Delete, sentRow+c.id+"/"+orderOf(id))
+		}
+	}
+	return ignoreConflict(p.o.Store.Commit(ctx, txn))
 }
 
 // forget deletes the rows of a prefix that are old.

@@ -32,9 +32,10 @@ type dispatch struct {
 	route *Route
 	quiet time.Duration // after which an incident expires
 	now   func() time.Time
-	// inhibitor hears of every event; notify takes what is due.
-	inhibitor *Inhibitor
-	notify    Stage
+	// inhibitor hears of every event; mute takes out what people are spared, and
+	// notify makes messages of what is left.
+	inhibitor    *Inhibitor
+	mute, notify Stage
 	// sent is told after what notify made is durable.
 	sent func(queued)
 
@@ -45,6 +46,7 @@ type dispatch struct {
 
 	mu     sync.Mutex
 	groups map[string]*Trouble // by key, the newest
+	storms *storms
 }
 
 // Limits of one transaction here, below those of the store.
@@ -58,11 +60,15 @@ func (d *dispatch) load(ctx context.Context) (err error) {
 	if d.at, err = d.from.reader(ctx, dispatcher); err != nil {
 		return err
 	}
+	if d.storms, err = loadStorms(ctx, d.store, d.route); err != nil {
+		return err
+	}
 	err = rows.Each(ctx, d.store, incidentRow, func(r rows.Row) error {
 		t, err := decodeTrouble(r.Key, r.Value)
 		if err != nil {
 			return err
 		}
+		d.storms.restore(t, d.now())
 		if other := d.groups[t.Key]; other == nil || other.Opened.Before(t.Opened) {
 			d.groups[t.Key] = t
 		}
@@ -71,6 +77,7 @@ func (d *dispatch) load(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	d.storms.restored()
 	return rows.Each(ctx, d.store, firingRow, func(r rows.Row) error {
 		var e event.Event
 		if err := json.Unmarshal(r.Value, &e); err != nil {
@@ -119,7 +126,7 @@ func (d *dispatch) next() time.Time {
 			next = at
 		}
 	}
-	return next
+	return d.storms.next(next)
 }
 
 // take reads a batch from where it was left.
@@ -223,88 +230,6 @@ func (d *dispatch) encode(t *Trouble) (rows.Row, error) {
 	}
 	t.size = len(raw)
 	return rows.Row{Key: incidentRow + t.ID, Value: raw}, nil
-}
-
-// tell takes what is due through the stages and writes what comes out of them.
-func (d *dispatch) tell(ctx context.Context) error {
-	now := d.now()
-	var t rows.Txn
-	var out queued
-	flush := func() error {
-		if t.Ops() == 0 {
-			return nil
-		}
-		if err := persist(ctx, d.store, t, d.log); err != nil {
-			return err
-		}
-		d.sent(out)
-		t, out = rows.Txn{}, nil
-		return nil
-	}
-	for _, trouble := range d.due(now) {
-		wants, err := d.message(ctx, trouble, now)
-		if err != nil {
-			return err
-		}
-		r, err := d.encode(trouble)
-		if err != nil {
-			return err
-		}
-		if t.Ops()+1+len(wants) > rows.MaxOps || t.Bytes()+len(r.Value)+wants.bytes() > rows.MaxBytes {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		t.Put = append(append(t.Put, r), wants.rows()...)
-		out = append(out, wants...)
-	}
-	return flush()
-}
-
-// due returns the incidents that are to be looked at, in the order of their time.
-func (d *dispatch) due(now time.Time) (out []*Trouble) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for key, t := range d.groups {
-		expired := t.expire(now.Add(-d.quiet), now)
-		switch {
-		case !t.Due.IsZero() && !t.Due.After(now), expired:
-			out = append(out, t)
-		case t.over(now) && t.Due.IsZero() && now.Sub(t.Ended) > time.Hour:
-			delete(d.groups, key) // its row stays for a while
-		}
-	}
-	slices.SortFunc(out, func(a, b *Trouble) int {
-		if c := a.Due.Compare(b.Due); c != 0 {
-			return c
-		}
-		return a.Opened.Compare(b.Opened)
-	})
-	return out
-}
-
-// message makes what tells of an incident; nothing if people are to be spared, or
-// know already.
-func (d *dispatch) message(ctx context.Context, t *Trouble, now time.Time) (queued, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if t.Due.IsZero() || t.Due.After(now) {
-		return nil, nil // it expired, and nobody heard of it
-	}
-	var out queued
-	p := &Parcel{Receiver: t.Receiver, Incident: t, Queue: &out}
-	for i := range t.Problems {
-		p.Events = append(p.Events, t.Problems[i].Event)
-	}
-	if err := d.notify.Exec(ctx, p); err != nil {
-		return nil, err
-	}
-	if t.State == event.Firing && len(out) == 0 {
-		t.spared(now)
-		return nil, nil
-	}
-	t.told(now)
-	return out, nil
 }
 
 // Incidents returns what is open and what ended lately, the newest first.

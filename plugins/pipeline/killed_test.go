@@ -29,10 +29,13 @@ type house struct {
 	chat   pipelinetest.Sink // incidents by cluster
 	plain  pipelinetest.Sink // the same, another sink
 	every  pipelinetest.Sink // each event
+	storm  pipelinetest.Sink // incidents by what they are about, few of them by themselves
+	// digests is how many digests were judged.
+	digests int
 }
 
 func (h *house) sinks() []*pipelinetest.Sink {
-	return []*pipelinetest.Sink{&h.chat, &h.plain, &h.every}
+	return []*pipelinetest.Sink{&h.chat, &h.plain, &h.every, &h.storm}
 }
 
 func matchers(t *testing.T, text string) match.Matchers {
@@ -68,12 +71,14 @@ func (h *house) live(t *testing.T, n int, after bool, most time.Duration) (kille
 			Timing: pipeline.Timing{GroupWait: 2 * time.Second, GroupInterval: 10 * time.Minute, RepeatInterval: -1},
 			Routes: []pipeline.Route{
 				{Receiver: "every", GroupBy: []string{pipeline.Every}, Continue: true},
+				{Receiver: "storm", GroupBy: []string{"about"}, Continue: true, Timing: pipeline.Timing{Storm: pipeline.Storm{MoreThan: 2, Within: 20 * time.Second}}},
 				{Receiver: "chat", Match: matchers(t, `cluster=~".*"`)},
 			},
 		},
 		Receivers: []pipeline.Receiver{
 			{Name: "chat", Sinks: []pipeline.Integration{{Name: "keyed", Sink: &h.chat}, {Name: "plain", Sink: &h.plain}}},
 			{Name: "every", Sinks: []pipeline.Integration{{Name: "keyed", Sink: &h.every}}},
+			{Name: "storm", Sinks: []pipeline.Integration{{Name: "keyed", Sink: &h.storm}}},
 		},
 	})
 	if err != nil {
@@ -116,7 +121,7 @@ func (h *house) judge() []string {
 			}
 		}
 	}
-	return slices.Concat(h.judgeEvents(), judgeIncidents("keyed", &h.chat, groups), judgeIncidents("plain", &h.plain, groups))
+	return slices.Concat(h.judgeEvents(), h.judgeStorms(), judgeIncidents("keyed", &h.chat, groups), judgeIncidents("plain", &h.plain, groups))
 }
 
 // judgeEvents: each event once where IDs are known, those about the same thing in
@@ -192,6 +197,9 @@ func history(r *rand.Rand) (out []pipelinetest.Timed) {
 			ID: event.ID(fmt.Sprint("e", i)), Cluster: []string{"prod", "stage"}[r.IntN(2)], Kind: "Pod", Namespace: "shop",
 			Reason: "BackOff", Text: fmt.Sprint("back-off ", i, "s"), Resolved: r.IntN(3) == 0, Severity: event.Warning,
 		}
+		if r.IntN(6) == 0 {
+			e.Severity = event.Critical
+		}
 		e.Name = []string{"web", "api", "db"}[r.IntN(3)]
 		e.About = event.About(e.Cluster + "/" + e.Name)
 		after := time.Duration(0)
@@ -230,7 +238,7 @@ const enough = 3 * time.Hour
 // once where the sink knows IDs, and in order.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	kills, events := 0, 0
+	kills, events, digests := 0, 0, 0
 	for seed := range *histories {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(seed), 1))
@@ -253,14 +261,15 @@ func TestKilledAnywhere(t *testing.T) {
 			for _, p := range h.judge() {
 				t.Errorf("seed %d: %s", seed, p)
 			}
+			digests += h.digests
 		})
 		if t.Failed() {
 			t.FailNow()
 		}
 	}
-	t.Logf("%d histories of %d events, killed %d times", *histories, events, kills)
-	if kills < *histories/2 {
-		t.Errorf("only %d kills: the test does not do what it is for", kills)
+	t.Logf("%d histories of %d events and %d digests, killed %d times", *histories, events, digests, kills)
+	if kills < *histories/2 || digests < *histories/4 {
+		t.Errorf("only %d kills and %d digests: the test does not do what it is for", kills, digests)
 	}
 }
 

@@ -121,7 +121,7 @@ func New(o Options) (*Pipeline, error) {
 	}
 	p.dispatch = &dispatch{
 		log: o.Log, from: p.log, store: o.Store, route: &route, quiet: o.ResolveTimeout, now: p.now,
-		inhibitor: inhibitor, notify: append(mute[:len(mute):len(mute)], notify), sent: p.wanted,
+		inhibitor: inhibitor, mute: mute, notify: notify, sent: p.wanted,
 	}
 	return p, nil
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"text/template"
-	"time"
 
 	"ferry/internal/event"
 	"ferry/plugins/sink"
@@ -61,6 +60,10 @@ func NewRender(title, text string, at Place, log *slog.Logger) (*Render, error) 
 
 // Exec implements Stage.
 func (r *Render) Exec(_ context.Context, p *Parcel) error {
+	if p.storm != nil {
+		p.Deliveries = []sink.Delivery{p.storm.delivery()}
+		return nil
+	}
 	if p.Incident != nil {
 		if d, ok := r.incident(p); ok {
 			p.Deliveries = []sink.Delivery{d}
@@ -94,14 +97,11 @@ func (r *Render) incident(p *Parcel) (d sink.Delivery, ok bool) {
 	t := p.Incident
 	data := Data{Incident: &t.Incident, Firing: len(t.Rest), Things: len(t.Problems) + len(t.Rest)}
 	for i := range p.Events {
-		e := &p.Events[i]
-		if !e.Resolved {
+		if !p.Events[i].Resolved {
 			data.Firing++
 		}
-		if data.Event == nil || data.Event.Resolved && !e.Resolved || data.Event.Resolved == e.Resolved && !e.At.Before(data.Event.At) {
-			data.Event = e
-		}
 	}
+	data.Event = speaker(p.Events)
 	if t.State == event.Firing && data.Firing == 0 {
 		return d, false
 	}
@@ -156,10 +156,7 @@ func (l *limited) Write(p []byte) (int, error) {
 // titleOf says what is wrong, where, and how much of it.
 func titleOf(data *Data) string {
 	e := data.Event
-	what := e.Title
-	if what == "" {
-		what = strings.TrimSpace(strings.Join([]string{e.Reason, strings.ToLower(e.Kind), e.Name}, " "))
-	}
+	what := calledOf(e)
 	i := data.Incident
 	switch {
 	case i == nil:
@@ -178,10 +175,38 @@ func titleOf(data *Data) string {
 	case i.Count > 1:
 		what += fmt.Sprintf(" (%d times)", i.Count)
 	}
-	if e.Cluster != "" {
-		what += " on " + e.Cluster
+	state := event.Firing
+	if i != nil {
+		state = i.State
+	} else if e.Resolved {
+		state = event.Resolved
 	}
-	return clip(what, maxTitle)
+	return clip(headline(what, e.Cluster, state), maxTitle)
+}
+
+// headline says first whether it is over.
+func headline(what, cluster string, state event.State) string {
+	if cluster != "" {
+		what += " on " + cluster
+	}
+	switch state {
+	case event.Resolved:
+		return "Resolved: " + what
+	case event.Expired:
+		return "Not heard of any more: " + what
+	}
+	return what
+}
+
+// lasted is what is said of what was resolved.
+func lasted(i *event.Incident) string { return "It lasted " + spoken(i.Ended.Sub(i.Opened)) + "." }
+
+// calledOf is what an event says of itself.
+func calledOf(e *event.Event) string {
+	if e.Title != "" {
+		return e.Title
+	}
+	return strings.TrimSpace(strings.Join([]string{e.Reason, strings.ToLower(e.Kind), e.Name}, " "))
 }
 
 func commonReason(i *event.Incident) string {
@@ -199,9 +224,9 @@ func textOf(data *Data) string {
 	case i == nil || i.State == event.Firing:
 		return clip(data.Event.Text, maxBody)
 	case i.State == event.Expired:
-		return fmt.Sprintf("Nothing was heard of it since %s; whether it is over, nobody said.", i.Changed.UTC().Format("2006-01-02 15:04 UTC"))
+		return fmt.Sprintf("The last was heard at %s; whether it is over, nobody said.", clock(i.Changed))
 	default:
-		return "Resolved after " + i.Ended.Sub(i.Opened).Round(time.Second).String() + "."
+		return lasted(i)
 	}
 }
 

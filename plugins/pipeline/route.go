@@ -34,6 +34,8 @@ type Timing struct {
 	RepeatInterval time.Duration `json:"repeat"`   // again, if nothing changes; 4 h, negative for never
 	// After is how often something must happen before anybody hears of it.
 	After int `json:"after,omitempty"`
+	// Storm is when further incidents get no message of their own.
+	Storm Storm `json:"storm,omitzero"`
 }
 
 func (t Timing) or(parent Timing) Timing {
@@ -48,12 +50,21 @@ func (t Timing) or(parent Timing) Timing {
 	if t.After == 0 {
 		t.After = parent.After
 	}
+	if t.Storm.MoreThan == 0 {
+		t.Storm.MoreThan = parent.Storm.MoreThan
+	}
+	orElse(&t.Storm.Within, parent.Storm.Within)
 	return t
 }
 
-// defaultTiming is for messages that are edited: a change makes no noise.
+// defaultTiming is for messages that are edited: a change makes no noise. Slack takes
+// five messages of a channel at once: so many in a storm leave room for its digest and
+// for what has nothing to do with it.
 func defaultTiming() Timing {
-	return Timing{GroupWait: 2 * time.Second, GroupInterval: 30 * time.Second, RepeatInterval: 4 * time.Hour, After: 1}
+	return Timing{
+		GroupWait: 2 * time.Second, GroupInterval: 30 * time.Second, RepeatInterval: 4 * time.Hour, After: 1,
+		Storm: Storm{MoreThan: 3, Within: time.Minute},
+	}
 }
 
 // ready returns the route with all that it has from its parents.

@@ -126,7 +126,7 @@ const maxEvent = 32 << 10
 // take out leaves its cursor.
 func prepare(ctx context.Context, b Binding, e event.Event, now func() time.Time) (entry, error) {
 	out := entry{source: b.Name, cursor: e.Cursor}
-	if e.ID == "" && e.Title == "" && e.Cursor != "" {
+	if e.Cursor != "" && e.ID == "" && e.Title == "" && e.Kind == "" && e.Name == "" && e.About == "" {
 		return out, nil // how far the source is, and nothing else
 	}
 	e.Source = b.Name

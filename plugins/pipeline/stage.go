@@ -20,6 +20,9 @@ type Parcel struct {
 	Receiver string
 	// Incident is what the events belong to; nil if each stands for itself.
 	Incident *Trouble
+	// storm is the digest that is told of, if it is one; the events are one of each
+	// incident in it.
+	storm *shown
 	// Deliveries are the rendered messages.
 	Deliveries []sink.Delivery
 	// Queue takes what is to be stored for delivery; nil if it is delivered at once.

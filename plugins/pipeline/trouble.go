@@ -38,6 +38,8 @@ type Trouble struct {
 	Repeat   int       `json:"repeat,omitempty"`
 	// Dirty is true if there is something that they were not told.
 	Dirty bool `json:"dirty,omitempty"`
+	// Begun is how people came to know of it; nil before.
+	Begun *begun `json:"begun,omitempty"`
 	// Rest are digests of further problems that fire.
 	Rest []uint64 `json:"rest,omitempty"`
 
@@ -132,10 +134,15 @@ func (t *Trouble) plan(now time.Time) {
 		t.Due = time.Time{}
 	case t.Revision == 0 && t.Due.IsZero():
 		t.Due = now.Add(t.Timing.GroupWait)
-	case t.Revision > 0:
+	case t.Revision > 0 && t.own():
 		t.Due = later(now, t.Told.Add(t.Timing.GroupInterval))
+	case t.Revision > 0: // its digest has a pace of its own
+		t.Due = now
 	}
 }
+
+// own reports whether it has a message of its own, if people know of it.
+func (t *Trouble) own() bool { return t.Digest == "" || t.Begun != nil && t.Begun.Apart }
 
 // told says that people were told.
 func (t *Trouble) told(now time.Time) {
@@ -145,7 +152,7 @@ func (t *Trouble) told(now time.Time) {
 	}
 	t.Told, t.Dirty, t.Due = now, false, time.Time{}
 	t.Revision++
-	if t.State == event.Firing && t.Timing.RepeatInterval > 0 {
+	if t.State == event.Firing && t.Timing.RepeatInterval > 0 && t.own() {
 		t.Due = now.Add(t.Timing.RepeatInterval)
 	}
 }
@@ -166,6 +173,11 @@ func (t *Trouble) expire(edge, now time.Time) bool {
 	t.State, t.Ended, t.Dirty, t.Rest, t.Further = event.Expired, now, true, nil, 0
 	t.plan(now)
 	return true
+}
+
+// endedBefore reports whether it ended before an edge, and people know.
+func (t *Trouble) endedBefore(edge time.Time) bool {
+	return t.State != event.Firing && t.Due.IsZero() && t.Ended.Before(edge)
 }
 
 // next is when this incident needs to be looked at; zero for never.

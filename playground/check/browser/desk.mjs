@@ -22,12 +22,13 @@ function freePort() {
   });
 }
 
-// sit opens the playground with a fleet and its page; viewport is how large.
-export async function sit(fleet = 'demo', viewport = { width: 1280, height: 860 }) {
+// sit opens the playground with a fleet and its page; viewport is how large, and more
+// are further arguments of the playground.
+export async function sit(fleet = 'demo', viewport = { width: 1280, height: 860 }, more = []) {
   const port = await freePort();
   const d = { url: `http://127.0.0.1:${port}`, faults: [] };
   let ended = false;
-  const demo = spawn(process.env.PLAYGROUND, ['-ferry', process.env.FERRY, '-fleet', fleet], {
+  const demo = spawn(process.env.PLAYGROUND, ['-ferry', process.env.FERRY, '-fleet', fleet, ...more], {
     env: { ...process.env, PLAYGROUND_ADDR: `127.0.0.1:${port}` }, stdio: ['ignore', 'ignore', 'inherit'],
   });
   demo.once('exit', () => { ended = true; });

@@ -10,9 +10,13 @@ if [ ! -d ../slack/node_modules ] || [ ../slack/package-lock.json -nt ../slack/n
   (cd ../slack && npm ci --no-audit --no-fund --loglevel=error && touch node_modules)
 fi
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+plugins=$(mktemp -d)
+trap 'rm -rf "$out" "$plugins"' EXIT
+# A source that reads events from a file, for what is told of incidents.
+(cd ../../testdata/lines && GOWORK=off go build -o "$plugins/lines" .)
+"$bin/ferry" plugin index "$plugins" >/dev/null
 status=0
-PLAYGROUND="$bin/playground" FERRY="$bin/ferry" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs set.test.mjs >"$out" 2>&1 || status=$?
+PLAYGROUND="$bin/playground" FERRY="$bin/ferry" PLUGINS="$plugins" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs set.test.mjs alerts.test.mjs >"$out" 2>&1 || status=$?
 cat "$out"
 count() { awk -v what="$1" '$2 == what { n = $3 } END { print n + 0 }' "$out"; }
 echo "$(count pass) passed, $(($(count fail) + $(count cancelled))) failed"

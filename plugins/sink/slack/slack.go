@@ -8,11 +8,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
 	"ferry/internal/chat"
+	"ferry/internal/event"
 	"ferry/plugins/sink"
 )
 
@@ -72,7 +75,11 @@ func (s *Sink) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 	}
 	at.Root = root
 	if more {
-		m := chat.Message{Tone: tone(&d), Title: fmt.Sprintf("All %d", d.Things), Code: &chat.Code{Text: strings.Join(d.Details, "\n")}}
+		title := "In detail"
+		if len(d.Details) == d.Things {
+			title = fmt.Sprintf("All %d", d.Things)
+		}
+		m := chat.Message{Tone: tone(&d), Title: title, Code: &chat.Code{Text: strings.Join(d.Details, "\n")}}
 		if err := s.c.Outbox.Put(ctx, at, key+"/details", m); err != nil {
 			return sink.Receipt{}, err
 		}
@@ -87,7 +94,7 @@ func (s *Sink) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, erro
 func message(d *sink.Delivery) chat.Message {
 	m := chat.Message{Tone: tone(d), Title: d.Title, Final: d.State != "firing"}
 	if d.Text != "" {
-		m.Lines = append(m.Lines, d.Text)
+		m.Lines = append(m.Lines, strings.Split(d.Text, "\n")...)
 	}
 	if d.State != "resolved" { // that each of them is over goes without saying
 		m.Lines = append(m.Lines, d.Details[:min(few, len(d.Details))]...)
@@ -101,8 +108,48 @@ func message(d *sink.Delivery) chat.Message {
 			m.Fields = append(m.Fields, chat.Field{Name: name, Value: v})
 		}
 	}
+	if d.State == "firing" {
+		m.Controls = silences(d.Labels)
+		if d.Severity != "" {
+			m.Fields = append(m.Fields, chat.Field{Name: "severity", Value: d.Severity})
+		}
+	}
 	sort.Slice(m.Fields, func(a, b int) bool { return m.Fields[a].Name < m.Fields[b].Name })
 	return m
+}
+
+// silences are a menu that asks for a silence of what has these labels, for a while.
+// There is none where that would be all of a cluster, or of every cluster.
+func silences(labels map[string]string) []chat.Control {
+	var matchers []string
+	for _, name := range []string{"cluster", "namespace", "app", "node", "reason"} {
+		if v := labels[name]; v != "" {
+			matchers = append(matchers, name+"="+quoted(v))
+		}
+	}
+	if name := labels["name"]; name != "" && labels["app"] == "" {
+		if w := event.Workload(labels["kind"], name); w != name {
+			matchers = append(matchers, "name=~"+quoted(regexp.QuoteMeta(w)+"-.*"))
+		} else {
+			matchers = append(matchers, "name="+quoted(name))
+		}
+	}
+	if labels["cluster"] == "" || len(matchers) < 2 {
+		return nil
+	}
+	menu := chat.Control{Kind: chat.OneOf, ID: "silence", Label: "Silence", Command: "silence " + strings.Join(matchers, " ") + " for "}
+	for _, one := range []struct{ label, span string }{{"for 1 hour", "1h"}, {"for 4 hours", "4h"}, {"for 1 day", "1d"}, {"for 1 week", "1w"}} {
+		menu.Options = append(menu.Options, chat.Option{Label: one.label, Value: one.span + " because it is being looked into"})
+	}
+	return []chat.Control{menu}
+}
+
+// quoted is a value as it stands in a matcher.
+func quoted(v string) string {
+	if strings.Trim(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/") == "" {
+		return v
+	}
+	return strconv.Quote(v)
 }
 
 func tone(d *sink.Delivery) chat.Tone {

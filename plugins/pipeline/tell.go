@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"ferry/internal/event"
+	"ferry/plugins/rows"
+)
+
+// telling are transactions of what people are told: an incident and what tells of it,
+// be that its own message or a digest, are in the same one.
+type telling struct {
+	*dispatch
+	t   rows.Txn
+	out queued
+}
+
+// add takes a row and the wants that belong to it.
+func (d *telling) add(ctx context.Context, r rows.Row, wants queued) error {
+	touched := len(d.storms.touched)
+	if d.t.Ops()+1+len(wants)+touched > rows.MaxOps || d.t.Bytes()+len(r.Value)+wants.bytes()+touched*mostDigest > rows.MaxBytes {
+		if err := d.flush(ctx); err != nil {
+			return err
+		}
+	}
+	d.t.Put = append(append(d.t.Put, r), wants.rows()...)
+	d.out = append(d.out, wants...)
+	return nil
+}
+
+// flush writes what was added, and digests that were touched meanwhile.
+func (d *telling) flush(ctx context.Context) error {
+	for g := range d.storms.touched {
+		r, err := g.row()
+		if err != nil {
+			return err
+		}
+		d.t.Put = append(d.t.Put, r)
+	}
+	clear(d.storms.touched)
+	if d.t.Ops() == 0 {
+		return nil
+	}
+	if err := persist(ctx, d.store, d.t, d.log); err != nil {
+		return err
+	}
+	d.sent(d.out)
+	d.t, d.out = rows.Txn{}, nil
+	return nil
+}
+
+// tell takes what is due through the stages and writes what comes out of them.
+func (d *dispatch) tell(ctx context.Context) error {
+	now, all := d.now(), telling{dispatch: d}
+	for _, trouble := range d.due(now) {
+		wants, err := d.message(ctx, trouble, now)
+		if err != nil {
+			return err
+		}
+		r, err := d.encode(trouble)
+		if err != nil {
+			return err
+		}
+		if err := all.add(ctx, r, wants); err != nil {
+			return err
+		}
+	}
+	for _, g := range d.dueDigests(now) {
+		wants, err := d.digest(ctx, g, now)
+		if err != nil {
+			return err
+		}
+		r, err := g.row()
+		if err != nil {
+			return err
+		}
+		delete(d.storms.touched, g)
+		if err := all.add(ctx, r, wants); err != nil {
+			return err
+		}
+	}
+	return all.flush(ctx)
+}
+
+// due returns the incidents that are to be looked at, in the order of their time, of
+// one time the worst first.
+func (d *dispatch) due(now time.Time) (out []*Trouble) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, t := range d.groups {
+		expired := t.expire(now.Add(-d.quiet), now)
+		switch {
+		case !t.Due.IsZero() && !t.Due.After(now), expired:
+			out = append(out, t)
+		case t.over(now) && t.Due.IsZero() && now.Sub(t.Ended) > time.Hour:
+			delete(d.groups, key) // its row stays for a while
+		}
+	}
+	slices.SortFunc(out, func(a, b *Trouble) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(b.Severity().Rank(), a.Severity().Rank()), a.Opened.Compare(b.Opened))
+	})
+	return out
+}
+
+// message makes what tells of an incident; nothing if people are to be spared, know
+// already, or are told by a digest.
+func (d *dispatch) message(ctx context.Context, t *Trouble, now time.Time) (queued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t.Due.IsZero() || t.Due.After(now) {
+		return nil, nil // it expired, and nobody heard of it
+	}
+	var out queued
+	p := &Parcel{Receiver: t.Receiver, Incident: t, Queue: &out}
+	if err := d.show(ctx, p); err != nil {
+		return nil, err
+	}
+	if spared := !p.tells(); spared && t.own() {
+		t.spared(now)
+		return nil, nil
+	}
+	if d.storms.take(t, now) {
+		if err := d.notify.Exec(ctx, p); err != nil {
+			return nil, err
+		}
+		if t.State == event.Firing && len(out) == 0 {
+			t.spared(now)
+			return nil, nil
+		}
+	}
+	t.told(now)
+	return out, nil
+}
+
+// show fills a parcel with the problems of its incident that people are not spared.
+func (d *dispatch) show(ctx context.Context, p *Parcel) error {
+	for i := range p.Incident.Problems {
+		p.Events = append(p.Events, p.Incident.Problems[i].Event)
+	}
+	return d.mute.Exec(ctx, p)
+}
+
+// tells reports whether there is anything in a parcel that people do not know or are
+// to know: of what fires, something that is not muted.
+func (p *Parcel) tells() bool {
+	t := p.Incident
+	return len(p.Events) > 0 && (t.State != event.Firing || len(t.Rest) > 0 || slices.ContainsFunc(p.Events, func(e event.Event) bool { return !e.Resolved }))
+}
+
+// dueDigests returns the digests that people are to be told of.
+func (d *dispatch) dueDigests(now time.Time) []*stormDigest {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.storms.due(now)
+}
+
+// digest makes what tells of a digest; nothing if all of it is muted, or was over
+// before anybody heard of it.
+func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (queued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if g.follow(now); g.Revision == 0 && g.State != event.Firing {
+		g.Due = time.Time{}
+		return nil, nil
+	}
+	var out queued
+	p := &Parcel{Receiver: g.Receiver, storm: &shown{stormDigest: g}, Queue: &out}
+	fires := false
+	for _, t := range g.members {
+		one := Parcel{Incident: t}
+		if err := d.show(ctx, &one); err != nil {
+			return nil, err
+		}
+		if !one.tells() {
+			continue
+		}
+		m := memberOf(&one)
+		fires = fires || m.state == event.Firing
+		p.Events, p.storm.members = append(p.Events, *m.event), append(p.storm.members, m)
+	}
+	if fires == (g.State == event.Firing) && len(p.Events) > 0 {
+		if err := d.notify.Exec(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	if g.State == event.Firing && len(out) == 0 {
+		g.spared(now)
+		return nil, nil
+	}
+	g.told(now)
+	return out, nil
+}
+
+// gathers reports whether a digest still tells of its incidents.
+func (d *dispatch) gathers(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.storms.digests[id] != nil
+}
