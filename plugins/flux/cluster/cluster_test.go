@@ -1,0 +1,80 @@
+package cluster_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ferry/plugins/flux/cluster"
+	"ferry/plugins/flux/fluxtest"
+	"ferry/plugins/flux/line"
+	"ferry/plugins/kubectl/rules"
+)
+
+// TestTheWallAlone takes the lines away: what asks for more than was granted does not
+// reach the cluster.
+func TestTheWallAlone(t *testing.T) {
+	s := fluxtest.New(t)
+	paths := []string{}
+	for _, at := range []string{"apps/podinfo", "apps/other", "kube-system/podinfo"} {
+		namespace, name, _ := strings.Cut(at, "/")
+		path := fluxtest.Path("kustomize.toolkit.fluxcd.io/v1", namespace, "kustomizations", name)
+		s.Put(path, "{spec: {}}")
+		paths = append(paths, path)
+	}
+	ks, _ := line.Named("Kustomization", line.Kustomize)
+	git, _ := line.Named("GitRepository", line.Source)
+	c, err := cluster.Connect(s.Kubeconfig(), rules.Grant{
+		Scopes: []rules.Scope{{Resources: []string{"kustomizations"}, Namespaces: []string{"apps"}}}, As: rules.Identity{User: "ferry:U1", Groups: []string{"a", "b"}},
+		Writes: []rules.Write{{Method: "PATCH", Resource: ks.String(), Namespace: "apps", Name: "podinfo"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	podinfo, err := c.Get(t.Context(), ks, "apps", "podinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := c.Get(t.Context(), ks, "apps", "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Patch(t.Context(), podinfo, map[string]any{"spec": map[string]any{"suspend": true}}); err != nil {
+		t.Error(err)
+	}
+	s.Asked()
+	hidden := podinfo
+	hidden.Unstructured = podinfo.DeepCopy()
+	hidden.SetNamespace("kube-system")
+	for what, try := range map[string]func() error{
+		"another namespace":          func() error { _, err := c.Get(t.Context(), ks, "kube-system", "podinfo"); return err },
+		"all namespaces":             func() error { _, err := c.List(t.Context(), ks, "", ""); return err },
+		"another kind":               func() error { _, err := c.List(t.Context(), git, "apps", ""); return err },
+		"a change of another one":    func() error { _, err := c.Patch(t.Context(), other, map[string]any{}); return err },
+		"a change somewhere else":    func() error { _, err := c.Patch(t.Context(), hidden, map[string]any{}); return err },
+		"a name that is a path":      func() error { _, err := c.Get(t.Context(), ks, "apps", "x/status"); return err },
+		"a namespace that is a path": func() error { _, err := c.Get(t.Context(), ks, "apps/../kube-system", "podinfo"); return err },
+	} {
+		if err := try(); err == nil || len(s.Asked()) > 0 {
+			t.Errorf("%s is let through: %v", what, err)
+		}
+	}
+	if o := s.Object(paths[1]); o["spec"].(fluxtest.Object)["suspend"] != nil {
+		t.Error("the other one was changed")
+	}
+}
+
+func TestNobodyIsImpersonated(t *testing.T) {
+	s := fluxtest.New(t)
+	ks, _ := line.Named("Kustomization", line.Kustomize)
+	c, err := cluster.Connect(s.Kubeconfig(), rules.Grant{Scopes: []rules.Scope{{Resources: []string{"*"}, Namespaces: []string{"*"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.List(t.Context(), ks, "", "app=web"); err != nil {
+		t.Error(err)
+	}
+	if asked, want := s.Asked(), []string{"GET /apis/kustomize.toolkit.fluxcd.io/v1/kustomizations as "}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+}
