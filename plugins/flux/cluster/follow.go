@@ -71,7 +71,7 @@ func (c *Client) watch(ctx context.Context, o Object, see func(Object) bool) (ov
 		FieldSelector: "metadata.name=" + o.GetName(), ResourceVersion: o.GetResourceVersion(),
 	})
 	if err != nil {
-		return false, nil //nolint:nilerr // where it may not be watched, it is looked at
+		return false, nil // where it may not be watched, it is looked at
 	}
 	defer w.Stop()
 	for {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/fluxcd/pkg/apis/meta"
@@ -167,9 +168,10 @@ func short(r string) string {
 	return head + ":" + sum[:8]
 }
 
-// oneLine makes one line of a text, of a sensible length.
+// oneLine makes one line of a message, of a sensible length and with short sums.
 func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	sums := regexp.MustCompile(`\b([0-9a-f]{8})(?:[0-9a-f]{32}|[0-9a-f]{56})\b`)
+	text = sums.ReplaceAllString(strings.Join(strings.Fields(text), " "), "$1")
 	if runes := []rune(text); len(runes) > 300 {
 		return string(runes[:299]) + "…"
 	}

@@ -13,10 +13,10 @@ func TestGet(t *testing.T) {
 		{"get kustomizations on prod", "flux get on prod: all 3 ready", `NAME          REVISION             SUSPENDED   READY   MESSAGE
 away                               False       True    applied
 flux-system   main@sha1:01234567   False       True    applied
-podinfo       main@sha1:01234567   False       True    applied
+podinfo       main@sha1:01234567   False       True    Applied revision: main@sha1:01234567
 `},
 		{"get ks podinfo on prod", "flux get on prod: all 1 ready", `NAME      REVISION             SUSPENDED   READY   MESSAGE
-podinfo   main@sha1:01234567   False       True    applied
+podinfo   main@sha1:01234567   False       True    Applied revision: main@sha1:01234567
 `},
 		{"get hr -n apps on prod", "flux get on prod: 1 of 1 not ready", `NAME   REVISION    SUSPENDED   READY   MESSAGE
 api    api@1.2.3   False       False   UpgradeFailed: timed out waiting
@@ -53,7 +53,7 @@ func TestGetEverywhere(t *testing.T) {
 		t.Errorf("-A by somebody who may not: %v", err)
 	}
 	out, result := asAdmin(t, r.Line, prod)
-	if !strings.HasPrefix(out, "NAMESPACE     NAME ") || !strings.Contains(out, "flux-system   podinfo       main@sha1:01234567   True        True    applied\n") || result != "flux get on prod: all 2 ready, 1 suspended" {
+	if !strings.HasPrefix(out, "NAMESPACE     NAME ") || !strings.Contains(out, "flux-system   podinfo       main@sha1:01234567   True        True    Applied revision: main@sha1:01234567\n") || result != "flux get on prod: all 2 ready, 1 suspended" {
 		t.Errorf("%s\n%s", result, out)
 	}
 	out, _, err := say(t, "APPS", "get all -n apps on prod", at("prod", prod))

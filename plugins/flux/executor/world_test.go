@@ -50,7 +50,7 @@ inventory: {entries: [{id: flux-system_flux-system_kustomize.toolkit.fluxcd.io_K
  {id: kube-system_hidden_kustomize.toolkit.fluxcd.io_Kustomization, v: v1}, {id: flux-system_away_kustomize.toolkit.fluxcd.io_Kustomization, v: v1},
  {id: flux-system_deleted_kustomize.toolkit.fluxcd.io_Kustomization, v: v1}]}}}`)
 	s.Put(ks("podinfo"), `{metadata: {labels: {app: web, kustomize.toolkit.fluxcd.io/name: flux-system, kustomize.toolkit.fluxcd.io/namespace: flux-system}},
-spec: {sourceRef: {kind: GitRepository, name: fleet}}, status: {lastAppliedRevision: "main@sha1:`+digits+`", lastHandledReconcileAt: long ago, observedGeneration: 1, conditions: [`+ready("applied")+`],
+spec: {sourceRef: {kind: GitRepository, name: fleet}}, status: {lastAppliedRevision: "main@sha1:`+digits+`", lastHandledReconcileAt: long ago, observedGeneration: 1, conditions: [`+ready("Applied revision: main@sha1:"+digits)+`],
 inventory: {entries: [{id: apps_podinfo_apps_Deployment, v: v1}, {id: apps_api_helm.toolkit.fluxcd.io_HelmRelease, v: v2}]}}}`)
 	s.Put(ks("away"), `{spec: {kubeConfig: {secretRef: {name: edge}}}, status: {conditions: [`+ready("applied")+`], inventory: {entries: [{id: edge_web_helm.toolkit.fluxcd.io_HelmRelease, v: v2}]}}}`)
 	s.Put(fluxtest.Path(helm, "apps", "helmreleases", "api"), `{spec: {chart: {spec: {chart: api, sourceRef: {kind: HelmRepository, name: charts, namespace: flux-system}}}},

@@ -94,12 +94,12 @@ func (t *Task) ask(ctx context.Context, c *cluster.Client, o cluster.Object, cha
 		return "", err
 	}
 	t.say("%s: Flux is asked", o)
-	last, told := asked, ""
+	last, told := asked, map[string]bool{"": true} // Flux goes through the same steps more than once
 	err = c.Follow(ctx, asked, func(now cluster.Object) bool {
 		last = now
-		if p := now.Condition(meta.ReconcilingCondition); p.Status == "True" && p.Message != "" && p.Message != told {
-			told = p.Message
-			t.say("%s: %s", o, told)
+		if p := now.Condition(meta.ReconcilingCondition); p.Status == "True" && !told[p.Message] {
+			told[p.Message] = true
+			t.say("%s: %s", o, p.Message)
 		}
 		return now.Handled(token) && now.Settled()
 	})
