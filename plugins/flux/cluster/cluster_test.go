@@ -1,9 +1,13 @@
 package cluster_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"ferry/plugins/flux/cluster"
 	"ferry/plugins/flux/fluxtest"
@@ -77,4 +81,63 @@ func TestNobodyIsImpersonated(t *testing.T) {
 	if asked, want := s.Asked(), []string{"GET /apis/kustomize.toolkit.fluxcd.io/v1/kustomizations as "}; !slices.Equal(asked, want) {
 		t.Errorf("asked %q, want %q", asked, want)
 	}
+}
+
+func TestListsOfManyPages(t *testing.T) {
+	s := fluxtest.New(t)
+	for i := range 1100 {
+		s.Put(fluxtest.Path("kustomize.toolkit.fluxcd.io/v1", "apps", "kustomizations", fmt.Sprintf("k%d", i)), "{spec: {}}")
+	}
+	ks, _ := line.Named("Kustomization", line.Kustomize)
+	c, err := cluster.Connect(s.Kubeconfig(), rules.Grant{Scopes: []rules.Scope{{Resources: []string{"*"}, Namespaces: []string{"*"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.List(t.Context(), ks, "apps", "")
+	names := map[string]bool{}
+	for _, o := range all {
+		names[o.GetName()] = true
+	}
+	if err != nil || len(all) != 1100 || len(names) != 1100 {
+		t.Errorf("%d objects, %d names, %v", len(all), len(names), err)
+	}
+}
+
+// TestSettled checks when what an object says of itself is about it as it is.
+func TestSettled(t *testing.T) {
+	for status, want := range map[string]bool{
+		`{conditions: [{type: Ready, status: "True", observedGeneration: 2}]}`:                                                                     true,
+		`{conditions: [{type: Ready, status: "False", observedGeneration: 2}, {type: Reconciling, status: "True", reason: ProgressingWithRetry}]}`: true,
+		`{conditions: [{type: Ready, status: "True"}]}`:                                                                                            true, // of old versions
+		`{conditions: [{type: Ready, status: "True", observedGeneration: 1}]}`:                                                                     false,
+		`{conditions: [{type: Ready, status: "Unknown", observedGeneration: 2}]}`:                                                                  false,
+		`{conditions: [{type: Ready, status: "False", observedGeneration: 2}, {type: Reconciling, status: "True", reason: Progressing}]}`:          false,
+		`{}`: false,
+	} {
+		var o map[string]any
+		if err := yaml.Unmarshal([]byte("{metadata: {name: x, generation: 2}, status: "+status+"}"), &o); err != nil {
+			t.Fatal(err)
+		}
+		metadata, _ := o["metadata"].(map[string]any)
+		metadata["generation"] = int64(2)
+		for _, entry := range asList(o["status"]) {
+			if g, ok := entry["observedGeneration"].(float64); ok {
+				entry["observedGeneration"] = int64(g) // as client-go reads it
+			}
+		}
+		if got := (cluster.Object{Unstructured: &unstructured.Unstructured{Object: o}}).Settled(); got != want {
+			t.Errorf("%s: %v", status, got)
+		}
+	}
+}
+
+func asList(status any) (out []map[string]any) {
+	fields, _ := status.(map[string]any)
+	list, _ := fields["conditions"].([]any)
+	for _, entry := range list {
+		if c, ok := entry.(map[string]any); ok {
+			out = append(out, c)
+		}
+	}
+	return out
 }

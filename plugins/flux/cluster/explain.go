@@ -42,14 +42,14 @@ func IsForbidden(err error) bool { return apierrors.IsForbidden(err) }
 
 // explain says for people what a cluster's answer means.
 func explain(err error) error {
-	if unreached, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("the cluster does not answer: %w", unreached.Err)
-	}
+	unreached, away := errors.AsType[*url.Error](err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the cluster does not answer in time: %w", context.DeadlineExceeded)
+	case away:
+		return fmt.Errorf("the cluster does not answer: %w", unreached.Err)
 	case apierrors.IsForbidden(err) && strings.HasPrefix(err.Error(), "ferry: "):
 		return fmt.Errorf("not let through: %w", err)
 	case apierrors.IsForbidden(err):

@@ -213,7 +213,13 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 			items = append(items, s.objects[path])
 		}
 	}
-	reply(w, Object{"kind": "AnyList", "apiVersion": parts[2] + "/" + parts[3], "metadata": Object{"resourceVersion": "1"}, "items": items})
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	offset, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+	meta := Object{"resourceVersion": "1"}
+	if end := offset + limit; err == nil && end < len(items) {
+		items, meta["continue"] = items[:end], strconv.Itoa(end)
+	}
+	reply(w, Object{"kind": "AnyList", "apiVersion": parts[2] + "/" + parts[3], "metadata": meta, "items": items[offset:]})
 }
 
 func (s *Server) patch(w http.ResponseWriter, r *http.Request) {
