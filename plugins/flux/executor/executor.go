@@ -80,11 +80,11 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 		return api.Result{}, api.Refuse(err)
 	}
 	if d.Confirm != "" && !r.Confirmed {
-		e.asked.Ask(r.User.ID, d)
+		e.asked.Ask("", d.Meaning())
 		return api.Result{Confirm: d.Confirm}, nil
 	}
-	if d.Confirm != "" && !e.asked.Take(r.User.ID, d) {
-		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what you confirmed; say it again"))
+	if d.Confirm != "" && !e.asked.Take("", d.Meaning()) {
+		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what was asked; say it again"))
 	}
 	return e.run(ctx, d, ways, cfg.Limits, out)
 }
@@ -198,7 +198,7 @@ func result(d line.Decision, ends []end) api.Result {
 	case len(bad) > 0:
 		r.Title = fmt.Sprintf("%s failed on %s, and went well on %s", verb, guard.And(bad), guard.And(good))
 	case !d.Command.Changes:
-		r.Title = fmt.Sprintf("%s on %s: %s", verb, guard.And(good), inWords(n))
+		r.Title = fmt.Sprintf("%s on %s: %s", verb, guard.And(good), inWords(n, d.Command.Selects()))
 	case len(good) == 1 && len(d.Command.Names) == 1:
 		r.Title = good[0] + ": " + ends[0].outcome
 	default:
@@ -208,9 +208,11 @@ func result(d line.Decision, ends []end) api.Result {
 }
 
 // inWords says what a table or tree shows.
-func inWords(n work.Count) string {
+func inWords(n work.Count, selected bool) string {
 	out := fmt.Sprintf("all %d ready", n.All-n.Suspended)
 	switch {
+	case n.All == 0 && selected:
+		return "nothing like that"
 	case n.All == 0:
 		return "nothing there"
 	case n.NotReady > 0:

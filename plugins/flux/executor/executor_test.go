@@ -157,6 +157,7 @@ func TestSuspendAndResume(t *testing.T) {
 			t.Errorf("%s by %s is done, which nobody confirmed: %v", other.Line, other.User.ID, err)
 		}
 	}
+	ask.User = api.User{ID: "U9", Roles: []string{"admins"}} // somebody else presses, as themselves
 	result, err = e.Execute(t.Context(), ask, &out)
 	want := "Kustomization flux-system/podinfo is suspended at main@sha1:01234567: Flux leaves it as it is\n" +
 		"Kustomization flux-system/flux-system applies it, and ends this if Git says `suspend: false`\n" +
@@ -166,6 +167,9 @@ func TestSuspendAndResume(t *testing.T) {
 	}
 	if spec, _ := prod.Object(ks("podinfo"))["spec"].(fluxtest.Object); spec["suspend"] != true || spec["sourceRef"] == nil {
 		t.Errorf("spec = %v", spec)
+	}
+	if asked := prod.Asked(); !slices.Contains(asked, "PATCH "+ks("podinfo")+" as ferry:U9") {
+		t.Errorf("asked %q", asked)
 	}
 	if _, err := e.Execute(t.Context(), ask, &out); !api.IsRefusal(err) {
 		t.Errorf("confirmed once, done twice: %v", err)

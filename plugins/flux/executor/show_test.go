@@ -36,6 +36,7 @@ helmrelease/api   api@1.2.3   False       False   UpgradeFailed: timed out waiti
 		{"get images -n apps on prod", "flux get on prod: all 1 ready", `NAME              REVISION                SUSPENDED   READY   MESSAGE
 imagepolicy/api   example.com/api:1.2.3   False       True    resolved
 `},
+		{"get all --status-selector ready=unknown on prod", "flux get on prod: nothing like that", "nothing of Flux's like that in namespace flux-system; -n names another, -A means all\n"},
 		{"get source oci on prod", "flux get on prod: nothing there", "no ocirepositories in namespace flux-system; -n names another, -A means all\n"},
 	} {
 		out, result, err := say(t, "READER", c.line, at("prod", prod))
@@ -104,7 +105,7 @@ func TestWhatIsNotThere(t *testing.T) {
 		"get ks podinof on prod":            `there is no kustomization "podinof" in namespace flux-system; did you mean podinfo?`,
 		"reconcile ks whatever on prod":     `there is no kustomization "whatever" in namespace flux-system; there are away, flux-system, podinfo`,
 		"reconcile ks shop on prod":         `there is no kustomization "shop" in namespace flux-system; there are away, flux-system, podinfo`,
-		"reconcile source bucket x on prod": `there is no source bucket "x" in namespace flux-system; there are no buckets at all`,
+		"reconcile source bucket x on prod": `there is no source bucket "x" in namespace flux-system, which has none`,
 	} {
 		out, result, err := say(t, "U1", line, at("prod", prod))
 		if err != nil || !result.Failed || !strings.HasSuffix(out, want+"\n") {

@@ -18,7 +18,7 @@ wait: 20s
 rules:
   - {users: [U1, READER], clusters: [prod, stage], resources: ["*"], namespaces: [flux-system, apps]}
   - {users: [U1], clusters: [prod, stage], verbs: [reconcile, suspend, resume], resources: ["*"], namespaces: [flux-system, apps]}
-  - {roles: [admins], clusters: ["*"], verbs: ["*", resume], resources: ["*"], namespaces: ["*"]}
+  - {roles: [admins], clusters: ["*"], verbs: ["*", suspend, resume], resources: ["*"], namespaces: ["*"]}
   - {users: [APPS], clusters: ["*"], verbs: [get, tree, reconcile], resources: [kustomizations], namespaces: [apps]}
 `
 

@@ -104,6 +104,22 @@ func Decide(c Command, cfg Config, who rules.Person, clusters []string) (Decisio
 	return d, nil
 }
 
+// Meaning is what a question was about: what would be done to what, where. Whoever
+// answers it is judged by their own rules and asks as themselves.
+func (d Decision) Meaning() any {
+	clusters := []string{}
+	for _, r := range d.Runs {
+		clusters = append(clusters, r.Cluster)
+	}
+	return struct {
+		Command  Command
+		Clusters []string
+	}{d.Command, clusters}
+}
+
+// Selects says whether a line asks for some of what there is.
+func (c Command) Selects() bool { return c.Labels != "" || c.Status != "" }
+
 // place is where a command's objects are asked for.
 func (c Command) place() rules.Place { return rules.Place{Namespace: c.Namespace, None: c.All} }
 

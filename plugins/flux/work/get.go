@@ -74,7 +74,10 @@ func (t *Task) filter(all []cluster.Object) []cluster.Object {
 	}
 	return slices.DeleteFunc(all, func(o cluster.Object) bool {
 		is := o.Condition(kind).Status
-		if is == "" {
+		switch {
+		case strings.EqualFold(kind, "Ready"):
+			is = o.Ready()
+		case is == "":
 			is = "Unknown"
 		}
 		return !strings.EqualFold(is, want)
@@ -125,7 +128,10 @@ func (t *Task) table(rows []cluster.Object) string {
 // none says that there is nothing to show.
 func (t *Task) none() string {
 	what := "no " + plurals(t.Run.Kinds)
-	if t.Command.Labels != "" || t.Command.Status != "" {
+	if len(t.Run.Kinds) > 5 {
+		what = "nothing of Flux's"
+	}
+	if t.Command.Selects() {
 		what += " like that"
 	}
 	if t.Command.All {

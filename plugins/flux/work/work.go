@@ -96,7 +96,7 @@ func (t *Task) nearest(ctx context.Context, c *cluster.Client, k line.Kind, name
 	case near != "":
 		hint = fmt.Sprintf("; did you mean %s?", near)
 	case len(here) == 0:
-		hint = fmt.Sprintf("; there are no %s at all", k.Plural)
+		hint = ", which has none"
 	case len(here) <= 10:
 		hint = "; there are " + strings.Join(here, ", ")
 	}
