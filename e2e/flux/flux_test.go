@@ -85,8 +85,10 @@ func (w *world) release(t *testing.T) {
 func (w *world) show(t *testing.T) {
 	s := w.say("READER", "tree kustomization flux-system on prod")
 	lines := strings.Split(s.out, "\n")
-	for i, want := range []string{"Kustomization/flux-system/flux-system  ready, main@sha1:", "└── Kustomization/flux-system/apps  ready, main@sha1:", "    ├── Namespace/shop", "    ├── Deployment/shop/web",
-		"    └── HelmRelease/shop/gateway  ready, podinfo@6.5.3", "        └── Deployment/shop/gateway"} {
+	for i, want := range []string{
+		"Kustomization/flux-system/flux-system  ready, main@sha1:", "└── Kustomization/flux-system/apps  ready, main@sha1:", "    ├── Namespace/shop", "    ├── Deployment/shop/web",
+		"    └── HelmRelease/shop/gateway  ready, podinfo@6.5.3", "        └── Deployment/shop/gateway",
+	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 			t.Errorf("line %d of\n%s is not %q", i+1, s.out, want)
 		}

@@ -29,7 +29,8 @@ type Questions struct {
 // New returns none.
 func New() *Questions { return &Questions{now: time.Now, asked: map[[sha256.Size]byte]time.Time{}} }
 
-// Ask remembers a question: what would be done, as anything that JSON can say whole.
+// Ask remembers a question to a person, "" for everybody: what would be done, as
+// anything that JSON can say whole.
 func (q *Questions) Ask(user string, what any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
