@@ -51,12 +51,17 @@ plugins: binaries ## build the shipped plugins and their index (minutes for the 
 	@mkdir -p $(BIN)/plugins
 	$(BUILD) -o $(BIN)/plugins/echo ./plugins/echo
 	$(GO) build -C plugins/kubectl -ldflags '-s -w $(LDFLAGS) -X k8s.io/component-base/version.gitVersion=$(KUBECTL)' -o $(CURDIR)/$(BIN)/plugins/kubectl .
+	$(GO) build -C plugins/flux -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$(BIN)/plugins/flux-executor . # flux is the source
 	$(GO) build -C plugins/sources -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$(BIN)/plugins/ ./cmd/...
 	$(BIN)/ferry plugin index $(BIN)/plugins
 
 .PHONY: test-kubectl
 test-kubectl: ## run the tests of the kubectl executor, which is a module of its own
 	$(GO) test -C plugins/kubectl ./...
+
+.PHONY: test-flux
+test-flux: ## run the tests of the flux executor, which is a module of its own
+	$(GO) test -C plugins/flux ./...
 
 .PHONY: test-sources
 test-sources: ## run the tests of the shipped sources, which are a module of their own

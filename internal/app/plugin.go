@@ -111,26 +111,41 @@ type bound struct {
 	plugin *config.Plugin
 }
 
+// pluginInstall gets what the configuration names, or all plugins that have the names.
 func (p Process) pluginInstall(ctx context.Context, c *config.Config, names []string) error {
-	if len(names) == 0 {
-		for _, b := range configured(c) {
-			names = append(names, b.plugin.Plugin)
-		}
-	}
 	store := newStore(c.Plugins)
 	var errs []error
-	for _, name := range names {
+	get := func(kind string, ref repo.Ref) {
+		got, err := store.InstallKind(ctx, kind, ref)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		fmt.Fprintf(p.Out, "%s is installed: %s %s\n", got.Ref, got.Kind, got.Path)
+	}
+	each := func(name string, of func(repo.Ref)) {
 		ref, err := repo.Parse(name)
 		if err != nil {
 			errs = append(errs, err)
-			continue
+			return
 		}
-		got, err := store.Install(ctx, ref)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		of(ref)
+	}
+	if len(names) == 0 {
+		for _, b := range configured(c) {
+			each(b.plugin.Plugin, func(ref repo.Ref) { get(b.kind, ref) })
 		}
-		fmt.Fprintf(p.Out, "%s is installed: %s %s\n", got.Ref, got.Kind, got.Path)
+	}
+	for _, name := range names {
+		each(name, func(ref repo.Ref) {
+			kinds, err := store.Kinds(ctx, ref)
+			if err != nil || len(kinds) == 0 {
+				kinds = []string{""} // which says what is wrong
+			}
+			for _, kind := range kinds {
+				get(kind, ref)
+			}
+		})
 	}
 	return errors.Join(errs...)
 }

@@ -72,6 +72,7 @@ func TestPluginCommand(t *testing.T) {
 		{"", "list", exitOK, "r/tool@v1  executor  no         is a tool"},
 		{"", "install r/tool@v2", exitFailed, "there is no version v2 of r/tool\n  there are v1"},
 		{"", "install", exitOK, "r/tool@v1 is installed: executor "},
+		{"", "install r/tool", exitOK, "r/tool@v1 is installed: executor "},
 		{"", "list", exitOK, "r/tool@v1  executor  yes"},
 		{"", "verify", exitFailed, "executor tool: its configuration does not fit: missing property 'size'"},
 		{"size: 1", "verify tool", exitOK, "executor tool is a sound executor: tool v1, ready after "},

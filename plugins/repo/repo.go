@@ -127,8 +127,14 @@ func (s *Store) Find(ctx context.Context, kind string, r Ref) (Installed, error)
 	return s.install(ctx, repository, index, e, r)
 }
 
-// Install is Find by the index as it is now, whatever kind the plugin is of.
+// Install is Find by the index as it is now. Without a kind it is the first of the
+// plugins that have the name.
 func (s *Store) Install(ctx context.Context, r Ref) (Installed, error) {
+	return s.InstallKind(ctx, "", r)
+}
+
+// InstallKind is Install for a plugin of one kind.
+func (s *Store) InstallKind(ctx context.Context, kind string, r Ref) (Installed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	repository, err := s.repository(r.Repository)
@@ -139,7 +145,7 @@ func (s *Store) Install(ctx context.Context, r Ref) (Installed, error) {
 	if err != nil {
 		return Installed{}, err
 	}
-	e, err := index.choose("", r)
+	e, err := index.choose(kind, r)
 	if err != nil {
 		return Installed{}, err
 	}
@@ -148,6 +154,24 @@ func (s *Store) Install(ctx context.Context, r Ref) (Installed, error) {
 		return got, nil
 	}
 	return s.install(ctx, repository, index, e, r)
+}
+
+// Kinds returns the kinds of the plugins that have a name, by the index as it is now:
+// a source and an executor may share one.
+func (s *Store) Kinds(ctx context.Context, r Ref) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repository, err := s.repository(r.Repository)
+	if err != nil {
+		return nil, err
+	}
+	index, err := s.index(ctx, repository, true)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool {
+		return !slices.ContainsFunc(index.Entries, func(e Entry) bool { return e.Type == kind && e.Name == r.Name })
+	}), nil
 }
 
 // Remove removes a plugin; without a version all of them. It returns what it

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"ferry/plugins/api"
+	"ferry/plugins/kubectl/asked"
 	"ferry/plugins/kubectl/child"
 	"ferry/plugins/kubectl/guard"
 	"ferry/plugins/kubectl/rules"
@@ -37,7 +38,7 @@ type Executor struct {
 	// Self is the program that is a child when it is started with child.Arg.
 	Self    string
 	version string
-	asked   pending
+	asked   *asked.Questions
 
 	mu    sync.Mutex
 	slots chan struct{} // for all lines together; made by the first
@@ -45,7 +46,7 @@ type Executor struct {
 
 // New returns an executor whose children are started from the program self.
 func New(self, version string) *Executor {
-	return &Executor{Self: self, version: version, asked: pending{now: time.Now}}
+	return &Executor{Self: self, version: version, asked: asked.New()}
 }
 
 // Info says what it is.
@@ -89,10 +90,10 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 		return api.Result{}, api.Refuse(err)
 	}
 	if d.Confirm != "" && !r.Confirmed {
-		e.asked.ask(r.User.ID, d.Runs)
+		e.asked.Ask(r.User.ID, d.Runs)
 		return api.Result{Confirm: d.Confirm}, nil
 	}
-	if d.Confirm != "" && !e.asked.take(r.User.ID, d.Runs) {
+	if d.Confirm != "" && !e.asked.Take(r.User.ID, d.Runs) {
 		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what you confirmed; say it again"))
 	}
 	return e.run(ctx, d, clusters, cfg.Limits, out)

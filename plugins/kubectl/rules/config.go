@@ -74,29 +74,42 @@ type Person struct {
 	Groups, Roles []string
 }
 
-// Parse reads a configuration, strictly.
-func Parse(text []byte) (Config, error) {
-	c := Config{
+// Default is what holds where a configuration says nothing.
+func Default() Config {
+	return Config{
 		Namespace: "default",
 		Limits:    Limits{Time: Duration(30 * time.Second), Output: 1 << 20, Parallel: 4},
 	}
+}
+
+// Parse reads a configuration, strictly.
+func Parse(text []byte) (Config, error) {
+	c := Default()
 	if err := yaml.UnmarshalStrict(text, &c); err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
+	if err := c.Check(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Check says what is wrong with a configuration that was read.
+func (c Config) Check() error {
 	for i, r := range c.Rules {
 		if err := r.check(); err != nil {
-			return Config{}, fmt.Errorf("rules[%d]: %w", i, err)
+			return fmt.Errorf("rules[%d]: %w", i, err)
 		}
 	}
 	switch l := c.Limits; {
 	case l.Time <= 0 || time.Duration(l.Time) > 10*time.Minute:
-		return Config{}, errors.New("limits.time: more than nothing and at most 10m")
+		return errors.New("limits.time: more than nothing and at most 10m")
 	case l.Output < 1<<10 || l.Output > 16<<20:
-		return Config{}, errors.New("limits.output: between 1 KiB and 16 MiB, in bytes")
+		return errors.New("limits.output: between 1 KiB and 16 MiB, in bytes")
 	case l.Parallel < 1 || l.Parallel > 16:
-		return Config{}, errors.New("limits.parallel: between 1 and 16")
+		return errors.New("limits.parallel: between 1 and 16")
 	}
-	return c, c.Impersonate.check()
+	return c.Impersonate.check()
 }
 
 func (r Rule) check() error {

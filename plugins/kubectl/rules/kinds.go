@@ -77,6 +77,9 @@ ocirepositories source.toolkit.fluxcd.io ns ocirepo ocirepository
 helmrepositories source.toolkit.fluxcd.io ns helmrepo helmrepository
 helmcharts source.toolkit.fluxcd.io ns hc helmchart
 buckets source.toolkit.fluxcd.io ns bucket
+imagerepositories image.toolkit.fluxcd.io ns imgrepo imagerepository
+imagepolicies image.toolkit.fluxcd.io ns imgpol imagepolicy
+imageupdateautomations image.toolkit.fluxcd.io ns iua imageupdateautomation
 `
 
 // table returns every known kind by each word for it, in small letters.
