@@ -11,6 +11,13 @@ import (
 // wakeup costs more than the line. What comes after silence does not wait.
 const linger = 100 * time.Millisecond
 
+// Whoever brings more than much between two pauses, such as a large list, is not a
+// storm of lines: for bulk there are no pauses.
+const (
+	much = 256 << 10
+	bulk = time.Second
+)
+
 // burst is a connection that is read in bursts. It is read by one goroutine.
 type burst struct {
 	net.Conn
@@ -18,6 +25,8 @@ type burst struct {
 	rest   []byte // of buffer, not yet read
 	full   bool   // the last read filled the buffer: more is there
 	last   time.Time
+	sum    int       // since the last pause
+	busy   time.Time // until then there are none
 }
 
 // dialing is dial with connections that are read in bursts.
@@ -34,11 +43,15 @@ func dialing(dial func(ctx context.Context, network, address string) (net.Conn, 
 // Read implements net.Conn.
 func (b *burst) Read(p []byte) (int, error) {
 	if len(b.rest) == 0 {
-		if !b.full {
-			time.Sleep(linger - time.Since(b.last))
+		if now := time.Now(); !b.full && !now.Before(b.busy) {
+			time.Sleep(linger - now.Sub(b.last))
+			b.sum = 0
 		}
 		n, err := b.Conn.Read(b.buffer)
-		b.rest, b.full, b.last = b.buffer[:n], n == len(b.buffer), time.Now()
+		b.rest, b.full, b.last, b.sum = b.buffer[:n], n == len(b.buffer), time.Now(), b.sum+n
+		if b.sum >= much {
+			b.sum, b.busy = 0, b.last.Add(bulk)
+		}
 		if n == 0 {
 			return 0, err
 		}

@@ -59,3 +59,47 @@ func TestBurst(t *testing.T) {
 		}
 	})
 }
+
+// river is a connection that brings 10 KiB each millisecond, whether it is read or not.
+type river struct {
+	net.Conn
+	began       time.Time
+	taken, most int
+}
+
+func (r *river) Read(b []byte) (int, error) {
+	if r.taken == r.most {
+		return 0, io.EOF
+	}
+	there := func() int { return min(r.most, int(time.Since(r.began)/time.Millisecond)*10<<10) - r.taken }
+	for there() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	n := min(len(b), there())
+	r.taken += n
+	return n, nil
+}
+
+// TestBulk reads much, which pauses hold up for a moment only.
+func TestBulk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := &river{began: time.Now(), most: 10 << 20}
+		reads := &counting{Conn: under}
+		began := time.Now()
+		n, err := io.Copy(io.Discard, &burst{Conn: reads, buffer: make([]byte, 64<<10)})
+		if took := time.Since(began); n != 10<<20 || err != nil || took > 1024*time.Millisecond+linger || reads.n < 500 {
+			t.Errorf("%d bytes in %s and %d reads, %v", n, took, reads.n, err)
+		}
+	})
+}
+
+// counting counts reads.
+type counting struct {
+	net.Conn
+	n int
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	c.n++
+	return c.Conn.Read(b)
+}
