@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -32,8 +31,8 @@ const channel = "C0DEPLOYS"
 // house is the unmodified ferry with its source of events, before a local Slack.
 type house struct {
 	*process.Process
-	dir, address, plugins string
-	slack                 *slack.Server
+	dir, plugins string
+	slack        *slack.Server
 }
 
 // startClusters brings up bare clusters side by side, each with a namespace.
@@ -89,14 +88,14 @@ func newHouse(t *testing.T, clusters []*testbed.Cluster, before func(http.Handle
 	h.slack = server
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	h.address = l.Addr().String()
+	address := l.Addr().String()
 	must(t, l.Close())
 	text := &strings.Builder{}
 	text.WriteString("clusters:\n")
 	for _, c := range clusters {
 		fmt.Fprintf(text, "  %s: {file: %s}\n", c.Name, c.Kubeconfig())
 	}
-	fmt.Fprintf(text, ordinary, url, h.dir, h.address, h.plugins, index)
+	fmt.Fprintf(text, ordinary, url, h.dir, address, h.plugins, index)
 	text.WriteString(rules)
 	config := filepath.Join(h.dir, "config.yaml")
 	must(t, os.WriteFile(config, []byte(text.String()), 0o600))
@@ -162,33 +161,6 @@ func (h *house) pluginPIDs() (out []int) {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// metric is the sum of a metric of ferry's over its labels.
-func (h *house) metric(ctx context.Context, name string) (sum float64, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+h.address+"/metrics", nil)
-	if err != nil {
-		return 0, err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if words := strings.Fields(line); len(words) == 2 && (words[0] == name || strings.HasPrefix(words[0], name+"{")) {
-			v, err := strconv.ParseFloat(words[1], 64)
-			if err != nil {
-				return 0, err
-			}
-			sum += v
-		}
-	}
-	return sum, nil
 }
 
 // told are ferry's messages in the channel; those of threads are left out.

@@ -41,9 +41,8 @@ func named(d *sink.Delivery) string { return nameOf.FindString(d.Title) }
 // message for each incident, and in it how often it happened and whether it is over.
 func judge(p *plan, made map[string]time.Time, s *seen) *verdict {
 	v := &verdict{late: map[string][]time.Duration{}}
-	v.events("elasticsearch", p, made, s.documents)
-	v.Disordered = nil // a single document may be refused, and documents are read by their time
-	v.events("webhook", p, made, s.every)
+	v.events("elasticsearch", false, p, made, s.documents) // which takes documents one by one, and shows them by their time
+	v.events("webhook", true, p, made, s.every)
 	v.told("webhook", p, made, incidentsOf(s.incidents))
 	v.told("slack", p, made, messagesOf(s.messages))
 	for _, m := range s.messages {
@@ -55,7 +54,7 @@ func judge(p *plan, made map[string]time.Time, s *seen) *verdict {
 }
 
 // events judges a sink that gets each event by itself.
-func (v *verdict) events(where string, p *plan, made map[string]time.Time, got []arrival) {
+func (v *verdict) events(where string, ordered bool, p *plan, made map[string]time.Time, got []arrival) {
 	ids, last := map[string]int{}, map[string]int{}
 	for _, a := range got {
 		name, id, nth := named(&a.Delivery), "", 0
@@ -75,7 +74,7 @@ func (v *verdict) events(where string, p *plan, made map[string]time.Time, got [
 		if ids[id]++; ids[id] == 2 {
 			v.Doubled = append(v.Doubled, fmt.Sprintf("%s: %s has several IDs, one is %s", where, id, a.ID))
 		}
-		if nth < last[name] {
+		if ordered && nth < last[name] {
 			v.Disordered = append(v.Disordered, fmt.Sprintf("%s: %s came after number %d", where, id, last[name]))
 		}
 		last[name] = max(last[name], nth)
