@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -209,7 +208,9 @@ func (l *Log) write(ctx context.Context, entries []entry) {
 	if err == nil {
 		l.publish(next, k, cursors)
 	}
-	l.failed = cmp.Or(l.failed, err)
+	if l.failed == nil {
+		l.failed = err
+	}
 	for _, e := range entries {
 		if e.done != nil {
 			e.done <- l.failed
