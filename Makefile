@@ -125,7 +125,10 @@ chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; R
 	@mkdir -p $(BIN)
 	$(BUILD) -tags chaos -o $(BIN)/ferry-chaos .
 	$(BUILD) -o $(BIN)/chaos ./playground/chaos
-	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED) -worlds $(WORLDS)
+	@mkdir -p $(BIN)/chaos-plugins
+	$(GO) build -C plugins/sources -o $(CURDIR)/$(BIN)/chaos-plugins/webhook ./cmd/webhook
+	@$(BIN)/ferry-chaos plugin index $(BIN)/chaos-plugins
+	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -plugins $(BIN)/chaos-plugins -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED) -worlds $(WORLDS)
 
 .PHONY: chaos-real
 chaos-real: ## the same on real clusters with a real Flux (minutes); RUNS=25 SEED=1

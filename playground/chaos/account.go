@@ -17,12 +17,13 @@ type account struct {
 	table *point.Table
 	kills *point.Tally
 
-	mu    sync.Mutex
-	found map[string]int // outcomes
-	asked map[string]int // kinds of commands
-	fails map[string]int // failures of GitHub and Slack, by kind
-	took  []time.Duration
-	first []time.Duration // until something was said
+	mu           sync.Mutex
+	found        map[string]int // outcomes
+	asked        map[string]int // kinds of commands
+	fails        map[string]int // failures of GitHub and Slack, by kind
+	took         []time.Duration
+	posts, taken int             // of alarms: tries, and those that were answered with 2xx
+	first        []time.Duration // until something was said
 	// puzzle is how long status messages did not say what they waited for.
 	puzzle []time.Duration
 }
@@ -44,6 +45,17 @@ func (a *account) ended(c *command, outcome string) {
 		a.first = append(a.first, c.first)
 	}
 	a.puzzle = append(a.puzzle, c.puzzle)
+}
+
+// sounded counts the alarms of an episode.
+func (a *account) sounded(alarms []*alarm) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, one := range alarms {
+		a.asked[string(one.kind)]++
+		a.posts += int(one.posts.Load())
+		a.taken += int(one.taken.Load())
+	}
 }
 
 func (a *account) failed(kind string) {
@@ -68,6 +80,7 @@ func (a *account) report(out io.Writer, mode string, took time.Duration) {
 	for _, o := range slices.Sorted(maps.Keys(a.found)) {
 		outcomes = append(outcomes, fmt.Sprintf("%d %s", a.found[o], o))
 	}
+	fmt.Fprintf(out, "alarms were posted %d times, %d times answered with 2xx\n", a.posts, a.taken)
 	quantiles(out, "asked to answered", a.took)
 	quantiles(out, "asked to the first word", a.first)
 	if mode == modeWorst {

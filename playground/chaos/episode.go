@@ -28,7 +28,7 @@ const (
 // episode has n things asked for, breaks what it can meanwhile, and compares. It
 // returns how many there were.
 func (w *world) episode(ctx context.Context, number, n int) (int, error) {
-	commands := w.draw(n)
+	commands, alarms := w.draw(n), w.sound(n)
 	w.kills = nil
 	w.felled.Store(0)
 	fmt.Fprintf(w.out, "world %d, episode %d asks for %s\n", w.number, number, kinds(commands))
@@ -46,6 +46,9 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 		if c.head == c {
 			group.Go(func() error { return w.converse(gctx, c) })
 		}
+	}
+	for _, a := range alarms {
+		group.Go(func() error { return w.raise(gctx, a) })
 	}
 	if w.faults != nil {
 		group.Go(func() error {
@@ -76,7 +79,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 				group.Go(func() error { return w.lurk(gctx) })
 			}
 		}
-		return w.settle(gctx, commands)
+		return w.settle(gctx, commands, alarms)
 	})
 	if err := group.Wait(); err != nil {
 		return 0, err
@@ -88,10 +91,11 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := w.judge(ctx, commands, rows, old); err != nil {
+	if err := errors.Join(w.judge(ctx, commands, rows, old), w.hearken()); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(w.out, "world %d, episode %d: %d commands, none lost, none twice\n", w.number, number, len(commands))
+	w.account.sounded(alarms)
+	fmt.Fprintf(w.out, "world %d, episode %d: %d commands and %d alarms, none lost, none twice\n", w.number, number, len(commands), len(alarms))
 	if len(w.kills) > 0 {
 		fmt.Fprintf(w.out, "world %d, episode %d drew %s\n", w.number, number, drawn(w.kills))
 	}
@@ -156,8 +160,8 @@ func (w *world) slash(ctx context.Context, c *command) error {
 	return nil
 }
 
-// settle waits until each command has its last word.
-func (w *world) settle(ctx context.Context, commands []*command) error {
+// settle waits until each command has its last word, and people know of each alarm.
+func (w *world) settle(ctx context.Context, commands []*command, alarms []*alarm) error {
 	end := time.Now().Add(stuck)
 	for pause(ctx, glance) {
 		var open []*command
@@ -175,11 +179,12 @@ func (w *world) settle(ctx context.Context, commands []*command) error {
 			}
 			c.answered = time.Since(c.asked)
 		}
-		if len(open) == 0 {
+		unheard := slices.DeleteFunc(slices.Clone(alarms), w.settled)
+		if len(open)+len(unheard) == 0 {
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("without an answer after %s: %s", stuck, describe(open))
+			return errors.Join(fmt.Errorf("without an answer after %s: %s", stuck, describe(open)), w.unheard(unheard))
 		}
 	}
 	return nil

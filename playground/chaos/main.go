@@ -8,6 +8,9 @@
 //     lets reads lag, has somebody push before ferry does, ends Slack's sockets, and
 //     watches what people see meanwhile (witness.go).
 //
+// Meanwhile alarms are posted to ferry's webhook source (alarms.go): of each that was answered
+// with 2xx people have to be told, in one message, how it is in the end (told.go).
+//
 // What may be asked for is a table (kinds.go). Some of it is about an earlier command:
 // cancel, retry, approve, a button (chain.go). Each event is delivered one to four times, and who
 // presses a button of which Slack heard nothing presses it again. After every episode ferry is stopped,
@@ -21,7 +24,7 @@
 // there are: one that the table does not know ends the run, and so does a row
 // of which no point was met. A new effect is tested without being thought of.
 //
-//	chaos -ferry FILE -effects FILE [-mode kill|worst] [-runs N] [-seed N] [-worlds N]
+//	chaos -ferry FILE -plugins FOLDER -effects FILE [-mode kill|worst] [-runs N] [-seed N] [-worlds N]
 //
 // A run is one command and, in mode kill, one kill. The seed decides what is asked,
 // how often it is delivered, where ferry is killed and what fails; the machine
@@ -55,10 +58,10 @@ func main() {
 
 // options are what the command line says.
 type options struct {
-	ferry, effects, mode, dir string
-	runs, worlds              int
-	seed                      uint64
-	out                       io.Writer
+	ferry, plugins, effects, mode, dir string
+	runs, worlds                       int
+	seed                               uint64
+	out                                io.Writer
 }
 
 // The modes.
@@ -78,6 +81,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	o := options{out: out}
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	flags.StringVar(&o.ferry, "ferry", "bin/ferry-chaos", "the ferry `binary`, built with -tags chaos")
+	flags.StringVar(&o.plugins, "plugins", "bin/chaos-plugins", "the `folder` with the webhook source and its index")
 	flags.StringVar(&o.effects, "effects", "docs/effects.md", "the `file` with the table of effects")
 	flags.StringVar(&o.mode, "mode", modeKill, "kill or worst")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for all that is made; kept. Empty makes one and removes it, unless something was found")

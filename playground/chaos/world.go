@@ -63,6 +63,14 @@ type world struct {
 	drawn    int          // how many episodes were
 	kills    []point.Kill // of this episode
 	felled   atomic.Int64 // how many of them there were
+
+	// Alarms are drawn from a chance of their own.
+	chance  *rand.Rand
+	alarms  []*alarm // all that there ever were
+	alarmed int
+	poster  *http.Client
+	posting string // where alarms are posted
+	ear     *ear
 }
 
 // size is how much there is of a world.
@@ -98,6 +106,7 @@ func newWorld(o options, n int, a *account) (w *world, err error) {
 	w = &world{
 		options: o, account: a, number: n, size: sizes(o.mode), rand: rand.New(rand.NewPCG(o.seed, uint64(n))), home: filepath.Join(o.dir, fmt.Sprintf("world%d", n)),
 		clusters: map[string]*cluster.Cluster{}, targets: map[target]*version{},
+		chance: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<34)), ear: &ear{},
 	}
 	if err := os.MkdirAll(w.home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
@@ -141,6 +150,7 @@ func (w *world) open() (err error) {
 			Commands: []slack.Command{{Name: "/ferry", Escape: true}},
 		}},
 	}
+	people.Channels = append(people.Channels, slack.Channel{ID: alarmChannel, Name: "alarms", Members: []string{asker, "U0FERRY"}})
 	for i := range channels {
 		people.Channels = append(people.Channels, slack.Channel{ID: channel(i), Name: fmt.Sprintf("deploy-%d", i), Members: []string{asker, lead, leadToo, "U0FERRY"}})
 	}
@@ -176,7 +186,7 @@ func (w *world) open() (err error) {
 			w.targets[target{c, fmt.Sprintf("w%02d", i)}] = &version{now: first}
 		}
 	}
-	return w.configure()
+	return errors.Join(w.openAlarms(), w.configure())
 }
 
 func channel(i int) string { return fmt.Sprintf("C0DEPLOY%02d", i) }
@@ -235,6 +245,11 @@ func (w *world) configure() error {
 	}
 	b.WriteString(approvals.String())
 	b.WriteString(policies)
+	alarms, err := w.alarmSection()
+	if err != nil {
+		return err
+	}
+	b.WriteString(alarms)
 	fmt.Fprintf(&b, "registries: {lookup: \"off\"}\nstate: {file: %q}\ntimeouts: {drain: 500ms, grace: 1s}\n", w.state())
 	file := filepath.Join(w.home, "config.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
@@ -267,6 +282,7 @@ func (w *world) handler() http.Handler {
 		mux.Handle(path, slack)
 	}
 	mux.Handle("/link/", w.slack)
+	mux.Handle(earPath, w.killer.Around(func(*http.Request) string { return point.Telling }, w.ear))
 	mux.Handle("/api/graphql", github)
 	return mux
 }

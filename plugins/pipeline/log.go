@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -208,7 +207,9 @@ func (l *Log) write(ctx context.Context, entries []entry) {
 	if err == nil {
 		l.publish(next, k, cursors)
 	}
-	l.failed = cmp.Or(l.failed, err)
+	if l.failed == nil {
+		l.failed = err
+	}
 	for _, e := range entries {
 		if e.done != nil {
 			e.done <- l.failed

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"ferry/internal/fault"
 )
@@ -87,7 +88,8 @@ func (s *Store) install(ctx context.Context, r Repository, index *Index, e *Entr
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return Installed{}, err
 	}
-	work, err := os.MkdirTemp(filepath.Dir(path), ".get-")
+	sweep(filepath.Dir(path))
+	work, err := os.MkdirTemp(filepath.Dir(path), beingGot)
 	if err != nil {
 		return Installed{}, err
 	}
@@ -120,6 +122,23 @@ func (s *Store) install(ctx context.Context, r Repository, index *Index, e *Entr
 		Repository: ref.Repository, Name: ref.Name, Version: ref.Version, Kind: e.Type, URL: at, Checksum: sum, Schema: e.schema(ctx, index), Dependencies: sums,
 	}
 	return keep(rec, executable, deps, path)
+}
+
+// beingGot begins the name of a folder in which something is got; one that is older than
+// forgotten has been left behind by somebody who was ended meanwhile.
+const (
+	beingGot  = ".get-"
+	forgotten = 24 * time.Hour
+)
+
+// sweep removes what was left behind.
+func sweep(dir string) {
+	folders, _ := filepath.Glob(filepath.Join(dir, beingGot+"*"))
+	for _, f := range folders {
+		if info, err := os.Stat(f); err == nil && time.Since(info.ModTime()) > forgotten {
+			_ = os.RemoveAll(f) // the next one tries again
+		}
+	}
 }
 
 // keep gives what was downloaded its names, the record's last.

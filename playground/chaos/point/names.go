@@ -13,6 +13,13 @@ import (
 // Reading is the point of everything that changes nothing.
 const Reading = "read"
 
+// Posting is somebody's post to a source, and its answer; Telling a delivery to an
+// address.
+const (
+	Posting = "source/webhook"
+	Telling = "sink/webhook"
+)
+
 var mutation = regexp.MustCompile(`"query":"mutation[^{]*\{\s*(?:\w+\s*:\s*)?(\w+)`)
 
 // OfGitHub names a request: the mutation, or the method and what it is
@@ -80,6 +87,12 @@ func KeyOf(metadata string) string {
 // questions of a job apart.
 func KindOf(metadata string) string {
 	parts := strings.Split(KeyOf(metadata), "/")
+	if parts[0] == "event" { // receiver, sink, incident, and what of it
+		if len(parts) > 4 {
+			return parts[4]
+		}
+		return "incident"
+	}
 	if n := len(parts); n > 1 && parts[n-2] == "approval" {
 		return "approval"
 	}

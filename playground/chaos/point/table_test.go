@@ -71,6 +71,9 @@ func TestRequestsNameTheirPoint(t *testing.T) {
 	if got := KindOf(`{"key": "job/x/approval/0af3"}`); got != "approval" {
 		t.Errorf("a question is %s", got)
 	}
+	if incident, more := KindOf(`{"key":"event/people/slack/0af3"}`), KindOf(`{"key":"event/people/slack/0af3/details"}`); incident != "incident" || more != "details" {
+		t.Errorf("an incident is %s, what stands in its thread %s", incident, more)
+	}
 	if got := OfCluster(httptest.NewRequest("PATCH", "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system", nil)); got != "cluster/PATCH/gitrepositories" {
 		t.Errorf("asking Flux is %s", got)
 	}

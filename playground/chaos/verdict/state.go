@@ -23,13 +23,14 @@ type State struct {
 	Records []deploy.Record
 	Holds   []deploy.Hold
 	Entries []job.Entry
-	// Pending are envelopes not decided, Unsent are messages not sent.
-	Pending, Unsent int
+	// Pending are envelopes not decided, Unsent are messages not sent, Undelivered are
+	// those of alerts that no sink has.
+	Pending, Unsent, Undelivered int
 }
 
 // Calm reports whether nothing is under way.
 func (s *State) Calm() bool {
-	return s.Pending == 0 && s.Unsent == 0 && !slices.ContainsFunc(s.Jobs, func(j job.Job) bool { return !j.Ended() })
+	return s.Pending == 0 && s.Unsent == 0 && s.Undelivered == 0 && !slices.ContainsFunc(s.Jobs, func(j job.Job) bool { return !j.Ended() })
 }
 
 // Read reads a state file that nobody has open: each value stands behind the eight
@@ -61,6 +62,8 @@ func Read(file string) (*State, error) {
 				s.Pending++
 			case strings.HasPrefix(key, "outbox/open/"):
 				s.Unsent++
+			case strings.HasPrefix(key, "event/want/"):
+				s.Undelivered++
 			}
 			return nil
 		})
