@@ -209,7 +209,7 @@ func TestAlertsAreSpokenOf(t *testing.T) {
 	all := o.told(t)
 	last := all[len(all)-1]
 	t.Logf("after a promotion\n%s\n%s", last.Text, last.Blocks)
-	for _, want := range []string{"app: podinfo", " → 6.5.4 by job ", "The commit"} {
+	for _, want := range []string{"app podinfo", "Shortly before: ", " → 6.5.4 by job ", "The commit"} {
 		if !strings.Contains(last.Text+string(last.Blocks), want) {
 			t.Errorf("the message lacks %q", want)
 		}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -102,20 +101,28 @@ func message(d *sink.Delivery) chat.Message {
 	if url := d.Labels["commit"]; strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
 		m.Links = append(m.Links, chat.Link{Text: "The commit", URL: url})
 	}
-	for name, v := range d.Labels {
-		switch name {
-		case "cluster", "namespace", "app", "node", "promotion":
-			m.Fields = append(m.Fields, chat.Field{Name: name, Value: v})
-		}
+	if by := d.Labels["promotion"]; by != "" {
+		m.Lines = append(m.Lines, "Shortly before: "+by+".")
 	}
 	if d.State == "firing" {
 		m.Controls = silences(d.Labels)
-		if d.Severity != "" {
-			m.Fields = append(m.Fields, chat.Field{Name: "severity", Value: d.Severity})
+	}
+	m.Footer = footer(d)
+	return m
+}
+
+// footer says what it is about, in one small line.
+func footer(d *sink.Delivery) string {
+	var out []string
+	for _, name := range []string{"cluster", "namespace", "app", "node"} {
+		if v := d.Labels[name]; v != "" {
+			out = append(out, name+" "+v)
 		}
 	}
-	sort.Slice(m.Fields, func(a, b int) bool { return m.Fields[a].Name < m.Fields[b].Name })
-	return m
+	if d.Severity != "" && d.State != "resolved" {
+		out = append(out, "severity "+d.Severity)
+	}
+	return strings.Join(out, " · ")
 }
 
 // silences are a menu that asks for a silence of what has these labels, for a while.
