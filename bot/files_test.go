@@ -61,7 +61,7 @@ func TestLongOutputOnTheLocalSlack(t *testing.T) {
 		return len(all) == 3
 	})
 	f := thread[2].Files
-	if len(f) != 1 || f[0].Name != "kubectl.txt" || f[0].Title != "kubectl get pods" || !strings.HasPrefix(f[0].Preview, "pod-0 <is> ready\n") {
+	if len(f) != 1 || f[0].Name != "kubectl.txt" || f[0].Title != "kubectl.txt" || !strings.HasPrefix(f[0].Preview, "pod-0 <is> ready\n") {
 		t.Fatalf("the thread ends with %+v", thread[2])
 	}
 	want := 0

@@ -124,7 +124,7 @@ func TestLongOutputIsAFileThoughFerryIsKilled(t *testing.T) {
 		}
 		return len(files) > 0
 	})
-	if len(files) != 1 || files[0].Name != "pods.txt" || files[0].Title != "works print 5000" || !strings.HasPrefix(files[0].Preview, "line 1 of 5000: ") {
+	if len(files) != 1 || files[0].Name != "pods.txt" || files[0].Title != "pods.txt" || !strings.HasPrefix(files[0].Preview, "line 1 of 5000: ") {
 		t.Errorf("%+v", files)
 	}
 	eventually(t, func() bool {

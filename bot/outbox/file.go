@@ -33,8 +33,7 @@ var ErrLost = errors.New("the upload is lost")
 // tells of it. It is uploaded, then shared, by the identifier that the upload got:
 // that is its key, since files carry no metadata.
 type file struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
+	Name  string `json:"name"`  // and title: what its message calls it
 	Spool string `json:"spool"` // its content, in Options.Spool
 	Size  int64  `json:"size"`
 	// Of is the key of the message, Says the line in it that promises the file, and
@@ -89,7 +88,7 @@ func (o *Outbox) callFile(ctx context.Context, next action, r *row) error {
 		}
 		return errors.Join(err, o.note(lasting, r.Key, func(r *row) { r.File.ID = id }))
 	case share:
-		err := o.files.ShareFile(lasting, r.Thread, r.File.ID, r.File.Title)
+		err := o.files.ShareFile(lasting, r.Thread, r.File.ID, r.File.Name)
 		o.sent("share", time.Since(began), err)
 		return o.shared(lasting, r, err)
 	case find:

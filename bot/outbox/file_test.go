@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -80,7 +81,7 @@ func TestLongOutputIsAFile(t *testing.T) {
 		put(t, b, "answer", final("done"))
 		time.Sleep(time.Minute)
 		got := c.Shared()
-		if len(got) != 1 || got[0].Content != text || got[0].Name != "kubectl.txt" || got[0].Title != "kubectl get pods -A" || got[0].Thread != thread || got[0].After == 0 {
+		if len(got) != 1 || got[0].Content != text || got[0].Name != "kubectl.txt" || got[0].Title != got[0].Name || got[0].Thread != thread || got[0].After == 0 {
 			t.Fatalf("%d files, %+v", len(got), got)
 		}
 		shows := last(t, c, "long")
@@ -93,8 +94,37 @@ func TestLongOutputIsAFile(t *testing.T) {
 		if n := spooled(t, dir); n != 0 {
 			t.Errorf("%d files are left behind", n)
 		}
-		if at := strings.Join(c.Calls(), " "); strings.Index(at, "post answer") > strings.Index(at, "share F1") && strings.Index(at, "share F1") < strings.Index(at, "post long") {
-			t.Errorf("in the order %s", at)
+	})
+}
+
+// TestAFileComesAfterItsMessage, however late that is, and holds up nothing else.
+func TestAFileComesAfterItsMessage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c, waits := &bottest.Chat{}, map[string]time.Time{"post k": time.Now().Add(10 * time.Second), "upload kubectl.txt": time.Now().Add(time.Minute)}
+		c.Before = func(what, key string) error {
+			if d := time.Until(waits[what+" "+key]); d > 0 {
+				return &outbox.Wait{For: d}
+			}
+			return nil
+		}
+		o := outbox.Options{Store: &bottest.Outbox{}, Chat: c, Files: c, Spool: dir}
+		b, stop := start(t, o)
+		write(t, b, "k", "", output(1000))
+		put(t, b, "answer", final("done"))
+		time.Sleep(5 * time.Second)
+		if got := c.Calls(); len(got) != 0 {
+			t.Errorf("at first: %v", got)
+		}
+		time.Sleep(10 * time.Second)
+		if got := strings.Join(c.Calls(), ", "); got != "post k, post answer" {
+			t.Errorf("while there is no file: %s", got)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		if got := strings.Join(c.Calls(), ", "); got != "post k, post answer, upload kubectl.txt, share F1" {
+			t.Errorf("at last: %s", got)
 		}
 	})
 }
@@ -164,6 +194,10 @@ func TestAFileIsSharedOnce(t *testing.T) {
 					}
 					if n := spooled(t, dir); n != 0 {
 						t.Errorf("%d files are left behind", n)
+					}
+					unsure := stopped == "share" || c.after == "share" || c.before["share"] == unknown
+					if looked := slices.ContainsFunc(to.Calls(), func(call string) bool { return strings.HasPrefix(call, "look") }); looked != unsure {
+						t.Errorf("it was looked for: %v; calls %v", looked, to.Calls())
 					}
 				})
 			})

@@ -21,7 +21,6 @@ const maxFile = 16 << 20
 
 const (
 	spoolName = "output-*" // of spooled files
-	mostTitle = 200        // bytes of a file's title
 	mostName  = 100        // bytes of its name
 )
 
@@ -137,7 +136,7 @@ func (s *stream) finish() (says string, promised *file) {
 	if w.over {
 		says = fmt.Sprintf("%s: the end is shown here, the first %d MiB are in the file `%s`.", count, maxFile>>20, name)
 	}
-	return says, &file{Name: name, Title: clip(s.title, mostTitle), Spool: spooled, Size: w.size, Of: s.key, Says: says, Lost: lost + ": the file with all of it could not be sent."}
+	return says, &file{Name: name, Spool: spooled, Size: w.size, Of: s.key, Says: says, Lost: lost + ": the file with all of it could not be sent."}
 }
 
 // wish puts the file below its message.

@@ -24,7 +24,12 @@ func TestAFileInAThread(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(s)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/upload/") && (r.ContentLength != 3 || r.Header.Get("Authorization") != "") {
+			t.Errorf("an upload of %d bytes with %v", r.ContentLength, r.Header)
+		}
+		s.ServeHTTP(w, r)
+	}))
 	defer web.Close()
 	c, err := New(Options{BotToken: "bot", AppToken: "app", BaseURL: web.URL + "/api/"})
 	if err != nil {
