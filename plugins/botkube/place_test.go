@@ -2,7 +2,9 @@ package botkube
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +125,23 @@ func TestFieldsAskWhenTheyAreDone(t *testing.T) {
 	want := []chat.Control{{Kind: chat.Typed, Label: "Input", Command: "kc a "}, {Kind: chat.Typed, Label: "B", Command: "kc b="}, {Kind: chat.Typed, Label: "C", Command: "kc c", Silent: true}}
 	if !reflect.DeepEqual(m.Controls, want) {
 		t.Errorf("%+v", m.Controls)
+	}
+}
+
+// TestAMessageHasOnlySoManyControls: it is kept whole, as long as it may be pressed.
+func TestAMessageHasOnlySoManyControls(t *testing.T) {
+	s := shower{plugin: "kubectl", binding: "kc"}
+	var all []Input
+	for i := range maxControls + 2 {
+		all = append(all, Input{Command: fmt.Sprint(botName, " kubectl a", i)})
+	}
+	m := s.show(&Message{PlaintextInputs: append(all, all[0])})
+	if len(m.Controls) != maxControls || len(m.Lines) != 2 {
+		t.Errorf("%d controls, %q", len(m.Controls), m.Lines)
+	}
+	s = shower{plugin: "kubectl", binding: "kc"}
+	if m := s.show(&Message{PlaintextInputs: slices.Repeat(all[:1], 3)}); len(m.Controls) != 1 {
+		t.Errorf("one control is %d", len(m.Controls))
 	}
 }
 
