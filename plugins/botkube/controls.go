@@ -25,7 +25,7 @@ func (s *shower) menu(from *Select, id string) {
 	}
 	c := chat.Control{Kind: chat.OneOf, ID: id, Label: orElse(from.Name, "Choose"), Command: s.typed(from.Command) + " ", Options: options}
 	if from.Initial != nil {
-		c.Chosen = []string{from.Initial.Value}
+		c.Chosen = []string{Typed(from.Initial.Value)}
 	}
 	s.control(c)
 }
@@ -38,7 +38,7 @@ func (s *shower) multi(from *MultiSelect, id string) {
 	s.text(from.Description)
 	c := chat.Control{Kind: chat.SomeOf, ID: id, Label: orElse(from.Name, "Choose"), Command: s.typed(from.Command) + " ", Options: s.options(nil, from.Options, "")}
 	for _, o := range from.InitialOptions {
-		c.Chosen = append(c.Chosen, o.Value)
+		c.Chosen = append(c.Chosen, Typed(o.Value))
 	}
 	s.control(c)
 }

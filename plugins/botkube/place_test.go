@@ -155,3 +155,21 @@ func TestWhatIsToBeSkippedIsNotShown(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsChosenIsAnOption, whatever is in its value.
+func TestWhatIsChosenIsAnOption(t *testing.T) {
+	s := shower{plugin: "kubectl", binding: "kc"}
+	all := []Option{{Name: "one", Value: "get <x> & y"}}
+	m := s.show(&Message{Sections: []Section{{
+		Selects:     Selects{Items: []Select{{Name: "One", Command: botName + " kubectl", OptionGroups: []OptionGroup{{Options: all}}, Initial: &all[0]}}},
+		MultiSelect: MultiSelect{Name: "Some", Command: botName + " kubectl some", Options: all, InitialOptions: all},
+	}}})
+	for _, c := range m.Controls {
+		if len(c.Chosen) != 1 || c.Chosen[0] != c.Options[0].Value || untyped(c.Chosen[0]) != all[0].Value {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(m.Controls) != 2 {
+		t.Errorf("%+v", m.Controls)
+	}
+}
