@@ -84,7 +84,7 @@ func TestACommandIsBuiltOnOneMessage(t *testing.T) {
 		t.Fatalf("%+v, %v", answer, err)
 	}
 	next := w.shown["k1/answer"]
-	if next.For != "U1" || next.Code == nil || next.Code.Text != "kubectl get --filter=podinfo" || next.Controls[0].ID != verb.ID {
+	if next.For != "U1" || !next.Final || next.Code == nil || next.Code.Text != "kubectl get --filter=podinfo" || next.Controls[0].ID != verb.ID {
 		t.Errorf("it became %+v", next)
 	}
 	cmd.Key, cmd.Origin.For = "k3", ""

@@ -27,6 +27,7 @@ func (e Executors) shown(ctx context.Context, cmd chat.Command, all []botkube.Sh
 		if e.Put == nil {
 			continue
 		}
+		s.Final = true // somebody waits for it
 		if err := e.Put(ctx, thread, key, s.Message); err != nil {
 			return chat.Message{}, err
 		}

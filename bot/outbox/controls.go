@@ -37,7 +37,7 @@ type Entry struct {
 // asks is nil if that was nothing.
 func (o *Outbox) Fill(ctx context.Context, c Click, e Entry) (p Pressed, asks *chat.Filled, err error) {
 	key, _, ok := cutLast(e.Operation)
-	gone := fault.New(fault.NotFound, "that field is no longer valid", "nothing was done\ntype the command instead")
+	gone := fault.New(fault.NotFound, "that menu or field is no longer valid", "nothing was done\ntype the command instead")
 	if !ok {
 		return Pressed{}, nil, gone
 	}

@@ -11,6 +11,9 @@ import (
 // what to type.
 const maxOptions = 100
 
+// maxControls is how many a message has at most; more than Slack would show.
+const maxControls = 25
+
 // menu is a menu of which one is chosen.
 func (s *shower) menu(from *Select, id string) {
 	if from.Command == "" {
@@ -22,7 +25,7 @@ func (s *shower) menu(from *Select, id string) {
 	}
 	c := chat.Control{Kind: chat.OneOf, ID: id, Label: orElse(from.Name, "Choose"), Command: s.typed(from.Command) + " ", Options: options}
 	if from.Initial != nil {
-		c.Chosen = []string{from.Initial.Value}
+		c.Chosen = []string{Typed(from.Initial.Value)}
 	}
 	s.control(c)
 }
@@ -35,7 +38,7 @@ func (s *shower) multi(from *MultiSelect, id string) {
 	s.text(from.Description)
 	c := chat.Control{Kind: chat.SomeOf, ID: id, Label: orElse(from.Name, "Choose"), Command: s.typed(from.Command) + " ", Options: s.options(nil, from.Options, "")}
 	for _, o := range from.InitialOptions {
-		c.Chosen = append(c.Chosen, o.Value)
+		c.Chosen = append(c.Chosen, Typed(o.Value))
 	}
 	s.control(c)
 }
@@ -78,11 +81,16 @@ func (s *shower) control(c chat.Control) {
 	case !comesBack(c.Command):
 		s.m.Lines = append(s.m.Lines, fmt.Sprintf("The command of `%s` is longer than a line that ferry takes.", c.Label))
 		return
-	case !s.own(c.Command), c.Kind != chat.Typed && (len(c.Options) == 0 || len(c.Options) > maxOptions):
+	case len(s.m.Controls) == maxControls, !s.own(c.Command), c.Kind != chat.Typed && (len(c.Options) == 0 || len(c.Options) > maxOptions):
 		s.typeOne(&c)
 		return
 	}
 	c.Command = Typed(c.Command)
+	for _, other := range s.m.Controls {
+		if other.Kind == c.Kind && other.ID == c.ID && other.Command == c.Command {
+			return // Slack takes none twice
+		}
+	}
 	s.m.Controls = append(s.m.Controls, c)
 }
 

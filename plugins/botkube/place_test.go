@@ -2,7 +2,9 @@ package botkube
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +128,23 @@ func TestFieldsAskWhenTheyAreDone(t *testing.T) {
 	}
 }
 
+// TestAMessageHasOnlySoManyControls: it is kept whole, as long as it may be pressed.
+func TestAMessageHasOnlySoManyControls(t *testing.T) {
+	s := shower{plugin: "kubectl", binding: "kc"}
+	var all []Input
+	for i := range maxControls + 2 {
+		all = append(all, Input{Command: fmt.Sprint(botName, " kubectl a", i)})
+	}
+	m := s.show(&Message{PlaintextInputs: append(all, all[0])})
+	if len(m.Controls) != maxControls || len(m.Lines) != 2 {
+		t.Errorf("%d controls, %q", len(m.Controls), m.Lines)
+	}
+	s = shower{plugin: "kubectl", binding: "kc"}
+	if m := s.show(&Message{PlaintextInputs: slices.Repeat(all[:1], 3)}); len(m.Controls) != 1 {
+		t.Errorf("one control is %d", len(m.Controls))
+	}
+}
+
 // TestWhatIsToBeSkippedIsNotShown, nor what says nothing.
 func TestWhatIsToBeSkippedIsNotShown(t *testing.T) {
 	for _, says := range []string{`{"type":"skipMessage","baseBody":{"plaintext":"x"}}`, `{"timestamp":"0001-01-01T00:00:00Z"}`, `{}`} {
@@ -134,5 +153,23 @@ func TestWhatIsToBeSkippedIsNotShown(t *testing.T) {
 		if r, out, err := execute(t, h, line("talks", "x"), talk); err != nil || out != "" || len(talk.Shown) != 0 || r.Title != "" {
 			t.Errorf("%s: %q, %+v, %v", says, out, talk.Shown, err)
 		}
+	}
+}
+
+// TestWhatIsChosenIsAnOption, whatever is in its value.
+func TestWhatIsChosenIsAnOption(t *testing.T) {
+	s := shower{plugin: "kubectl", binding: "kc"}
+	all := []Option{{Name: "one", Value: "get <x> & y"}}
+	m := s.show(&Message{Sections: []Section{{
+		Selects:     Selects{Items: []Select{{Name: "One", Command: botName + " kubectl", OptionGroups: []OptionGroup{{Options: all}}, Initial: &all[0]}}},
+		MultiSelect: MultiSelect{Name: "Some", Command: botName + " kubectl some", Options: all, InitialOptions: all},
+	}}})
+	for _, c := range m.Controls {
+		if len(c.Chosen) != 1 || c.Chosen[0] != c.Options[0].Value || untyped(c.Chosen[0]) != all[0].Value {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(m.Controls) != 2 {
+		t.Errorf("%+v", m.Controls)
 	}
 }
