@@ -18,7 +18,7 @@ import (
 const groupWait = 2 * time.Second
 
 const operators = `alerts:
-  route: {receiver: operators, group_wait: 2s}
+  route: {receiver: operators, group_wait: 2s, storm: {off: true}}
   receivers: {operators: {sinks: [{slack: {channel: $CHANNEL}}]}}
 `
 

@@ -28,7 +28,7 @@ alerts:
     group_by: ["..."]
     routes:
       - {receiver: everything, continue: true}
-      - {matchers: ['reason=~"OOMKilled|FailedMount"'], receiver: people, group_by: [cluster, about], group_wait: 1s, group_interval: 5s}
+      - {matchers: ['reason=~"OOMKilled|FailedMount"'], receiver: people, group_by: [cluster, about], group_wait: 1s, group_interval: 5s, storm: {off: true}}
   receivers:
     everything:
       sinks:

@@ -224,7 +224,7 @@ func (w *world) alarmSection() (string, error) {
   repositories: {local: {index: %q}}
   sources: {hook: {plugin: local/webhook, config: {listen: %q, paths: [{path: /alerts, format: alertmanager, anybody: true}]}}}
 alerts:
-  route: {receiver: people, group_by: [trouble], group_wait: 300ms, group_interval: 300ms}
+  route: {receiver: people, group_by: [trouble], group_wait: 300ms, group_interval: 300ms, storm: {off: true}}
   receivers: {people: {sinks: [{slack: {channel: %s}}, {webhook: {url: %q}}]}}
 `, w.pluginRoom(), dir, w.posting, alarmChannel, w.url+earPath), nil
 }
