@@ -82,7 +82,7 @@ func (w *world) then(a *alarm, says string, alerts ...map[string]any) {
 
 // What a message about an alarm says.
 const (
-	saysOver  = "Resolved after"
+	saysOver  = "It lasted"
 	saysTwo   = "2 in trouble"
 	saysThose = "2 were in trouble"
 )

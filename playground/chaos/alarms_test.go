@@ -42,7 +42,7 @@ func TestAlarmsAreRepeatable(t *testing.T) {
 // TestVerdictOnAlarms: what was taken is told once, and as it is in the end.
 func TestVerdictOnAlarms(t *testing.T) {
 	t.Parallel()
-	const fires, over, two = "Trouble t1", "Trouble t1\nResolved after 3s.", "2 in trouble (trouble t1)"
+	const fires, over, two = "Trouble t1", "Resolved: Trouble t1\nIt lasted 3 s.", "2 in trouble (trouble t1)"
 	for _, c := range []struct {
 		name     string
 		kind     alarmKind

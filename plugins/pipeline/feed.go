@@ -12,7 +12,7 @@ import (
 
 // feed delivers the events that a route sends to one sink one by one, as it reads
 // them from the log. Its position in the log is what is still to be delivered, so
-// that an event costs no write of its own.
+// that an event costs no write of its own; nor does a position (ride.go).
 type feed struct {
 	*courier
 	from     *Log
@@ -20,8 +20,10 @@ type feed struct {
 	receiver string
 	mute     Stage
 
-	at    Position
-	saved time.Time
+	at      Position
+	saved   time.Time
+	rides   bool // at is not durable yet: it goes with the log's next batch
+	strayed bool // some of what was read was put aside or given up
 }
 
 // reader is the feed's name among the log's readers.
@@ -34,6 +36,16 @@ func (f *feed) load(ctx context.Context) (err error) {
 
 // feed runs until ctx ends.
 func (f *feed) run(ctx context.Context) error {
+	if err := f.follow(ctx); err != nil || !f.rides {
+		return err
+	}
+	if err := f.from.save(ctx, f.reader(), f.at); err != nil { // the log may have ended before
+		f.log.Warn("how far events were delivered could not be stored; the last come again", "error", err)
+	}
+	return nil
+}
+
+func (f *feed) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		b, ok, grown, err := f.from.next(ctx, f.at)
 		if err == nil && ok {
@@ -88,15 +100,15 @@ func (f *feed) gather(b batch) (p *Parcel, next int) {
 	return p, next
 }
 
-// save writes how far the log was read. What arrived is to be known, so a stop does
-// not keep it from that.
+// save writes how far the log was read: with what is written next, unless some of it
+// was put aside and could be delivered twice in another order.
 func (f *feed) save(ctx context.Context) error {
-	if err := persist(ctx, f.store, rows.Txn{Put: []rows.Row{f.at.row(f.reader())}}, f.log); err != nil {
-		return err
+	f.saved, f.rides = f.now(), !f.strayed && ctx.Err() == nil
+	if f.rides {
+		return f.from.ride(ctx, f.reader(), f.at)
 	}
-	f.from.passed(f.reader(), f.at)
-	f.saved = f.now()
-	return nil
+	f.strayed = false
+	return f.from.save(ctx, f.reader(), f.at)
 }
 
 // bring delivers what is rendered, and returns when each delivery has arrived, was
@@ -184,6 +196,7 @@ func (f *feed) want(r *round, i int) *want {
 
 // put writes rows, in as many transactions as they need.
 func (f *feed) put(ctx context.Context, all []rows.Row) error {
+	f.strayed = f.strayed || len(all) > 0
 	for len(all) > 0 {
 		t, n := rows.Txn{}, 0
 		for n < len(all) && n < rows.MaxOps && (n == 0 || t.Bytes()+len(all[n].Value) <= rows.MaxBytes) {

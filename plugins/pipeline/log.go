@@ -70,6 +70,9 @@ type Log struct {
 	recent  []batch
 	grown   chan struct{} // closed when there is a new batch
 	readers map[string]Position
+	aboard  map[string]Position // what goes with the next batch (ride.go)
+	// carrying is held while positions are written, so that none overtakes a later one.
+	carrying sync.Mutex
 }
 
 // keptBatch is a batch in the store.
@@ -91,7 +94,7 @@ type entry struct {
 func newLog(store rows.Store, pace logPace, now func() time.Time, log *slog.Logger) *Log {
 	return &Log{
 		store: store, pace: pace, log: log, now: now, in: make(chan entry, 1024), urgent: make(chan struct{}, 1),
-		seen: map[digest]struct{}{}, cursors: map[string]string{}, grown: make(chan struct{}), readers: map[string]Position{},
+		seen: map[digest]struct{}{}, cursors: map[string]string{}, grown: make(chan struct{}), readers: map[string]Position{}, aboard: map[string]Position{},
 	}
 }
 
@@ -162,7 +165,7 @@ func (l *Log) run(ctx context.Context) error {
 // single event of many. Somebody who waits for his event ends that, and so does a
 // batch that is full.
 func (l *Log) collect(ctx context.Context, first entry) []entry {
-	if first.done == nil {
+	if first = l.depart(ctx, first); first.done == nil && !first.waits() {
 		timer := time.NewTimer(max(l.pace.linger, l.pace.gap-time.Since(l.wrote)))
 		defer timer.Stop()
 		select {
@@ -227,6 +230,12 @@ func (l *Log) commit(ctx context.Context, next *batch, k *keptBatch, cursors map
 		k.size = len(value)
 		t.Put = append(t.Put, rows.Row{Key: logRow + number(next.number), Value: value}, rows.Row{Key: idsRow + number(next.number), Value: k.encode()})
 	}
+	l.carrying.Lock()
+	defer l.carrying.Unlock()
+	aboard := l.board()
+	for name, at := range aboard {
+		t.Put = append(t.Put, at.row(name))
+	}
 	if len(t.Put) == 0 {
 		return nil
 	}
@@ -236,6 +245,9 @@ func (l *Log) commit(ctx context.Context, next *batch, k *keptBatch, cursors map
 	}
 	if err := persist(ctx, l.store, t, l.log); err != nil {
 		return err
+	}
+	for name, at := range aboard {
+		l.passed(name, at)
 	}
 	for _, old := range l.kept[:gone] {
 		l.size -= old.size
