@@ -81,6 +81,9 @@ func TestTheVerdict(t *testing.T) {
 		{"an end is lost", "that ill0 is over", func(s *seen) { i := find(s.every, "ill0: OOMKilled is over"); s.every = slices.Delete(s.every, i, i+1) }},
 		{"an incident is lost", "slack (incidents): the incident of", func(s *seen) { s.messages = s.messages[1:] }},
 		{"an incident has two messages", "2 incidents of", func(s *seen) { s.messages = append(s.messages, s.messages[0]) }},
+		{"an answer has two messages", "2 incidents of asking", func(s *seen) {
+			s.messages = append(s.messages, slack.Message{Text: "asking-c0-2: are you there"}, slack.Message{Text: "asking-c0-2: are you there"})
+		}},
 		{"a message ends too early", "want {over:true", func(s *seen) {
 			i := slices.IndexFunc(s.messages, func(m slack.Message) bool { return strings.Contains(m.Text, "is over") })
 			s.messages[i].Text = strings.Replace(s.messages[i].Text, ": OOMKilled is over", " fails", 1)
