@@ -126,8 +126,8 @@ const maxEvent = 32 << 10
 // take out leaves its cursor.
 func prepare(ctx context.Context, b Binding, e event.Event, now func() time.Time) (entry, error) {
 	out := entry{source: b.Name, cursor: e.Cursor}
-	if e.ID == "" && e.Title == "" && e.Cursor != "" {
-		return out, nil // how far the source is, and nothing else
+	if cursorAlone(&e) {
+		return out, nil
 	}
 	e.Source = b.Name
 	if e.At.IsZero() {
@@ -158,6 +158,11 @@ func prepare(ctx context.Context, b Binding, e event.Event, now func() time.Time
 	}
 	out.event, out.raw, out.id = &e, raw, digestOf(b.Name+"\x00"+string(e.ID))
 	return out, nil
+}
+
+// cursorAlone reports whether an event only says how far its source is.
+func cursorAlone(e *event.Event) bool {
+	return e.Cursor != "" && e.ID == "" && e.Title == "" && e.Text == "" && e.Name == "" && e.Reason == "" && e.About == "" && len(e.Object) == 0
 }
 
 // identify makes an ID for an event whose source gave none: what says the same at
