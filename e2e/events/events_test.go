@@ -50,7 +50,8 @@ type trial struct {
 	maker *maker
 	stand *stand
 	house *house
-	asked int
+
+	asked, rounds int
 }
 
 // TestNoneLostNoneTwice has FERRY_EVENTS (2,000) things happen at 500 a second on three clusters, while ferry is killed
@@ -106,6 +107,7 @@ func (o *trial) answered(ctx context.Context, slackToo bool) {
 	o.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
+	o.rounds++
 	for c := range clusters {
 		last := time.Time{}
 		ask := fmt.Sprintf("%s, c%d, %d", asking, c, o.asked)
@@ -116,7 +118,7 @@ func (o *trial) answered(ctx context.Context, slackToo bool) {
 			if time.Since(last) > time.Second {
 				last = time.Now()
 				o.asked++
-				s := step{of: &thing{manner: counted, name: fmt.Sprintf("asking-c%d", c), cluster: c}, nth: o.asked}
+				s := step{of: &thing{manner: counted, name: fmt.Sprintf("asking-c%d-%d", c, o.rounds), cluster: c}, nth: o.asked}
 				if err := o.maker.persist(ctx, s.id(), func(ctx context.Context, try time.Time) error { return there(o.maker.say(ctx, &s, try, ask)) }); err != nil {
 					return false, err
 				}
@@ -186,10 +188,9 @@ func (o *trial) report(h *harm, v *verdict, took, settled time.Duration) {
 	for _, what := range slices.Sorted(maps.Keys(h.done)) {
 		t.Logf("%4d times %s", h.done[what], what)
 	}
-	for method, calls := range o.house.slack.Calls() {
-		if n := calls.Errors["ratelimited"]; n > 0 {
-			t.Logf("%4d times Slack answered 429 to %s", n, method)
-		}
+	for _, method := range []string{"chat.postMessage", "chat.update", "conversations.history"} {
+		calls := o.house.slack.Calls()[method]
+		t.Logf("%4d times Slack answered 429 to %s, %d times its answer was lost", calls.Errors["ratelimited"], method, calls.Errors["lost"])
 	}
 	t.Logf("requests to the other sinks that failed: %v", o.stand.failed)
 	t.Logf("elasticsearch has %d documents (%d offered again, refused by ID); webhook saw %d events (%d again, with the IDs they had) and %d states of incidents (%d again); Slack has %d messages, edited %d times",
@@ -207,6 +208,9 @@ func (o *trial) report(h *harm, v *verdict, took, settled time.Duration) {
 	}
 	for _, w := range o.stand.wrong {
 		t.Errorf("a request that no sink may send: %s", w)
+	}
+	if n := o.house.slack.Calls()["chat.postMessage"].Errors["lost"]; n == 0 {
+		t.Error("no message was posted whose answer was lost")
 	}
 	if h.done["ferry killed"] == 0 || h.done["API server killed"] < clusters || h.done["plugin killed"] == 0 {
 		t.Errorf("too little harm was done: %v", h.done)

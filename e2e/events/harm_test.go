@@ -55,8 +55,16 @@ func (h *harm) run(ctx context.Context) error {
 			first = err
 		}
 	}
+	// Whatever is posted next is there, and ferry is not told.
 	h.house.slack.ClearFaults()
+	h.late("chat.postMessage", 3, 300*time.Millisecond)
+	h.late("chat.update", 3, 300*time.Millisecond)
 	return first
+}
+
+// late has calls take effect whose answers never come.
+func (h *harm) late(method string, times int, delay time.Duration) {
+	h.house.slack.Inject(slack.Fault{Method: method, Times: times, AfterEffect: true, Lost: true, Delay: delay})
 }
 
 func (h *harm) each(ctx context.Context, waves []wave, do func(context.Context, wave) error) error {
@@ -111,20 +119,19 @@ func (h *harm) other(_ context.Context, w wave) error {
 		return nil
 	}
 	h.note("Slack fails: " + w.kind)
+	h.house.slack.ClearFaults() // it lasts until the next
 	for _, method := range []string{"chat.postMessage", "chat.update", "conversations.history"} {
-		f := slack.Fault{Method: method, Times: 1 + r.IntN(4)}
 		switch w.kind {
 		case "429":
-			f.Status, f.RetryAfter = 429, time.Duration(1+r.IntN(3))*time.Second
+			h.house.slack.Inject(slack.Fault{Method: method, Times: 1 + r.IntN(4), Status: 429, RetryAfter: time.Duration(1+r.IntN(3)) * time.Second})
 		case "500":
-			f.Status = 500
-		case "late": // its effect is there, its answer never comes
-			f.AfterEffect, f.Lost, f.Delay = true, true, time.Duration(r.IntN(2000))*time.Millisecond
+			h.house.slack.Inject(slack.Fault{Method: method, Times: 1 + r.IntN(4), Status: 500})
+		case "late":
 			if r.IntN(4) == 0 {
-				f.Times, f.Delay = 1, 20*time.Second // longer than ferry waits
+				h.late(method, 1, 20*time.Second) // longer than ferry waits
 			}
+			h.late(method, 1+r.IntN(4), time.Duration(r.IntN(2000))*time.Millisecond)
 		}
-		h.house.slack.Inject(f)
 	}
 	return nil
 }

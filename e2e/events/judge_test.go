@@ -31,14 +31,14 @@ func ideal(p *plan) *seen {
 		if t.manner == noise {
 			continue
 		}
-		title, state := t.name+" fails", "firing"
+		title := t.name + " fails"
 		for n := 1; n <= t.times; n++ {
 			s.incidents = append(s.incidents, arrival{Delivery: sink.Delivery{ID: fmt.Sprint(t.name, n), Key: t.name, Revision: n, State: "firing", Count: n, Title: title}})
 		}
 		if t.manner == ailing {
-			title, state = t.name+": OOMKilled is over", "resolved"
-			each(t.name+"/over", title, state, 0)
-			s.incidents = append(s.incidents, arrival{Delivery: sink.Delivery{ID: t.name + "over", Key: t.name, Revision: t.times + 1, State: state, Count: t.times, Title: title}})
+			title = t.name + ": OOMKilled is over"
+			each(t.name+"/over", title, "resolved", 0)
+			s.incidents = append(s.incidents, arrival{Delivery: sink.Delivery{ID: t.name + "over", Key: t.name, Revision: t.times + 1, State: "resolved", Count: t.times, Title: title}})
 		}
 		s.messages = append(s.messages, slack.Message{
 			TS: "1.0", Text: fmt.Sprintf("%s (%d times) on c0", title, t.times), Edits: []slack.Edit{{Text: t.name + " fails on c0"}, {Text: t.name + " fails (2 times) on c0"}},
@@ -81,6 +81,9 @@ func TestTheVerdict(t *testing.T) {
 		{"an end is lost", "that ill0 is over", func(s *seen) { i := find(s.every, "ill0: OOMKilled is over"); s.every = slices.Delete(s.every, i, i+1) }},
 		{"an incident is lost", "slack (incidents): the incident of", func(s *seen) { s.messages = s.messages[1:] }},
 		{"an incident has two messages", "2 incidents of", func(s *seen) { s.messages = append(s.messages, s.messages[0]) }},
+		{"an answer has two messages", "2 incidents of asking", func(s *seen) {
+			s.messages = append(s.messages, slack.Message{Text: "asking-c0-2: are you there"}, slack.Message{Text: "asking-c0-2: are you there"})
+		}},
 		{"a message ends too early", "want {over:true", func(s *seen) {
 			i := slices.IndexFunc(s.messages, func(m slack.Message) bool { return strings.Contains(m.Text, "is over") })
 			s.messages[i].Text = strings.Replace(s.messages[i].Text, ": OOMKilled is over", " fails", 1)

@@ -29,7 +29,7 @@ type verdict struct {
 func (v *verdict) all() []string { return slices.Concat(v.Lost, v.Doubled, v.Disordered, v.Wrong) }
 
 var (
-	nameOf  = regexp.MustCompile(`\b(?:quiet|loud|ill)\d+\b`)
+	nameOf  = regexp.MustCompile(`\b(?:quiet|loud|ill)\d+\b|\basking-c\d-\d+\b`)
 	stepOf  = regexp.MustCompile(`\b((?:quiet|loud)\d+)-n(\d{4})\b`)
 	timesOf = regexp.MustCompile(`\((\d+) times\)`)
 )
@@ -46,7 +46,7 @@ func judge(p *plan, made map[string]time.Time, s *seen) *verdict {
 	v.told("webhook", p, made, incidentsOf(s.incidents))
 	v.told("slack", p, made, messagesOf(s.messages))
 	for _, m := range s.messages {
-		if nameOf.FindString(m.Text) == "" && !strings.Contains(m.Text, asking) {
+		if nameOf.FindString(m.Text) == "" {
 			v.Wrong = append(v.Wrong, "slack: nobody asked for the message "+m.Text)
 		}
 	}
@@ -67,7 +67,7 @@ func (v *verdict) events(where string, ordered bool, p *plan, made map[string]ti
 			}
 			id = fmt.Sprintf("%s-n%04d", name, nth)
 		}
-		if name == "" {
+		if name == "" || strings.HasPrefix(name, "asking") {
 			v.Other++
 			continue
 		}
@@ -170,6 +170,11 @@ func (v *verdict) told(where string, p *plan, made map[string]time.Time, stories
 			}
 		}
 	}
+	for about, all := range of {
+		if len(all) > 1 {
+			v.Doubled = append(v.Doubled, fmt.Sprintf("%s: %d incidents of %s", where, len(all), about))
+		}
+	}
 	for _, t := range p.things {
 		all := of[t.name]
 		switch {
@@ -178,9 +183,7 @@ func (v *verdict) told(where string, p *plan, made map[string]time.Time, stories
 		case t.manner == noise:
 		case len(all) == 0:
 			v.Lost = append(v.Lost, fmt.Sprintf("%s: the incident of %s", where, t.name))
-		case len(all) > 1:
-			v.Doubled = append(v.Doubled, fmt.Sprintf("%s: %d incidents of %s", where, len(all), t.name))
-		default:
+		case len(all) == 1:
 			end, want := all[0].states[len(all[0].states)-1], state{over: t.manner == ailing, times: t.times}
 			if end != want {
 				v.Wrong = append(v.Wrong, fmt.Sprintf("%s: %s ends as %+v, want %+v", where, t.name, end, want))

@@ -93,7 +93,7 @@ type Event struct {
 	ID string `json:"id"`
 	// Cursor, handed back to Stream, leads to what comes after this event. Empty
 	// if the source cannot go back; then what happens while nobody listens is lost.
-	// An event that has a cursor, and neither ID nor title, says nothing else.
+	// An event that has a cursor and nothing else only says how far the source is.
 	Cursor string    `json:"cursor,omitempty"`
 	At     time.Time `json:"at"`
 	// Cluster, Kind, Namespace and Name say what it happened to, as Kubernetes

@@ -126,8 +126,8 @@ const maxEvent = 32 << 10
 // take out leaves its cursor.
 func prepare(ctx context.Context, b Binding, e event.Event, now func() time.Time) (entry, error) {
 	out := entry{source: b.Name, cursor: e.Cursor}
-	if e.Cursor != "" && e.ID == "" && e.Title == "" && e.Kind == "" && e.Name == "" && e.About == "" {
-		return out, nil // how far the source is, and nothing else
+	if cursorAlone(&e) {
+		return out, nil
 	}
 	e.Source = b.Name
 	if e.At.IsZero() {
@@ -172,6 +172,11 @@ func encode(e *event.Event) ([]byte, error) {
 	const key = `,"object":`
 	out := append(make([]byte, 0, len(raw)+len(key)+len(e.Object)), raw[:len(raw)-1]...)
 	return append(append(append(out, key...), e.Object...), '}'), nil
+}
+
+// cursorAlone reports whether an event only says how far its source is.
+func cursorAlone(e *event.Event) bool {
+	return e.Cursor != "" && e.ID == "" && e.Title == "" && e.Text == "" && e.Name == "" && e.Reason == "" && e.About == "" && len(e.Object) == 0
 }
 
 // identify makes an ID for an event whose source gave none: what says the same at
