@@ -43,7 +43,7 @@ type AlertRoute struct {
 // Storm bounds the messages of a receiver. What it leaves out it has from the route
 // above.
 type Storm struct {
-	MoreThan int64         `yaml:"more_than" doc:"So many new incidents of the receiver get a message each; critical ones, and what has nothing to do with the others, as many again. Without it: 3."`
+	MoreThan int64         `yaml:"more_than" doc:"So many new incidents of the receiver get a message each; critical ones, and what has nothing to do with the others, are counted by themselves. Without it: 3."`
 	Within   time.Duration `yaml:"within" doc:"In which time. Without it: 1m."`
 	Off      bool          `yaml:"off" doc:"Each incident has a message of its own, however many there are."`
 }

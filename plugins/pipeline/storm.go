@@ -36,6 +36,8 @@ type begun struct {
 	Kind string `json:"kind"`
 	// Apart is one that has a message of its own although there is, or was, a storm.
 	Apart bool `json:"apart,omitempty"`
+	// First is one that is set apart as the first of its kind.
+	First bool `json:"first,omitempty"`
 }
 
 func begin(t *Trouble, now time.Time) *begun {
@@ -48,27 +50,30 @@ func kindOf(t *Trouble) string {
 }
 
 // swallows reports whether a new incident is told in a digest, by those that began
-// within the storm's time. As many again as may come without a storm get through one:
-// critical ones, as long as there is no storm of those alone; and, up to half of them,
-// the first of a kind, which has nothing to do with the storm. Which kinds a digest
-// tells of already is known.
+// within the storm's time. Some get through: critical ones, as many as may come without
+// a storm; and, half as many, the first of a kind, which has nothing to do with the
+// storm. Which kinds a digest tells of already is known.
 func (s Storm) swallows(recent []begun, b *begun, known func(kind string) bool) bool {
-	critical, apart := 0, 0
+	critical, firsts := 0, 0
 	alike := false
 	for i := range recent {
 		if recent[i].Critical {
 			critical++
 		}
-		if recent[i].Apart {
-			apart++
+		if recent[i].First {
+			firsts++
 		}
 		alike = alike || recent[i].Kind == b.Kind
 	}
 	if len(recent) < s.MoreThan {
 		return false
 	}
-	first := !alike && apart < (s.MoreThan+1)/2 && !known(b.Kind)
-	b.Apart = first || b.Critical && critical < s.MoreThan && apart < s.MoreThan
+	switch {
+	case b.Critical && critical < s.MoreThan:
+		b.Apart = true
+	case !alike && firsts < (s.MoreThan+1)/2 && !known(b.Kind):
+		b.Apart, b.First = true, true
+	}
 	return !b.Apart
 }
 

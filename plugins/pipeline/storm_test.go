@@ -106,7 +106,7 @@ func TestAStormIsADigest(t *testing.T) {
 		"then many critical":        {history: slices.Concat(many, workloads("c", 60, 100*ms, critical)), want: "20 single; Storm on prod: 100 more incidents open, 50 critical"},
 		"nothing to do with it":     {history: slices.Concat(many, workloads("u", 3, 100*ms, unlike)), want: "13 single; Storm on prod: 50 more incidents open"},
 		"everything differs":        {history: workloads("u", 60, 100*ms, unlike), want: "15 single; Storm on prod: 45 more incidents open"},
-		"both":                      {history: slices.Concat(many, workloads("u", 8, 100*ms, unlike), workloads("c", 20, 100*ms, critical)), want: "20 single; Storm on prod: 68 more incidents open, 15 critical"},
+		"both":                      {history: slices.Concat(many, workloads("u", 8, 100*ms, unlike), workloads("c", 20, 100*ms, critical)), want: "25 single; Storm on prod: 63 more incidents open, 10 critical"},
 		"the same kinds for long":   {history: workloads("u", 300, s, kinds), want: "30 single; Storm on prod: 270 more incidents open"},
 		"on three clusters": {
 			history: slices.Concat(many, workloads("x", 20, 100*ms, func(e *event.Event) { e.Cluster = "stage" }), workloads("y", 5, 100*ms, func(e *event.Event) { e.Cluster = "dev" })),
