@@ -29,12 +29,12 @@ func stream() pipelinetest.Source {
 // TestPositionsRide demands that a stream costs a commit for each burst and not two, and
 // that nothing is delivered again after a stop, whenever that comes.
 func TestPositionsRide(t *testing.T) {
-	for _, stop := range []time.Duration{105, 111, 112, 150, 211, 213, 400, 615, 950, 3000} {
+	for _, stop := range []int{105, 111, 112, 150, 211, 213, 400, 615, 950, 3000} {
 		synctest.Test(t, func(t *testing.T) {
 			var disk rowstest.Memory
 			source, sink := stream(), &pipelinetest.Sink{}
 			ops := 0
-			for _, until := range []time.Duration{stop * time.Millisecond, 3 * time.Second} {
+			for _, until := range []time.Duration{time.Duration(stop) * time.Millisecond, 3 * time.Second} {
 				store := disk.Open(0, false, nil)
 				flow(t, pipeline.Options{Store: store, Sources: []pipeline.Binding{{Name: "s", Source: &source}}}, sink, func(*pipeline.Pipeline) {
 					time.Sleep(until)
