@@ -118,8 +118,8 @@ var (
 	title  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	quoted = regexp.MustCompile(`(?m)^\| "([^"]+)" \|`)
 
-	// kubeconfigs are the files that examples name, which there are not here.
-	kubeconfigs = regexp.MustCompile(`/(?:path|etc/ferry)/[a-z-]*kubeconfig`)
+	// elsewhere are the files that examples name, which there are not here.
+	elsewhere = regexp.MustCompile(`/(?:path|etc/ferry)/[a-z-]*(?:kubeconfig|\.yaml)`)
 )
 
 // TestExamplesLoad loads every configuration that a paper shows.
@@ -137,8 +137,8 @@ func TestExamplesLoad(t *testing.T) {
 			}
 			loaded++
 			dir := t.TempDir()
-			kubeconfig, file := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "config.yaml")
-			for path, content := range map[string]string{kubeconfig: "", file: kubeconfigs.ReplaceAllString(example, kubeconfig)} {
+			empty, file := filepath.Join(dir, "empty"), filepath.Join(dir, "config.yaml")
+			for path, content := range map[string]string{empty: "", file: elsewhere.ReplaceAllString(example, empty)} {
 				if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 					t.Fatal(err)
 				}
