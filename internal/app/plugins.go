@@ -57,9 +57,7 @@ func newStore(p config.Plugins) *repo.Store {
 
 // events is what the pipeline makes of sources.
 type events struct {
-	take func(ctx context.Context, binding string, e api.Event) error
-	// store is take for an event that is acknowledged: it is durable when store returns.
-	store  func(ctx context.Context, binding string, e api.Event) error
+	take   func(ctx context.Context, binding string, e api.Event) error
 	cursor func(ctx context.Context, binding string) (string, error)
 	stored func(ctx context.Context) error
 }
