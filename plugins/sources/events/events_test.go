@@ -69,7 +69,7 @@ func TestProblems(t *testing.T) {
 			end("bbbbb")
 			var over string
 			for _, e := range []int{1} {
-				got := l.Await(t, opened.Name+": ", e)
+				got := l.Await(t, opened.Name+": "+opened.Reason, e) // a crash loop may end beside it
 				over = got.About
 				if !got.Resolved || got.ID == opened.ID {
 					t.Errorf("it ends with %+v", got)
@@ -120,7 +120,7 @@ func TestCrashesAndRuns(t *testing.T) {
 		s.Put(pods, podOf("web-6f5d9-aaaaa", crashes))
 	}
 	l.Stop(t)
-	s.Refuse(pods, 503)
+	s.Refuse(pods, 403)
 	l.Start(t)
 	l.Await(t, "pods of prod cannot be watched", 1)
 	s.Refuse(pods, 0)
