@@ -11,12 +11,14 @@
 package flux
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -218,7 +220,7 @@ func (w *watcher) gone(key string, tell func(api.Event)) {
 	before := w.cursor.Told[key]
 	delete(w.cursor.Told, key)
 	o := &object{}
-	for _, n := range transitions(before, state{Suspended: before.Suspended, Revision: before.Revision}) {
+	for _, n := range transitions(before, state{Revision: before.Revision, version: fmt.Sprint("gone-", w.now().UnixMilli())}) {
 		n.says = "is gone"
 		w.tell(key, o, n, tell)
 	}
@@ -267,7 +269,7 @@ func (w *watcher) drift(client *cluster.Client) func(context.Context) error {
 		after.Drift = e.Reason == "DriftDetected"
 		w.cursor.Told[key] = after
 		for _, n := range transitions(before, after) {
-			n.id += "/" + e.Metadata.UID
+			n.id += "/" + e.Metadata.UID + "/" + e.Metadata.Version // the same Event says it again
 			n.text = e.Note
 			w.tell(key, &object{}, n, tell)
 		}
@@ -277,8 +279,13 @@ func (w *watcher) drift(client *cluster.Client) func(context.Context) error {
 		Seen: func(ctx context.Context, version string) error {
 			return w.out.Do(ctx, func(func(api.Event)) { w.cursor.Drift = version })
 		},
-		Listed: func(ctx context.Context, _ []driftEvent, _, version string, _ bool) error {
-			return w.out.Do(ctx, func(func(api.Event)) { w.cursor.Drift = version })
+		Listed: func(ctx context.Context, all []driftEvent, _, version string, _ bool) error {
+			return w.out.Do(ctx, func(tell func(api.Event)) {
+				for _, e := range newer(all, w.cursor.Drift) {
+					see(&e, tell)
+				}
+				w.cursor.Drift = version
+			})
 		},
 		Changed: func(ctx context.Context, how cluster.Change, e driftEvent, version string) error {
 			return w.out.Do(ctx, func(tell func(api.Event)) {
@@ -290,6 +297,24 @@ func (w *watcher) drift(client *cluster.Client) func(context.Context) error {
 		},
 	}
 	return f.Run
+}
+
+// newer are the Events that were written after a version, in that order; none if there
+// is no such version, for what was before anybody looked is nothing new.
+func newer(all []driftEvent, than string) []driftEvent {
+	version := func(v string) uint64 {
+		n, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	last := version(than)
+	all = slices.DeleteFunc(all, func(e driftEvent) bool { return last == 0 || version(e.Metadata.Version) <= last })
+	slices.SortFunc(all, func(a, b driftEvent) int {
+		return cmp.Compare(version(a.Metadata.Version), version(b.Metadata.Version))
+	})
+	return all
 }
 
 func clip(s string, most int) string {
