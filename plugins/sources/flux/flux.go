@@ -233,7 +233,7 @@ func (w *watcher) tell(key string, o *object, n news, tell func(api.Event)) {
 	parts := strings.SplitN(key, "/", 3)
 	e := api.Event{
 		ID: fmt.Sprintf("flux/%s/%s/%s", w.cluster, key, n.id), At: w.now(), Cluster: w.cluster, Kind: parts[0], Namespace: parts[1], Name: parts[2],
-		Reason: n.reason, Severity: n.severity, Title: fmt.Sprintf("%s %s/%s %s", parts[0], parts[1], parts[2], n.says), Text: clip(n.text, 4000),
+		Reason: n.reason, Severity: n.severity, Title: fmt.Sprintf("%s %s/%s %s", parts[0], parts[1], parts[2], n.says), Text: cluster.Clip(n.text, 4000),
 		About: w.cluster + "/" + key + "/" + n.about, Resolved: n.over, Labels: map[string]string{},
 	}
 	if r := w.cursor.Told[key].Revision; r != "" {
@@ -315,14 +315,4 @@ func newer(all []driftEvent, than string) []driftEvent {
 		return cmp.Compare(version(a.Metadata.Version), version(b.Metadata.Version))
 	})
 	return all
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && s[most]&0xC0 == 0x80 {
-		most--
-	}
-	return s[:most] + "…"
 }
