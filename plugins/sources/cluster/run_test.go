@@ -41,8 +41,8 @@ func (s silence) Read([]byte) (int, error) {
 	}
 }
 
-// told is what a feed says, in words.
-func told(ctx context.Context, w world, f *Feed[struct{}]) *[]string {
+// overhear is what a feed says, in words.
+func overhear(ctx context.Context, w world, f *Feed[struct{}]) *[]string {
 	said := &[]string{}
 	say := func(format string, a ...any) error {
 		*said = append(*said, fmt.Sprintf(format, a...))
@@ -81,7 +81,7 @@ func TestTroubleIsWhatLasts(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			wrong := time.Now().Add(c.last)
-			said := told(ctx, func(*http.Request) (int, string, error) {
+			said := overhear(ctx, func(*http.Request) (int, string, error) {
 				if time.Now().Before(wrong) {
 					return c.code, c.body, c.err
 				}
@@ -103,7 +103,7 @@ func TestTroubleIsWhatLasts(t *testing.T) {
 func TestAClusterFromABackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		said := told(ctx, func(r *http.Request) (int, string, error) {
+		said := overhear(ctx, func(r *http.Request) (int, string, error) {
 			if from := r.URL.Query().Get("resourceVersion"); from != "" && from != "5" {
 				t.Errorf("it goes on from %s", from)
 			}
@@ -123,7 +123,7 @@ func TestRecalledAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		up, recalled := time.Now().Add(40*time.Second), 0
-		said := told(ctx, func(r *http.Request) (int, string, error) {
+		said := overhear(ctx, func(r *http.Request) (int, string, error) {
 			if time.Now().Before(up) && r.URL.Query().Has("resourceVersionMatch") {
 				return 0, "", errors.New("refused")
 			}
