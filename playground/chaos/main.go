@@ -98,14 +98,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.dir == "" {
+	own := o.dir == ""
+	if own {
 		if o.dir, err = os.MkdirTemp("", "chaos-"); err != nil {
 			return fmt.Errorf("make a directory: %w", err)
 		}
 	}
 	err = o.all(ctx, table)
-	if err == nil {
+	switch {
+	case err == nil && own:
 		return os.RemoveAll(o.dir)
+	case err == nil:
+		return nil
 	}
 	return fmt.Errorf("%w\nseed %d; what is left of it is in %s", err, o.seed, o.dir)
 }

@@ -98,6 +98,9 @@ func (s *Silences) Place(ctx context.Context, one Silence, told ...job.Entry) (S
 	}
 	s.write.Lock()
 	defer s.write.Unlock()
+	if err := s.sweep(ctx); err != nil {
+		return one, err
+	}
 	inForce := s.All()
 	for _, old := range inForce {
 		if old.Key == one.Key {
@@ -119,6 +122,29 @@ func (s *Silences) Place(ctx context.Context, one Silence, told ...job.Entry) (S
 	defer s.mu.Unlock()
 	s.all = append(s.all, kept{one, ms})
 	return one, nil
+}
+
+// sweep forgets what is over: a ferry that runs for long is asked about each event
+// whether one of them mutes it.
+func (s *Silences) sweep(ctx context.Context) error {
+	var over []string
+	s.mu.RLock()
+	for i := range s.all {
+		if k := &s.all[i]; k.Over(s.now()) && len(over) < rows.MaxOps {
+			over = append(over, row+k.ID)
+		}
+	}
+	s.mu.RUnlock()
+	if len(over) == 0 {
+		return nil
+	}
+	if err := s.store.Commit(ctx, rows.Txn{Delete: over}); err != nil {
+		return fmt.Errorf("forget silences that are over: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = slices.DeleteFunc(s.all, func(k kept) bool { return slices.Contains(over, row+k.ID) })
+	return nil
 }
 
 // free is the first short name that nothing has: s1, s2, …

@@ -52,6 +52,11 @@ func TestSilences(t *testing.T) {
 	if s.Mutes(system) || len(s.All()) != 0 {
 		t.Error("a silence that is over mutes")
 	}
+	wish.Key, wish.Matchers, wish.At, wish.Until = "k3", "cluster=lab", now, now.Add(time.Minute)
+	if _, err := s.Place(t.Context(), wish); err != nil || len(disk.Keys("event/silence/")) != 1 {
+		t.Errorf("what is over is kept beside the next: %v, %v", disk.Keys("event/silence/"), err)
+	}
+	now = now.Add(time.Minute)
 	if open(); len(disk.Keys("event/silence/")) != 0 {
 		t.Errorf("what is over is kept: %v", disk.Keys("event/silence/"))
 	}

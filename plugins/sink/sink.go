@@ -46,6 +46,19 @@ type Delivery struct {
 	Event json.RawMessage `json:"event,omitempty"`
 }
 
+// Fact is a label with its value.
+type Fact struct{ Name, Value string }
+
+// Facts are the labels that people are shown beside the text, in their order.
+func (d *Delivery) Facts() (out []Fact) {
+	for _, name := range []string{"cluster", "namespace", "app", "kind", "name", "reason", "node", "promotion"} {
+		if v := d.Labels[name]; v != "" {
+			out = append(out, Fact{name, v})
+		}
+	}
+	return out
+}
+
 // Receipt is what is known of a delivery that arrived.
 type Receipt struct {
 	// Ref finds the message again: it comes with the next state of it. It is kept.

@@ -131,6 +131,29 @@ func TestRefusalsSayWhatWouldWork(t *testing.T) {
 	}
 }
 
+// TestOtherWordsForWhatIsReadBeside: describing reads more than is described; no word
+// makes that what is asked for.
+func TestOtherWordsForWhatIsReadBeside(t *testing.T) {
+	cfg, err := rules.Parse([]byte(`
+impersonate: {nobody: true}
+rules: [{users: ["*"], clusters: ["*"], resources: ["*.fluxcd.io"], namespaces: [default], verbs: [describe, get]}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{
+		"rs", "replicasets.apps", "replicasets.app", "rs.a", "ReplicaSet.v1.apps", "controllerrevisions.ap", "hpa.autoscal", "ep.v1", "endpointslices.discovery",
+		"events.events.k8s.io", "events.events", "ev.v1.events.k8s.io", "pods.metrics.k8s.io", "pod.metrics", "leases.coord", "pvc.v1",
+	} {
+		c, err := guard.Parse("describe " + kind + " on prod")
+		if err == nil {
+			_, err = guard.Decide(c, cfg, rules.Person{ID: "U1"}, []string{"prod"})
+		}
+		if err == nil || !strings.Contains(err.Error(), "no rule lets you describe") {
+			t.Errorf("describe %s: %v", kind, err)
+		}
+	}
+}
+
 func TestQuestions(t *testing.T) {
 	cfg, err := rules.Parse([]byte(`
 impersonate: {nobody: true}

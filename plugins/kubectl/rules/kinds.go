@@ -1,6 +1,9 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is a kind of objects, as the API names it: Plural and Group are those of
 // its path.
@@ -102,8 +105,9 @@ func table() map[string]Kind {
 }
 
 // Word returns the kind that somebody wrote: po, Pod, pods, pods.v1,
-// deployments.apps, deployment.v1.apps. One that is not known is returned as it
-// was written, in small letters and without its version.
+// deployments.apps, deployment.v1.apps, and, as kubectl takes it, the beginning of a
+// group: deployments.ap. One that is not known is returned as it was written, in
+// small letters and without its version.
 func Word(word string) Kind {
 	base, rest, dotted := strings.Cut(strings.ToLower(word), ".")
 	k, known := table()[base]
@@ -120,31 +124,34 @@ func Word(word string) Kind {
 			group = ""
 		}
 	}
-	if known && group == k.Group {
-		return k
+	for _, g := range groups(k) {
+		if known && (g == group || group != "" && strings.HasPrefix(g, group)) {
+			k.Group = g
+			return k
+		}
 	}
 	return Kind{Plural: base, Group: group}
 }
 
 // Path returns the kind of a path's resource.
 func Path(plural, group string) Kind {
-	if k, ok := table()[plural]; ok && k.Plural == plural && alike(k, group) {
+	if k, ok := table()[plural]; ok && k.Plural == plural && slices.Contains(groups(k), group) {
 		k.Group = group
 		return k
 	}
 	return Kind{Plural: plural, Group: group}
 }
 
-// alike says whether objects of a kind are served in a group too: events are in
-// two, and what is measured of pods and nodes has their names.
-func alike(k Kind, group string) bool {
+// groups are those in which a kind is served: events are in two, and what is measured
+// of pods and nodes has their names.
+func groups(k Kind) []string {
 	switch k.Plural {
 	case "events":
-		return group == "" || group == "events.k8s.io"
+		return []string{k.Group, "events.k8s.io"}
 	case "pods", "nodes":
-		return group == "" || group == "metrics.k8s.io"
+		return []string{k.Group, "metrics.k8s.io"}
 	}
-	return k.Group == group
+	return []string{k.Group}
 }
 
 // isVersion says whether a word is a version such as v1 or v2beta1.

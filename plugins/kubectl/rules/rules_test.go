@@ -79,7 +79,9 @@ func TestWords(t *testing.T) {
 	for word, want := range map[string]string{
 		"po": "pods", "Pod": "pods", "PODS": "pods", "pods.v1": "pods", "deploy": "deployments.apps", "deployments.apps": "deployments.apps",
 		"deployment.v1.apps": "deployments.apps", "hr": "helmreleases.helm.toolkit.fluxcd.io", "certificates": "certificates",
-		"certificates.v1.cert-manager.io": "certificates.cert-manager.io", "services.serving.knative.dev": "services.serving.knative.dev", "SECRET": "secrets",
+		"certificates.v1.cert-manager.io": "certificates.cert-manager.io", "services.serving.knative.dev": "services.serving.knative.dev",
+		"rs.app": "replicasets.apps", "hpa.auto": "horizontalpodautoscalers.autoscaling", "events.events": "events.events.k8s.io", "ev.v1.events.k8s.io": "events.events.k8s.io",
+		"pods.metrics.k8s.io": "pods.metrics.k8s.io", "secrets.x": "secrets.x", "pods.v1.x": "pods.x", "SECRET": "secrets",
 	} {
 		if got := rules.Word(word).String(); got != want {
 			t.Errorf("%s is %s, want %s", word, got, want)

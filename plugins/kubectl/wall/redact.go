@@ -53,6 +53,9 @@ func document(raw []byte, secrets bool) ([]byte, error) {
 	if err := d.Decode(&v); err != nil {
 		return nil, fmt.Errorf("read what the cluster answers: %w", err)
 	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the cluster answers more than one document")
+	}
 	if !walk(v, secrets) {
 		return raw, nil
 	}
@@ -126,22 +129,24 @@ func empty(v map[string]any) {
 	}
 }
 
-// applied redacts the copy of an object that kubectl apply left on it, and says
-// whether there was a Secret in it.
-func applied(v map[string]any) bool {
-	const key = "kubectl.kubernetes.io/last-applied-configuration"
+// applied redacts the copies of an object that kubectl apply and others left on it,
+// in annotations of many names, and says whether there was a Secret in one.
+func applied(v map[string]any) (found bool) {
 	meta, _ := v["metadata"].(map[string]any)
 	annotations, _ := meta["annotations"].(map[string]any)
-	text, ok := annotations[key].(string)
-	if !ok {
-		return false
+	for key, value := range annotations {
+		text, _ := value.(string)
+		if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+			continue
+		}
+		clean, err := document([]byte(text), false)
+		if err != nil {
+			clean = []byte(hidden)
+		}
+		annotations[key] = string(clean)
+		found = found || annotations[key] != text
 	}
-	clean, err := document([]byte(text), false)
-	if err != nil {
-		clean = []byte(hidden)
-	}
-	annotations[key] = string(clean)
-	return annotations[key] != text
+	return found
 }
 
 // size is how many bytes a value of data has; 0 for what is no base64.

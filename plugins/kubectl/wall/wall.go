@@ -40,9 +40,11 @@ func (w *Wall) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.whoAndWhere(req); err != nil {
 		return refused(req, err), nil
 	}
-	prefix := strings.TrimSuffix(w.Server.Path, "/")
 	inner := req.Clone(req.Context())
-	inner.URL.Path = strings.TrimPrefix(req.URL.Path, prefix)
+	var below bool
+	if inner.URL.Path, below = strings.CutPrefix(req.URL.Path, strings.TrimSuffix(w.Server.Path, "/")); !below {
+		return refused(req, errors.New("it goes past the cluster, to another one on its host")), nil
+	}
 	r, err := judge(w.Grant, inner)
 	if err != nil {
 		return refused(req, err), nil

@@ -203,23 +203,26 @@ func TestNoSecretComesOut(t *testing.T) {
 	bare := strings.Replace(secret, `"kind":"Secret","apiVersion":"v1",`, "", 1)
 	quoted := strings.ReplaceAll(secret, `"`, `\"`)
 	for name, row := range map[string]struct{ path, kind, body string }{
-		"an object":               {"/api/v1/namespaces/podinfo/secrets/s", "application/json", secret},
-		"one without its kind":    {"/api/v1/namespaces/podinfo/secrets/s", "application/json", bare},
-		"a list":                  {"/api/v1/namespaces/podinfo/secrets", "application/json", `{"kind":"SecretList","apiVersion":"v1","items":[` + bare + `]}`},
-		"a list elsewhere":        {"/apis/example.com/v1/namespaces/podinfo/x", "application/json", `{"kind":"SecretList","apiVersion":"v1","items":[` + bare + `]}`},
-		"a list of many kinds":    {"/apis/example.com/v1/namespaces/podinfo/x", "application/json", `{"kind":"List","items":[{"kind":"Pod"},` + secret + `]}`},
-		"a table":                 {"/api/v1/namespaces/podinfo/secrets", "application/json", `{"kind":"Table","apiVersion":"meta.k8s.io/v1","rows":[{"cells":["s"],"object":` + strings.Replace(secret, `"Secret"`, `"PartialObjectMetadata"`, 1) + `}]}`},
-		"a table of whole ones":   {"/api/v1/namespaces/podinfo/secrets", "application/json;as=Table;v=v1;g=meta.k8s.io", `{"kind":"Table","rows":[{"cells":["s"],"object":` + secret + `}]}`},
-		"within another object":   {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","spec":{"manifests":[` + secret + `]}}`},
-		"a kind spelled in codes": {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", strings.Replace(secret, `"Secret"`, `"\u0053ecret"`, 1)},
-		"a watch":                 {"/api/v1/namespaces/podinfo/secrets?watch=true", "application/json;stream=watch", `{"type":"ADDED","object":` + secret + "}\n" + `{"type":"MODIFIED","object":` + bare + "}\n"},
-		"a watch by its query":    {"/api/v1/namespaces/podinfo/secrets?watch=1", "application/json", `{"type":"ADDED","object":` + secret + "}\n"},
-		"what was applied":        {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"spec\":` + quoted + `}"}}}`},
-		"protobuf":                {"/api/v1/namespaces/podinfo/secrets/s", "application/vnd.kubernetes.protobuf", "k8s\x00" + canary},
-		"cbor":                    {"/api/v1/namespaces/podinfo/secrets/s", "application/cbor", canary},
-		"plain text":              {"/api/v1/namespaces/podinfo/secrets/s", "text/plain", canary},
-		"no type":                 {"/api/v1/namespaces/podinfo/secrets/s", "", canary},
-		"data that is no map":     {"/api/v1/namespaces/podinfo/secrets/s", "application/json", `{"data":"` + canary + `","stringData":["` + canary + `"]}`},
+		"an object":                {"/api/v1/namespaces/podinfo/secrets/s", "application/json", secret},
+		"one without its kind":     {"/api/v1/namespaces/podinfo/secrets/s", "application/json", bare},
+		"a list":                   {"/api/v1/namespaces/podinfo/secrets", "application/json", `{"kind":"SecretList","apiVersion":"v1","items":[` + bare + `]}`},
+		"a list elsewhere":         {"/apis/example.com/v1/namespaces/podinfo/x", "application/json", `{"kind":"SecretList","apiVersion":"v1","items":[` + bare + `]}`},
+		"a list of many kinds":     {"/apis/example.com/v1/namespaces/podinfo/x", "application/json", `{"kind":"List","items":[{"kind":"Pod"},` + secret + `]}`},
+		"a table":                  {"/api/v1/namespaces/podinfo/secrets", "application/json", `{"kind":"Table","apiVersion":"meta.k8s.io/v1","rows":[{"cells":["s"],"object":` + strings.Replace(secret, `"Secret"`, `"PartialObjectMetadata"`, 1) + `}]}`},
+		"a table of whole ones":    {"/api/v1/namespaces/podinfo/secrets", "application/json;as=Table;v=v1;g=meta.k8s.io", `{"kind":"Table","rows":[{"cells":["s"],"object":` + secret + `}]}`},
+		"within another object":    {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","spec":{"manifests":[` + secret + `]}}`},
+		"a kind spelled in codes":  {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", strings.Replace(secret, `"Secret"`, `"\u0053ecret"`, 1)},
+		"a watch":                  {"/api/v1/namespaces/podinfo/secrets?watch=true", "application/json;stream=watch", `{"type":"ADDED","object":` + secret + "}\n" + `{"type":"MODIFIED","object":` + bare + "}\n"},
+		"a watch by its query":     {"/api/v1/namespaces/podinfo/secrets?watch=1", "application/json", `{"type":"ADDED","object":` + secret + "}\n"},
+		"what was applied":         {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"spec\":` + quoted + `}"}}}`},
+		"what others applied":      {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","metadata":{"annotations":{"a":"b","objectset.rio.cattle.io/applied":"[` + quoted + `]"}}}`},
+		"a second document":        {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","metadata":{"annotations":{"a":"{} ` + quoted + `"}}}`},
+		"what can be read in part": {"/apis/example.com/v1/namespaces/podinfo/x/y", "application/json", `{"kind":"Work","metadata":{"annotations":{"kapp.k14s.io/original":"{\"spec\":` + quoted + `"}}}`},
+		"protobuf":                 {"/api/v1/namespaces/podinfo/secrets/s", "application/vnd.kubernetes.protobuf", "k8s\x00" + canary},
+		"cbor":                     {"/api/v1/namespaces/podinfo/secrets/s", "application/cbor", canary},
+		"plain text":               {"/api/v1/namespaces/podinfo/secrets/s", "text/plain", canary},
+		"no type":                  {"/api/v1/namespaces/podinfo/secrets/s", "", canary},
+		"data that is no map":      {"/api/v1/namespaces/podinfo/secrets/s", "application/json", `{"data":"` + canary + `","stringData":["` + canary + `"]}`},
 	} {
 		c := serve(t, row.kind, row.body)
 		code, body := ask(t, c, grant(), http.MethodGet, row.path, nil)
@@ -262,4 +265,23 @@ func TestJSONIsAskedFor(t *testing.T) {
 			t.Errorf("for %q it is asked for %q", accept, got)
 		}
 	}
+}
+
+// TestAServerBelowAPath: several clusters on one host, each below a path of its own.
+func TestAServerBelowAPath(t *testing.T) {
+	c := serve(t, "application/json", `{}`)
+	root := c.URL
+	for path, passes := range map[string]bool{
+		"/k8s/clusters/c-1/api/v1/namespaces/podinfo/pods":  true,
+		"/api/v1/namespaces/podinfo/pods":                   false,
+		"/k8s/clusters/c-2/api/v1/namespaces/podinfo/pods":  false,
+		"/k8s/clusters/c-12/api/v1/namespaces/podinfo/pods": false,
+	} {
+		c.asked, c.URL = nil, root+"/k8s/clusters/c-1"
+		code, _ := ask(t, c, grant(), http.MethodGet, "", func(r *http.Request) { r.URL.Path = path })
+		if got := len(c.asked) == 1; got != passes || passes != (code == http.StatusOK) {
+			t.Errorf("%s reaches the cluster: %v, want %v; %d", path, got, passes, code)
+		}
+	}
+	c.URL = root
 }

@@ -131,12 +131,11 @@ func (s *Sink) message(d *sink.Delivery) message {
 	left := maxTotal - len(e.Title) - len(e.Footer["text"])
 	e.Description = httpsink.Clip(strings.TrimSpace(d.Text+"\n"+strings.Join(d.Details, "\n")), min(maxDescription, left-500))
 	left -= len(e.Description)
-	for _, name := range []string{"cluster", "namespace", "app", "kind", "name", "reason", "node", "promotion"} {
-		v := d.Labels[name]
-		if v == "" || len(e.Fields) == maxFields || left < maxName {
-			continue
+	for _, fact := range d.Facts() {
+		if len(e.Fields) == maxFields || left < maxName {
+			break
 		}
-		f := field{Name: name, Value: httpsink.Clip(v, min(maxValue, left-len(name))), Inline: true}
+		f := field{Name: fact.Name, Value: httpsink.Clip(fact.Value, min(maxValue, left-len(fact.Name))), Inline: true}
 		left -= len(f.Name) + len(f.Value)
 		e.Fields = append(e.Fields, f)
 	}

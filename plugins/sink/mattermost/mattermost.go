@@ -126,10 +126,8 @@ func render(d *sink.Delivery) attachment {
 		Fallback: httpsink.Clip(d.Title, maxTitle), Title: plain(httpsink.Clip(d.Title, maxTitle)), Color: color(d), Footer: d.ID,
 		Text: plain(httpsink.Clip(strings.TrimSpace(d.Text+"\n"+strings.Join(d.Details, "\n")), maxText)),
 	}
-	for _, name := range []string{"cluster", "namespace", "app", "kind", "name", "reason", "node", "promotion"} {
-		if v := d.Labels[name]; v != "" {
-			a.Fields = append(a.Fields, field{Title: name, Value: plain(httpsink.Clip(v, maxValue)), Short: true})
-		}
+	for _, f := range d.Facts() {
+		a.Fields = append(a.Fields, field{Title: f.Name, Value: plain(httpsink.Clip(f.Value, maxValue)), Short: true})
 	}
 	return a
 }

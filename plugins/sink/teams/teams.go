@@ -78,10 +78,8 @@ func card(d *sink.Delivery, most int) ([]byte, error) {
 		body = append(body, block(text, nil))
 	}
 	var facts []any
-	for _, name := range []string{"cluster", "namespace", "app", "kind", "name", "reason", "node", "promotion"} {
-		if v := d.Labels[name]; v != "" {
-			facts = append(facts, map[string]string{"title": name, "value": plain(httpsink.Clip(v, 200))})
-		}
+	for _, f := range d.Facts() {
+		facts = append(facts, map[string]string{"title": f.Name, "value": plain(httpsink.Clip(f.Value, 200))})
 	}
 	if facts != nil {
 		body = append(body, map[string]any{"type": "FactSet", "facts": facts})

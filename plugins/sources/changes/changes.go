@@ -52,6 +52,8 @@ type cursor struct {
 // seen is what was told of a kind.
 type seen struct {
 	Version string `json:"v"`
+	// Of is what the hashes are made of: the configuration that decides what matters.
+	Of string `json:"of,omitempty"`
 	// Hashes by namespace/name; Partial says that there were too many.
 	Hashes  map[string]string `json:"h,omitempty"`
 	Partial bool              `json:"partial,omitempty"`
@@ -72,7 +74,7 @@ type watcher struct {
 
 // kept is what is known of one object.
 type kept struct {
-	hash string
+	hash string // empty: it was there, and what it was like does not say anything now
 	// packed is the manifest; nil if it is not known, only its hash.
 	packed []byte
 }
@@ -114,7 +116,7 @@ func (w *watcher) state() any {
 	left := mostHashes
 	for _, kind := range slices.Sorted(maps.Keys(w.cursor.Kinds)) {
 		s := w.cursor.Kinds[kind]
-		s.Hashes, s.Partial = map[string]string{}, w.unsure[kind]
+		s.Of, s.Hashes, s.Partial = w.config.matters(), map[string]string{}, w.unsure[kind]
 		for _, key := range slices.Sorted(maps.Keys(w.kept[kind])) {
 			if left == 0 {
 				s.Partial = true
@@ -139,10 +141,14 @@ func (w *watcher) feed(client *cluster.Client, kind string, before *seen) func(c
 	if before != nil {
 		f.From = before.Version
 		w.cursor.Kinds[kind] = &seen{Version: before.Version}
-		if before.Partial {
+		same := before.Of == w.config.matters()
+		if before.Partial || !same {
 			w.unsure[kind] = true
 		}
 		for key, hash := range before.Hashes {
+			if !same {
+				hash = ""
+			}
 			w.kept[kind][key] = kept{hash: hash}
 		}
 	}
@@ -230,7 +236,7 @@ func (w *watcher) changed(kind string, m manifest, deleted, silent bool, tell fu
 		}
 		return
 	}
-	if known && old.hash == m.hash {
+	if known && (old.hash == m.hash || old.hash == "") {
 		if old.packed == nil {
 			w.kept[kind][m.key] = kept{hash: m.hash, packed: m.packed}
 		}

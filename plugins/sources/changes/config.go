@@ -1,6 +1,8 @@
 package changes
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +44,16 @@ func parse(text []byte) (config, error) {
 		return config{}, fmt.Errorf("lines: at least 1")
 	}
 	return c, c.Namespaces.Check()
+}
+
+// shape is that of what is hashed; another one when other fields matter to this source.
+const shape = 1
+
+// matters is the same as long as an object that stays as it is has the same hash, and
+// the same objects are wanted.
+func (c *config) matters() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %q", shape, c.Ignore, c.Namespaces))
+	return hex.EncodeToString(sum[:6])
 }
 
 func (c *config) tells(operation string) bool { return slices.Contains(c.Operations, operation) }

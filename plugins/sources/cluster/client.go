@@ -69,6 +69,9 @@ func (r *Refusal) Error() string {
 	return r.Message
 }
 
+// passes says whether it is one that a server gives that is busy, or just starting.
+func (r *Refusal) passes() bool { return r.Code == http.StatusTooManyRequests || r.Code >= 500 }
+
 // Gone says whether the API server has forgotten what was asked for.
 func Gone(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -46,13 +45,16 @@ type Feed[T any] struct {
 	Listed func(ctx context.Context, items []T, kind, version string, lost bool) error
 	// Changed is given one object and the version after it.
 	Changed func(ctx context.Context, how Change, item T, version string) error
-	// Seen says that nothing else happened up to a version.
+	// Seen says that nothing else happened up to a version; also when a watch has ended
+	// in peace, that nothing did by then.
 	Seen func(ctx context.Context, version string) error
 	// Trouble is told when the cluster has not let itself be followed for a while,
 	// and nil when it does again.
 	Trouble func(ctx context.Context, err error) error
 
-	version string // seen up to here; empty: list
+	version  string // seen up to here; empty: list
+	recalled bool   // or there is nothing to recall
+	doubted  bool   // whether version is one of this cluster's is to be looked at
 
 	tries    int // since the cluster answered
 	troubled bool
@@ -74,15 +76,25 @@ func stop(err error) error {
 const (
 	firstPause = 200 * time.Millisecond
 	lastPause  = 30 * time.Second
-	patience   = 4 // tries until there is trouble
 )
+
+// Tries until there is trouble. An API server that does not answer, or not yet, is
+// mostly being restarted: that takes less than the minute that so many tries last.
+const (
+	patience = 4
+	patient  = 9
+)
+
+func triesUntilTrouble(err error) int {
+	if r, ok := errors.AsType[*Refusal](err); ok && !r.passes() {
+		return patience
+	}
+	return patient
+}
 
 // Run follows until ctx ends, which is no error.
 func (f *Feed[T]) Run(ctx context.Context) error {
-	f.version = f.From
-	if err := f.recall(ctx); err != nil {
-		return ended(ctx, err)
-	}
+	f.version, f.doubted, f.recalled = f.From, f.From != "", f.From == "" || f.Recalled == nil
 	for lost := false; ; {
 		err := f.follow(ctx, lost)
 		if _, own := errors.AsType[stopped](err); own || ctx.Err() != nil {
@@ -93,7 +105,8 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 		}
 		wait := firstPause
 		if err != nil {
-			if f.tries++; f.tries == patience && f.Trouble != nil {
+			f.doubted = true
+			if f.tries++; f.tries >= triesUntilTrouble(err) && !f.troubled && f.Trouble != nil {
 				f.troubled = true
 				if err := f.Trouble(ctx, err); err != nil {
 					return ended(ctx, err)
@@ -136,26 +149,53 @@ func pause(ctx context.Context, about time.Duration) bool {
 // recall asks for the world at From. What is forgotten is no error: the list that
 // follows is compared with what the source remembers.
 func (f *Feed[T]) recall(ctx context.Context) error {
-	if f.From == "" || f.Recalled == nil {
+	items, _, _, err := f.list(ctx, url.Values{"resourceVersion": {f.From}, "resourceVersionMatch": {"Exact"}})
+	r, refused := errors.AsType[*Refusal](err)
+	switch {
+	case err == nil:
+		f.recalled = true
+		return stop(f.Recalled(ctx, items))
+	case refused && (!r.passes() || f.tries >= patience):
+		f.version, f.recalled = "", true
 		return nil
 	}
-	for tries := 0; ; tries++ {
-		items, _, _, err := f.list(ctx, url.Values{"resourceVersion": {f.From}, "resourceVersionMatch": {"Exact"}})
-		if err == nil {
-			return stop(f.Recalled(ctx, items))
-		}
-		if r, ok := errors.AsType[*Refusal](err); ok && r.Code != http.StatusTooManyRequests && r.Code < 500 || tries == patience {
-			f.version = ""
-			return nil
-		}
-		if !pause(ctx, firstPause<<tries) {
-			return ctx.Err()
-		}
+	return err
+}
+
+// behind says whether the cluster's versions are lower than the one that was seen: it
+// was restored from a backup, and a watch from there would be silent, without an
+// error, until they have caught up.
+func (f *Feed[T]) behind(ctx context.Context) (bool, error) {
+	query := url.Values{"limit": {"1"}}
+	for k, v := range f.Query {
+		query[k] = v
 	}
+	var p page
+	if err := f.page(ctx, query, &p); err != nil {
+		return false, err
+	}
+	seen, err := strconv.ParseUint(f.version, 10, 64)
+	now, err2 := strconv.ParseUint(p.Metadata.ResourceVersion, 10, 64)
+	return err == nil && err2 == nil && now < seen, nil
 }
 
 // follow lists if need be, and watches until the watch ends.
 func (f *Feed[T]) follow(ctx context.Context, lost bool) error {
+	if f.doubted && f.version != "" {
+		behind, err := f.behind(ctx)
+		if err != nil {
+			return err
+		}
+		if behind {
+			f.version, f.recalled, lost = "", true, true
+		}
+	}
+	f.doubted = false
+	if !f.recalled {
+		if err := f.recall(ctx); err != nil {
+			return err
+		}
+	}
 	if f.version == "" {
 		items, kind, version, err := f.list(ctx, url.Values{})
 		if err != nil {
@@ -166,7 +206,10 @@ func (f *Feed[T]) follow(ctx context.Context, lost bool) error {
 		}
 		f.version = version
 	}
-	return f.watch(ctx)
+	if err := f.watch(ctx); err != nil || f.Seen == nil {
+		return err
+	}
+	return stop(f.Seen(ctx, f.version))
 }
 
 type page struct {

@@ -56,3 +56,14 @@ func (c Conditions) Get(kind string) Condition {
 	}
 	return Condition{}
 }
+
+// Clip cuts a text to so many bytes, at a whole character.
+func Clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && s[most]&0xC0 == 0x80 {
+		most--
+	}
+	return s[:most] + "…"
+}

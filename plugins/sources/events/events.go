@@ -192,16 +192,6 @@ func (w *watcher) lens(now time.Time) lens {
 	return lens{now: now, config: &w.config, began: w.cursor.Began, jobs: w.tracker.runs}
 }
 
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && s[most]&0xC0 == 0x80 {
-		most--
-	}
-	return s[:most] + "…"
-}
-
 func plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one

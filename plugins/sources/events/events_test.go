@@ -120,7 +120,7 @@ func TestCrashesAndRuns(t *testing.T) {
 		s.Put(pods, podOf("web-6f5d9-aaaaa", crashes))
 	}
 	l.Stop(t)
-	s.Refuse(pods, 503)
+	s.Refuse(pods, 403)
 	l.Start(t)
 	l.Await(t, "pods of prod cannot be watched", 1)
 	s.Refuse(pods, 0)

@@ -3,7 +3,9 @@ package events
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -66,6 +68,7 @@ func (w *watcher) ingresses() []func(context.Context) error {
 	missing := map[string]time.Time{}
 	look := func(i *ingress, l lens) view { return w.lookAtIngress(i, l, missing) }
 	again := func(tell func(api.Event)) {
+		w.forgetMissing(missing)
 		for _, i := range w.routes {
 			w.tracker.see("ingresses", i.Metadata.Key(), w.now(), func(now time.Time) view { return look(&i, w.lens(now)) }, tell)
 		}
@@ -79,6 +82,15 @@ func (w *watcher) ingresses() []func(context.Context) error {
 		out = append(out, names(w, "secrets", "/api/v1/secrets", query, w.secrets, func(secret) bool { return true }, again))
 	}
 	return out
+}
+
+// forgetMissing forgets what Ingresses missed that are gone: one that comes again under
+// the name of one is given time again.
+func (w *watcher) forgetMissing(since map[string]time.Time) {
+	maps.DeleteFunc(since, func(key string, _ time.Time) bool {
+		_, there := w.routes[path.Dir(key)]
+		return !there
+	})
 }
 
 // names keeps a map of what there is of a kind, and has all Ingresses judged again

@@ -137,7 +137,7 @@ func (s *seeing) find(f finding) {
 	if f.Severity == "" {
 		f.Severity = api.SeverityWarning
 	}
-	f.Text = clip(f.Text, 1000)
+	f.Text = cluster.Clip(f.Text, 1000)
 	s.findings = append(s.findings, f)
 }
 

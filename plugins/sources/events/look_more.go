@@ -26,13 +26,15 @@ func lookAtNode(n *node, l lens) view {
 		s.find(finding{Reason: notReady, Stamp: stamp(ready.Since), Severity: api.SeverityCritical, Says: "is not ready", Text: strings.TrimSpace(ready.Reason + " " + ready.Message)})
 	}
 	var short []string
+	began := ""
 	for _, c := range n.Status.Conditions {
 		if c.Status == "True" && (strings.HasSuffix(c.Type, "Pressure") || c.Type == "NetworkUnavailable") {
 			short = append(short, c.Type+": "+c.Message)
+			began += stamp(c.Since)
 		}
 	}
 	if len(short) > 0 {
-		s.find(finding{Reason: pressure, Stamp: n.Metadata.UID, Says: "runs short of something", Text: strings.Join(short, "\n")})
+		s.find(finding{Reason: pressure, Stamp: n.Metadata.UID + began, Says: "runs short of something", Text: strings.Join(short, "\n")})
 	}
 	return s.view
 }

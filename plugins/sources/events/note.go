@@ -98,8 +98,8 @@ func (n *note) event(clusterName string) api.Event {
 		e.Severity = api.SeverityWarning
 	}
 	first, rest, _ := strings.Cut(strings.TrimSpace(n.Note), "\n")
-	e.Title = clip(fmt.Sprintf("%s: %s: %s", n.Regarding.Name, n.Reason, first), 300)
-	e.Text = clip(rest, 4000)
+	e.Title = cluster.Clip(fmt.Sprintf("%s: %s: %s", n.Regarding.Name, n.Reason, first), 300)
+	e.Text = cluster.Clip(rest, 4000)
 	if n.Source != nil && n.Source.Host != "" {
 		e.Labels = map[string]string{"node": n.Source.Host}
 	}

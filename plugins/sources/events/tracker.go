@@ -141,10 +141,11 @@ func (t *tracker) set(object string, findings []finding, now time.Time, tell fun
 	for i := range findings {
 		f := &findings[i]
 		key := f.key()
-		if slices.Contains(t.has[object], key) {
+		if !slices.Contains(t.has[object], key) {
+			t.has[object] = append(t.has[object], key)
+		} else if f.Mark <= t.members[key][object].Mark {
 			continue // two containers of one pod
 		}
-		t.has[object] = append(t.has[object], key)
 		if t.members[key] == nil {
 			t.members[key] = map[string]finding{}
 		}

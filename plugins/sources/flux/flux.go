@@ -11,12 +11,14 @@
 package flux
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -218,7 +220,7 @@ func (w *watcher) gone(key string, tell func(api.Event)) {
 	before := w.cursor.Told[key]
 	delete(w.cursor.Told, key)
 	o := &object{}
-	for _, n := range transitions(before, state{Suspended: before.Suspended, Revision: before.Revision}) {
+	for _, n := range transitions(before, state{Revision: before.Revision, version: fmt.Sprint("gone-", w.now().UnixMilli())}) {
 		n.says = "is gone"
 		w.tell(key, o, n, tell)
 	}
@@ -231,7 +233,7 @@ func (w *watcher) tell(key string, o *object, n news, tell func(api.Event)) {
 	parts := strings.SplitN(key, "/", 3)
 	e := api.Event{
 		ID: fmt.Sprintf("flux/%s/%s/%s", w.cluster, key, n.id), At: w.now(), Cluster: w.cluster, Kind: parts[0], Namespace: parts[1], Name: parts[2],
-		Reason: n.reason, Severity: n.severity, Title: fmt.Sprintf("%s %s/%s %s", parts[0], parts[1], parts[2], n.says), Text: clip(n.text, 4000),
+		Reason: n.reason, Severity: n.severity, Title: fmt.Sprintf("%s %s/%s %s", parts[0], parts[1], parts[2], n.says), Text: cluster.Clip(n.text, 4000),
 		About: w.cluster + "/" + key + "/" + n.about, Resolved: n.over, Labels: map[string]string{},
 	}
 	if r := w.cursor.Told[key].Revision; r != "" {
@@ -267,7 +269,7 @@ func (w *watcher) drift(client *cluster.Client) func(context.Context) error {
 		after.Drift = e.Reason == "DriftDetected"
 		w.cursor.Told[key] = after
 		for _, n := range transitions(before, after) {
-			n.id += "/" + e.Metadata.UID
+			n.id += "/" + e.Metadata.UID + "/" + e.Metadata.Version // the same Event says it again
 			n.text = e.Note
 			w.tell(key, &object{}, n, tell)
 		}
@@ -277,8 +279,13 @@ func (w *watcher) drift(client *cluster.Client) func(context.Context) error {
 		Seen: func(ctx context.Context, version string) error {
 			return w.out.Do(ctx, func(func(api.Event)) { w.cursor.Drift = version })
 		},
-		Listed: func(ctx context.Context, _ []driftEvent, _, version string, _ bool) error {
-			return w.out.Do(ctx, func(func(api.Event)) { w.cursor.Drift = version })
+		Listed: func(ctx context.Context, all []driftEvent, _, version string, _ bool) error {
+			return w.out.Do(ctx, func(tell func(api.Event)) {
+				for _, e := range newer(all, w.cursor.Drift) {
+					see(&e, tell)
+				}
+				w.cursor.Drift = version
+			})
 		},
 		Changed: func(ctx context.Context, how cluster.Change, e driftEvent, version string) error {
 			return w.out.Do(ctx, func(tell func(api.Event)) {
@@ -292,12 +299,20 @@ func (w *watcher) drift(client *cluster.Client) func(context.Context) error {
 	return f.Run
 }
 
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
+// newer are the Events that were written after a version, in that order; none if there
+// is no such version, for what was before anybody looked is nothing new.
+func newer(all []driftEvent, than string) []driftEvent {
+	version := func(v string) uint64 {
+		n, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			return 0
+		}
+		return n
 	}
-	for most > 0 && s[most]&0xC0 == 0x80 {
-		most--
-	}
-	return s[:most] + "…"
+	last := version(than)
+	all = slices.DeleteFunc(all, func(e driftEvent) bool { return last == 0 || version(e.Metadata.Version) <= last })
+	slices.SortFunc(all, func(a, b driftEvent) int {
+		return cmp.Compare(version(a.Metadata.Version), version(b.Metadata.Version))
+	})
+	return all
 }

@@ -26,7 +26,12 @@ type Listener struct {
 
 // Listen opens a source's stream on a server.
 func Listen(t testing.TB, source api.Source, s *Server, config string) *Listener {
-	l := &Listener{source: source, config: config, server: s, more: make(chan struct{})}
+	return ListenFrom(t, source, s, config, "")
+}
+
+// ListenFrom opens it after a cursor.
+func ListenFrom(t testing.TB, source api.Source, s *Server, config, cursor string) *Listener {
+	l := &Listener{source: source, config: config, server: s, more: make(chan struct{}), cursor: cursor}
 	l.Start(t)
 	t.Cleanup(func() { l.Stop(t) })
 	return l

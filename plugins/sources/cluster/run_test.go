@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// world answers a feed's requests, without a network, so that time is synctest's.
+type world func(r *http.Request) (code int, body string, err error)
+
+// RoundTrip implements http.RoundTripper. A watch is silent, and ends
+// after a minute.
+func (w world) RoundTrip(r *http.Request) (*http.Response, error) {
+	code, body, err := w(r)
+	if err != nil {
+		return nil, err
+	}
+	var open io.Reader = strings.NewReader(body)
+	if r.URL.Query().Has("watch") && code == http.StatusOK {
+		open = silence{r.Context()}
+	}
+	return &http.Response{StatusCode: code, Status: http.StatusText(code), Body: io.NopCloser(open), Request: r}, nil
+}
+
+type silence struct{ ctx context.Context }
+
+func (s silence) Read([]byte) (int, error) {
+	select {
+	case <-time.After(time.Minute):
+		return 0, io.EOF
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	}
+}
+
+// overhear is what a feed says, in words.
+func overhear(ctx context.Context, w world, f *Feed[struct{}]) *[]string {
+	said := &[]string{}
+	say := func(format string, a ...any) error {
+		*said = append(*said, fmt.Sprintf(format, a...))
+		return nil
+	}
+	f.Client, f.Path = &Client{base: "http://cluster", http: &http.Client{Transport: w}}, "/pods"
+	f.Trouble = func(_ context.Context, err error) error { return say("trouble: %v", err) }
+	f.Listed = func(_ context.Context, _ []struct{}, _, version string, _ bool) error {
+		return say("listed %s", version)
+	}
+	f.Seen = func(_ context.Context, version string) error { return say("seen %s", version) }
+	go func() { _ = f.Run(ctx) }()
+	return said
+}
+
+const listAt5 = `{"kind":"List","metadata":{"resourceVersion":"5"},"items":[]}`
+
+// TestTroubleIsWhatLasts: an API server that is restarted is no trouble, one that does
+// not come back is, and so is, soon, what is not allowed.
+func TestTroubleIsWhatLasts(t *testing.T) {
+	down, busy := errors.New("refused"), `{"code":503,"message":"starting"}`
+	for _, c := range []struct {
+		name string
+		code int
+		body string
+		err  error
+		last time.Duration
+		want bool
+	}{
+		{"a restart", 0, "", down, 20 * time.Second, false},
+		{"a slow start", 503, busy, nil, 20 * time.Second, false},
+		{"an outage", 0, "", down, 3 * time.Minute, true},
+		{"a server that says that it is busy", 429, strings.ReplaceAll(busy, "503", "429"), nil, 3 * time.Minute, true},
+		{"what is not allowed", 403, strings.ReplaceAll(busy, "503", "403"), nil, 10 * time.Second, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			wrong := time.Now().Add(c.last)
+			said := overhear(ctx, func(*http.Request) (int, string, error) {
+				if time.Now().Before(wrong) {
+					return c.code, c.body, c.err
+				}
+				return 200, listAt5, nil
+			}, &Feed[struct{}]{})
+			time.Sleep(c.last + time.Minute)
+			synctest.Wait()
+			n := len(slices.DeleteFunc(*said, func(s string) bool { return !strings.HasPrefix(s, "trouble") }))
+			if want := map[bool]int{true: 2}[c.want]; n != want { // that it began, and that it is over
+				t.Errorf("%s: it told of trouble %d times, want %d", c.name, n, want)
+			}
+			cancel()
+		})
+	}
+}
+
+// TestAClusterFromABackup: whose versions are lower is listed anew; a watch from the
+// version that was seen would say nothing until they have caught up.
+func TestAClusterFromABackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		said := overhear(ctx, func(r *http.Request) (int, string, error) {
+			if from := r.URL.Query().Get("resourceVersion"); from != "" && from != "5" {
+				t.Errorf("it goes on from %s", from)
+			}
+			return 200, listAt5, nil
+		}, &Feed[struct{}]{From: "1000", Recalled: func(context.Context, []struct{}) error { t.Error("a world of another cluster"); return nil }})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := *said; len(got) != 1 || got[0] != "listed 5" {
+			t.Errorf("%q", got)
+		}
+		cancel()
+	})
+}
+
+// TestRecalledAfterAnOutage: a cluster that does not answer yet has forgotten nothing.
+func TestRecalledAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		up, recalled := time.Now().Add(40*time.Second), 0
+		said := overhear(ctx, func(r *http.Request) (int, string, error) {
+			if time.Now().Before(up) && r.URL.Query().Has("resourceVersionMatch") {
+				return 0, "", errors.New("refused")
+			}
+			return 200, listAt5, nil
+		}, &Feed[struct{}]{From: "4", Recalled: func(context.Context, []struct{}) error { recalled++; return nil }})
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if recalled != 1 || slices.Contains(*said, "listed 5") || !slices.Contains(*said, "seen 4") {
+			t.Errorf("recalled %d times, then %q", recalled, *said)
+		}
+		cancel()
+	})
+}
