@@ -93,7 +93,7 @@ func newHost(c *config.Config, log *slog.Logger, taking events) (*host.Host, err
 		plugins []config.Plugin
 	}{{api.KindExecutor, c.Plugins.Executors}, {api.KindSource, c.Plugins.Sources}, {api.KindNotifier, c.Plugins.Notifiers}} {
 		for i := range kind.plugins {
-			bound, err := bindings(c, store, kind.name, &kind.plugins[i])
+			bound, err := bindings(c, store, kind.name, &kind.plugins[i], log)
 			if err != nil {
 				return nil, err
 			}
@@ -105,7 +105,7 @@ func newHost(c *config.Config, log *slog.Logger, taking events) (*host.Host, err
 
 // bindings are what is run for a plugin of the configuration: a source runs once
 // for each of its clusters.
-func bindings(c *config.Config, store *repo.Store, kind string, p *config.Plugin) ([]host.Binding, error) {
+func bindings(c *config.Config, store *repo.Store, kind string, p *config.Plugin, log *slog.Logger) ([]host.Binding, error) {
 	ref, err := repo.Parse(p.Plugin)
 	if err != nil {
 		return nil, err
@@ -125,13 +125,13 @@ func bindings(c *config.Config, store *repo.Store, kind string, p *config.Plugin
 	}
 	members := membersOf(c, p)
 	if kind != api.KindSource || len(members) == 0 {
-		b.Clusters = handouts(members)
+		b.Clusters = handouts(members, log)
 		return []host.Binding{b}, nil
 	}
 	var out []host.Binding
 	for _, m := range members {
 		one := b
-		one.Clusters = handouts([]k8s.Member{m})
+		one.Clusters = handouts([]k8s.Member{m}, log)
 		if len(members) > 1 {
 			one.Name += "/" + string(m.Name)
 		}
@@ -168,13 +168,18 @@ func membersOf(c *config.Config, p *config.Plugin) []k8s.Member {
 	return out
 }
 
-func handouts(members []k8s.Member) func(context.Context) ([]api.Cluster, error) {
+// handouts are the ways into clusters, read anew each time. One of several that cannot
+// be read is handed out without: it does not keep a line from the others.
+func handouts(members []k8s.Member, log *slog.Logger) func(context.Context) ([]api.Cluster, error) {
 	return func(context.Context) ([]api.Cluster, error) {
 		var out []api.Cluster
 		for _, m := range members {
 			text, err := k8s.Handout(m)
-			if err != nil {
+			if err != nil && len(members) == 1 {
 				return nil, err
+			}
+			if err != nil {
+				log.Warn("a plugin gets no way into a cluster", "cluster", m.Name, "error", err)
 			}
 			out = append(out, api.Cluster{Name: string(m.Name), Kubeconfig: text})
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"ferry/internal/chat"
 	"ferry/internal/config"
 	"ferry/internal/deploy"
+	"ferry/k8s"
 	"ferry/plugins"
 	"ferry/plugins/api"
 )
@@ -126,7 +128,7 @@ func TestBindings(t *testing.T) {
 	c := &config.Config{Clusters: []config.Cluster{{Name: "prod", File: "a"}, {Name: "prod-eu", File: "b"}, {Name: "dev", File: "c"}}}
 	p := &config.Plugin{Name: "x", Plugin: "r/x", Clusters: []string{"prod*"}, Memory: 3, Config: "a: 1"}
 	for kind, want := range map[string]string{api.KindSource: "x/prod x/prod-eu", api.KindExecutor: "x", api.KindNotifier: "x"} {
-		all, err := bindings(c, newStore(c.Plugins), kind, p)
+		all, err := bindings(c, newStore(c.Plugins), kind, p, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,6 +146,22 @@ func TestBindings(t *testing.T) {
 	p.Kubeconfig = "own"
 	if m := membersOf(c, p); len(m) != 2 || m[1].Kubeconfig != "own" || m[1].Context != "prod-eu" {
 		t.Errorf("members = %+v", m)
+	}
+}
+
+// TestHandouts: a way in that cannot be read does not keep a line from the others.
+func TestHandouts(t *testing.T) {
+	good := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(good, []byte(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}], contexts: [{name: c, context: {cluster: c}}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bad, log := k8s.Member{Name: "bad", Kubeconfig: good + ".none"}, slog.New(slog.DiscardHandler)
+	got, err := handouts([]k8s.Member{bad, {Name: "good", Kubeconfig: good}}, log)(t.Context())
+	if err != nil || len(got) != 2 || got[0].Name != "bad" || len(got[0].Kubeconfig) != 0 || len(got[1].Kubeconfig) == 0 {
+		t.Errorf("two, of which one cannot be read: %+v, %v", got, err)
+	}
+	if got, err := handouts([]k8s.Member{bad}, log)(t.Context()); err == nil {
+		t.Errorf("the only one cannot be read: %+v", got)
 	}
 }
 

@@ -150,7 +150,9 @@ type ExecuteRequest struct {
 
 // Cluster is a name and the way in.
 type Cluster struct {
-	Name       string
+	Name string
+	// Kubeconfig is empty if ferry cannot read it: the others are to be asked all the
+	// same.
 	Kubeconfig []byte
 }
 

@@ -25,7 +25,10 @@ func newSpawner() *spawner {
 }
 
 func (s *spawner) run(ctx context.Context) {
-	runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+	runtime.LockOSThread()
+	// Unlocked, the thread goes on after this: somebody else may have started
+	// something from it before, which would end with it.
+	defer runtime.UnlockOSThread()
 	defer close(s.gone)
 	for {
 		select {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,8 +20,12 @@ import (
 	"ferry/plugins/rows"
 )
 
-// row is the key of a silence: + its ID.
-const row = "event/silence/"
+// row is the key of a silence: + its ID. placedRow counts them: an ID does not come
+// back, so that to end one twice ends nobody else's.
+const (
+	row       = "event/silence/"
+	placedRow = "event/silences"
+)
 
 // Limits of what people may wish.
 const (
@@ -53,15 +58,23 @@ type Silences struct {
 	store rows.Store
 	now   func() time.Time
 
-	write sync.Mutex // from the decision to the row
-	mu    sync.RWMutex
-	all   []kept // in the order in which they were placed
+	write  sync.Mutex // from the decision to the row
+	placed uint64     // so many ever
+	mu     sync.RWMutex
+	all    []kept // in the order in which they were placed
 }
 
 // Load reads what is in force; what is over is forgotten.
 func Load(ctx context.Context, store rows.Store, now func() time.Time) (*Silences, error) {
 	s := &Silences{store: store, now: now}
-	err := rows.Each(ctx, store, row, func(r rows.Row) error {
+	r, ok, err := store.Get(ctx, placedRow)
+	if err == nil && ok {
+		s.placed, err = strconv.ParseUint(string(r.Value), 10, 64)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", placedRow, err)
+	}
+	err = rows.Each(ctx, store, row, func(r rows.Row) error {
 		var one Silence
 		if err := json.Unmarshal(r.Value, &one); err != nil {
 			return fmt.Errorf("decode %s: %w", r.Key, err)
@@ -110,14 +123,17 @@ func (s *Silences) Place(ctx context.Context, one Silence, told ...job.Entry) (S
 	if len(inForce) >= most {
 		return one, fault.Newf(fault.Refused, "%d silences are in force already", most).WithHelp("`unsilence` ends some of them")
 	}
-	one.Matchers, one.ID = ms.String(), s.free(inForce)
+	number := s.placed + 1
+	one.Matchers, one.ID = ms.String(), fmt.Sprint("s", number)
 	raw, err := json.Marshal(one)
 	if err != nil {
 		return one, fmt.Errorf("encode silence: %w", err)
 	}
-	if err := s.store.Commit(ctx, rows.Txn{Put: []rows.Row{{Key: row + one.ID, Value: raw}}, Told: told}); err != nil {
+	put := []rows.Row{{Key: row + one.ID, Value: raw}, {Key: placedRow, Value: strconv.AppendUint(nil, number, 10)}}
+	if err := s.store.Commit(ctx, rows.Txn{Put: put, Told: told}); err != nil {
 		return one, fmt.Errorf("store silence: %w", err)
 	}
+	s.placed = number
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, kept{one, ms})
@@ -145,16 +161,6 @@ func (s *Silences) sweep(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.all = slices.DeleteFunc(s.all, func(k kept) bool { return slices.Contains(over, row+k.ID) })
 	return nil
-}
-
-// free is the first short name that nothing has: s1, s2, …
-func (s *Silences) free(have []Silence) string {
-	for n := 1; ; n++ {
-		id := fmt.Sprintf("s%d", n)
-		if !slices.ContainsFunc(have, func(o Silence) bool { return o.ID == id }) {
-			return id
-		}
-	}
 }
 
 // End removes a silence and returns it; NotFound if there is none of that ID. What is

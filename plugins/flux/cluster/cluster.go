@@ -10,6 +10,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -43,6 +44,9 @@ type Client struct {
 
 // Connect makes a client of a kubeconfig. It sends nothing.
 func Connect(kubeconfig []byte, grant rules.Grant) (*Client, error) {
+	if len(kubeconfig) == 0 {
+		return nil, errors.New("ferry cannot read its kubeconfig, and its log says why")
+	}
 	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("read the cluster's kubeconfig: %w", err)

@@ -15,6 +15,12 @@ import (
 	"ferry/plugins/kubectl/rules"
 )
 
+func TestNoWayIn(t *testing.T) {
+	if _, err := cluster.Connect(nil, rules.Grant{}); err == nil || err.Error() != "ferry cannot read its kubeconfig, and its log says why" {
+		t.Errorf("without a kubeconfig: %v", err)
+	}
+}
+
 // TestTheWallAlone takes the lines away: what asks for more than was granted does not
 // reach the cluster.
 func TestTheWallAlone(t *testing.T) {

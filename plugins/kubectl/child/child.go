@@ -108,6 +108,9 @@ func (j Job) command(streams genericiooptions.IOStreams) (*cobra.Command, error)
 // config is the way to the cluster, through the wall. Whatever kubectl's flags and
 // files say of servers and people is not asked.
 func (j Job) config() (*rest.Config, error) {
+	if len(j.Kubeconfig) == 0 {
+		return nil, errors.New("ferry cannot read its kubeconfig, and its log says why")
+	}
 	config, err := clientcmd.RESTConfigFromKubeConfig(j.Kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("read the cluster's kubeconfig: %w", err)

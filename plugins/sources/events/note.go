@@ -123,6 +123,7 @@ func (w *watcher) notes() func(context.Context) error {
 	f := &cluster.Feed[note]{
 		Client: w.client, Path: "/apis/events.k8s.io/v1/events", Query: query, From: w.cursor.Events, Trouble: w.troubled("events"),
 		Seen: func(ctx context.Context, version string) error {
+			defer w.out.Mark() // that somebody watched is to be known after a quiet hour, too
 			return w.out.Do(ctx, func(func(api.Event)) { w.reached(version) })
 		},
 		Changed: func(ctx context.Context, how cluster.Change, n note, version string) error {
