@@ -116,12 +116,17 @@ func (s *Store) Find(ctx context.Context, kind string, r Ref) (Installed, error)
 	if err != nil {
 		return Installed{}, err
 	}
+	return s.chosen(ctx, repository, index, kind, r)
+}
+
+// chosen is the plugin that an index has for a name: what is there already, or is got.
+func (s *Store) chosen(ctx context.Context, repository Repository, index *Index, kind string, r Ref) (Installed, error) {
 	e, err := index.choose(kind, r)
 	if err != nil {
 		return Installed{}, err
 	}
 	r.Version = e.Version
-	if got, err := s.installed(kind, r); err == nil {
+	if got, err := s.installed(e.Type, r); err == nil {
 		return got, nil
 	}
 	return s.install(ctx, repository, index, e, r)
@@ -145,15 +150,7 @@ func (s *Store) InstallKind(ctx context.Context, kind string, r Ref) (Installed,
 	if err != nil {
 		return Installed{}, err
 	}
-	e, err := index.choose(kind, r)
-	if err != nil {
-		return Installed{}, err
-	}
-	r.Version = e.Version
-	if got, err := s.installed(e.Type, r); err == nil {
-		return got, nil
-	}
-	return s.install(ctx, repository, index, e, r)
+	return s.chosen(ctx, repository, index, kind, r)
 }
 
 // Kinds returns the kinds of the plugins that have a name, by the index as it is now:

@@ -10,9 +10,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"ferry/plugins/flux/line"
 	"ferry/plugins/kubectl/rules"
@@ -44,25 +41,11 @@ type Client struct {
 
 // Connect makes a client of a kubeconfig. It sends nothing.
 func Connect(kubeconfig []byte, grant rules.Grant) (*Client, error) {
-	if len(kubeconfig) == 0 {
-		return nil, errors.New("ferry cannot read its kubeconfig, and its log says why")
-	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	config, err := wall.Config(kubeconfig, grant)
 	if err != nil {
-		return nil, fmt.Errorf("read the cluster's kubeconfig: %w", err)
+		return nil, err
 	}
 	config.UserAgent, config.QPS, config.Burst, config.Timeout = "ferry-flux", 50, 100, 0
-	if grant.As.User == "" {
-		grant.As = rules.Identity{User: config.Impersonate.UserName, Groups: config.Impersonate.Groups}
-	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: grant.As.User, Groups: grant.As.Groups}
-	server, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("read the cluster's address: %w", err)
-	}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &wall.Wall{Grant: grant, Server: server, Next: next}
-	})
 	way, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("use the cluster's kubeconfig: %w", err)

@@ -8,10 +8,8 @@ package child
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -20,7 +18,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/component-base/cli"
 	"k8s.io/kubectl/pkg/cmd"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
@@ -89,7 +86,7 @@ func run(pipe io.Reader) error {
 
 // command is kubectl's, made without what looks for plugins and preferences.
 func (j Job) command(streams genericiooptions.IOStreams) (*cobra.Command, error) {
-	config, err := j.config()
+	config, err := wall.Config(j.Kubeconfig, j.Grant)
 	if err != nil {
 		return nil, err
 	}
@@ -103,34 +100,6 @@ func (j Job) command(streams genericiooptions.IOStreams) (*cobra.Command, error)
 	command := cmd.NewKubectlCommand(cmd.KubectlOptions{Arguments: []string{"kubectl"}, ConfigFlags: flags, IOStreams: streams})
 	command.SetArgs(j.Argv)
 	return command, nil
-}
-
-// config is the way to the cluster, through the wall. Whatever kubectl's flags and
-// files say of servers and people is not asked.
-func (j Job) config() (*rest.Config, error) {
-	if len(j.Kubeconfig) == 0 {
-		return nil, errors.New("ferry cannot read its kubeconfig, and its log says why")
-	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(j.Kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("read the cluster's kubeconfig: %w", err)
-	}
-	if config.ExecProvider != nil || config.AuthProvider != nil {
-		return nil, errors.New("the cluster's kubeconfig starts a program to log in, which nothing here may: give it a token or a certificate")
-	}
-	grant := j.Grant
-	if grant.As.User == "" {
-		grant.As = rules.Identity{User: config.Impersonate.UserName, Groups: config.Impersonate.Groups}
-	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: grant.As.User, Groups: grant.As.Groups}
-	server, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("read the cluster's address: %w", err)
-	}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &wall.Wall{Grant: grant, Server: server, Next: next}
-	})
-	return config, nil
 }
 
 // limit keeps a child from taking the machine: what it cannot get it does without,
