@@ -86,7 +86,7 @@ func (d *dispatch) tell(ctx context.Context) error {
 }
 
 // due returns the incidents that are to be looked at, in the order of their time, of
-// one time the worst first.
+// one time the worst first, and then those that happened first.
 func (d *dispatch) due(now time.Time) (out []*Trouble) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -100,9 +100,17 @@ func (d *dispatch) due(now time.Time) (out []*Trouble) {
 		}
 	}
 	slices.SortFunc(out, func(a, b *Trouble) int {
-		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(b.Severity().Rank(), a.Severity().Rank()), a.Opened.Compare(b.Opened))
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(b.Severity().Rank(), a.Severity().Rank()), a.Opened.Compare(b.Opened), a.first().Compare(b.first()), cmp.Compare(a.ID, b.ID))
 	})
 	return out
+}
+
+// first is when the first of it happened; events of one batch open at one time.
+func (t *Trouble) first() (at time.Time) {
+	if len(t.Problems) > 0 {
+		at = t.Problems[0].First
+	}
+	return at
 }
 
 // message makes what tells of an incident; nothing if people are to be spared, know
