@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,14 +153,21 @@ func TestAFileIsSharedOnce(t *testing.T) {
 			t.Run(c.name+", stopped at "+stopped, func(t *testing.T) {
 				dir := t.TempDir()
 				synctest.Test(t, func(t *testing.T) {
-					tries, stops := map[string]int{}, make(chan struct{}, 1)
+					var mu sync.Mutex
+					tried, stops := map[string]int{}, make(chan struct{}, 1)
+					tries := func(what string, more int) int {
+						mu.Lock()
+						defer mu.Unlock()
+						tried[what] += more
+						return tried[what]
+					}
 					store, to := &bottest.Outbox{}, &bottest.Chat{}
 					to.Before = func(what, _ string) error {
-						tries[what]++
-						if tries[what] == 1 && c.before[what] != nil {
+						n := tries(what, 1)
+						if n == 1 && c.before[what] != nil {
 							return c.before[what]
 						}
-						if what == stopped && tries[what] <= 2 {
+						if what == stopped && n <= 2 {
 							select {
 							case stops <- struct{}{}:
 							default:
@@ -169,10 +177,10 @@ func TestAFileIsSharedOnce(t *testing.T) {
 						return nil
 					}
 					to.After = func(what, _ string) error {
-						if what == "upload" && c.forget && tries[what] == 1 {
+						if what == "upload" && c.forget && tries(what, 0) == 1 {
 							to.Forget()
 						}
-						if what == c.after && tries[what] == 1 {
+						if what == c.after && tries(what, 0) == 1 {
 							return unknown
 						}
 						return nil
