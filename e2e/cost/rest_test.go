@@ -69,6 +69,7 @@ func (w *world) everything() string {
 	}
 	configs := map[string]string{
 		"executor/kubectl": `{impersonate: {user: "ferry:{{.ID}}"}, rules: [{users: ["*"], clusters: ["*"], namespaces: [shop], resources: [pods]}]}`,
+		"executor/flux":    `{rules: [{users: ["*"], clusters: ["*"], namespaces: ["*"], resources: ["*"]}]}`,
 		"source/changes":   `{kinds: [apps/v1/deployments, v1/configmaps]}`,
 		"source/webhook":   `{listen: "127.0.0.1:0", paths: [{path: /alertmanager, format: alertmanager, anybody: true}]}`,
 	}
