@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,6 +151,17 @@ func (r *change) withdrawn(ctx context.Context) error {
 		return err
 	}
 	return fault.Newf(fault.Cancelled, "this was cancelled, and pull request #%d is closed", n).WithHelp("nothing was changed")
+}
+
+// proven reports whether the history says already that the change arrived: ferry ended
+// before it could tell that, and a wish that came since comes too late.
+func (r *change) proven(ctx context.Context) (was bool, err error) {
+	version := cmp.Or(r.row.Change.Version, r.row.Plan.Change.Version)
+	err = r.History.Of(ctx, r.row.Change.Target, func(rec deploy.Record) bool {
+		was = rec.Job == string(r.job.ID) && rec.Version == version && rec.Outcome == string(job.Done)
+		return !was && rec.At.After(r.job.Created)
+	})
+	return was, err
 }
 
 // abandon stops following what is in Git.

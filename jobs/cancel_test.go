@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -148,6 +149,38 @@ func TestCancelledWhileFollowing(t *testing.T) {
 		if !fault.Is(err, fault.Cancelled) || m.Lines[0] != "It was cancelled when Git held `6.5.4` already; what becomes of it there, ferry does not tell." ||
 			len(m.Buttons) != 1 || m.Buttons[0].Command != "rollback podinfo on prod to 6.5.3" {
 			t.Errorf("ended with %+v, %v", m, err)
+		}
+	})
+}
+
+// TestCancelledAfterTheHistoryKnew: ferry ended when it had recorded that the change
+// arrived, and before it could say so. Who cancels then hears what the history says.
+func TestCancelledAfterTheHistoryKnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.show = func(int) *deploy.Observation { return at(arrivedImage()) }
+		b := newBench(t, w)
+		var row []byte
+		b.job.Created = time.Now()
+		_, err := b.command(b.cmd.Verb).Work.Run(t.Context(), b.cmd, b.job, func(context.Context) error {
+			if b.job.Step == stepFollow && row == nil {
+				row = bytes.Clone(b.job.Data)
+			}
+			return nil
+		})
+		if err != nil || row == nil {
+			t.Fatalf("%v, %s", err, row)
+		}
+		before := len(b.records())
+		b.job.Step, b.job.Data, b.job.Cancel = stepFollow, row, &job.Cancel{By: "U2", At: time.Now()}
+		m, err := b.once(t.Context())
+		if err != nil || m.Title != "podinfo `6.5.4` is healthy on prod" {
+			t.Errorf("ended with %+v, %v", m, err)
+		}
+		for _, r := range b.records()[before:] {
+			if r.Outcome != "done" {
+				t.Errorf("the history says %s", r.Outcome)
+			}
 		}
 	})
 }

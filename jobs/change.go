@@ -198,7 +198,13 @@ func (r *change) carry(ctx context.Context) (chat.Message, error) {
 		}
 	}
 	if r.job.Cancel != nil {
-		return r.abandon(ctx) // it came too late for anything else
+		was, err := r.proven(ctx)
+		if err != nil {
+			return chat.Message{}, err
+		}
+		if !was {
+			return r.abandon(ctx) // it came too late for anything else
+		}
 	}
 	return r.follow(ctx)
 }
