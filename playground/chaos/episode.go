@@ -28,7 +28,8 @@ const (
 // episode has n things asked for, breaks what it can meanwhile, and compares. It
 // returns how many there were.
 func (w *world) episode(ctx context.Context, number, n int) (int, error) {
-	commands, alarms := w.draw(n), w.sound(n)
+	commands := w.draw(n)
+	alarms := w.sound(len(commands)) // they may be fewer, and so are the kills that alarms wait for
 	w.kills = nil
 	w.felled.Store(0)
 	fmt.Fprintf(w.out, "world %d, episode %d asks for %s\n", w.number, number, kinds(commands))
