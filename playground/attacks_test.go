@@ -83,7 +83,7 @@ func attacks() []attack {
 func TestAttacksOnAnApproval(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it compiles ferry")
+		t.Skip("it compiles ferry, which takes more than -short allows")
 	}
 	r := openWith(t, Options{Ferry: compileFerry(t), Gates: siege})
 	r.slack.SetRateLimits(false)

@@ -74,7 +74,7 @@ func refusals() []refusal {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it compiles ferry")
+		t.Skip("it compiles ferry, which takes more than -short allows")
 	}
 	r := openWith(t, Options{Ferry: compileFerry(t), Fleet: "refusals"})
 	r.slack.SetRateLimits(false) // nobody asks this much at once

@@ -24,7 +24,7 @@ import (
 func TestASetGoesInWaves(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it compiles ferry")
+		t.Skip("it compiles ferry, which takes more than -short allows")
 	}
 	const apps = 40
 	r := openWith(t, Options{Ferry: compileFerry(t), Fleet: "armada"})

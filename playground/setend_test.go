@@ -22,7 +22,7 @@ const goesBack = developers + `rollbacks: [{name: production, clusters: ["prod-*
 func TestASetThatFailsGoesBack(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it compiles ferry")
+		t.Skip("it compiles ferry, which takes more than -short allows")
 	}
 	r := openWith(t, Options{Ferry: compileFerry(t), Fleet: "armada", Gates: goesBack})
 	r.slack.SetRateLimits(false)

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 2, "how often TestCost measures each")
-	only   = flag.String("only", "", "the one that TestCost measures, by the beginning of its name")
+	rounds = flag.Int("rounds", 2, "how often BenchmarkCost measures each")
+	only   = flag.String("only", "", "the one that BenchmarkCost measures, by the beginning of its name")
 )
 
 // watching is one way from Events to the webhook.
@@ -42,10 +42,10 @@ alerts:
   route: {receiver: hook, group_by: ["..."]}
   receivers: {hook: {sinks: [{webhook: {url: "$HOOK"`
 
-// TestCost brings 3,000 Events at 300 and then at 500 a second to a webhook: ferry, with
+// BenchmarkCost brings 3,000 Events at 300 and then at 500 a second to a webhook: ferry, with
 // a request for each and with many in one, and kubewatch, which has a request for each.
-func TestCost(t *testing.T) {
-	w := newWorld(t)
+func BenchmarkCost(b *testing.B) {
+	w := newWorld(b)
 	all := []watching{
 		{"ferry", func(dir string) *program { return w.ferry(dir, sourceOfEvents+"}}]}}\n") }},
 		{"ferry, batch: 100", func(dir string) *program { return w.ferry(dir, sourceOfEvents+", batch: 100}}]}}\n") }},
@@ -53,7 +53,7 @@ func TestCost(t *testing.T) {
 	if file := os.Getenv("FERRY_KUBEWATCH"); file != "" {
 		all = append(all, watching{"kubewatch", func(dir string) *program { return w.kubewatch(dir, file) }})
 	} else {
-		t.Log("FERRY_KUBEWATCH names no kubewatch: ferry is measured alone")
+		b.Log("FERRY_KUBEWATCH names no kubewatch: ferry is measured alone")
 	}
 	result := map[string]*taken{}
 	for round := range *rounds {
@@ -62,7 +62,7 @@ func TestCost(t *testing.T) {
 				continue
 			}
 			w.forget()
-			p := one.start(t.TempDir())
+			p := one.start(b.TempDir())
 			w.awake(p, fmt.Sprintf("r%d.%d", round, i))
 			w.rest(3 * time.Second) // what a start costs is not what events cost
 			for _, rate := range []int{300, 500} {
@@ -73,7 +73,7 @@ func TestCost(t *testing.T) {
 				}
 				result[key].add(got)
 			}
-			p.stop(t)
+			p.stop(b)
 		}
 	}
 	fmt.Print(report(result))

@@ -5,7 +5,7 @@
 //	generator → API server → ferry and its source, or kubewatch → webhook
 //
 // Generator and webhook are the test's own process; what is counted is the processor
-// time and memory of the others alone. Nothing here judges a time: it prints. It runs
-// where FERRY_BENCH_ALERTS is set (make bench-alerts), needs what make build makes,
-// and kubewatch's executable in FERRY_KUBEWATCH, without which ferry is measured alone.
+// time and memory of the others alone. Nothing here judges a time: it prints. It is
+// what make bench-alerts runs, needs what make build makes, and kubewatch's executable
+// in FERRY_KUBEWATCH, without which ferry is measured alone.
 package cost

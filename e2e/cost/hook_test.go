@@ -22,7 +22,7 @@ type hook struct {
 	more  chan struct{}
 }
 
-func newHook(t *testing.T) *hook {
+func newHook(t testing.TB) *hook {
 	h := &hook{came: map[string]time.Time{}, more: make(chan struct{})}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)

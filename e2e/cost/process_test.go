@@ -23,7 +23,7 @@ type program struct {
 	how   error // it ended, once ended is closed
 }
 
-func start(t *testing.T, dir string, env []string, name string, args ...string) *program {
+func start(t testing.TB, dir string, env []string, name string, args ...string) *program {
 	t.Helper()
 	p := &program{log: filepath.Join(dir, filepath.Base(name)+".log"), ended: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -43,7 +43,7 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 	return p
 }
 
-func (p *program) stop(t *testing.T) {
+func (p *program) stop(t testing.TB) {
 	t.Helper()
 	pid := p.cmd.Process.Pid
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {

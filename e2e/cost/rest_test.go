@@ -22,13 +22,13 @@ const operators = `alerts:
   receivers: {operators: {sinks: [{slack: {channel: $CHANNEL}}]}}
 `
 
-// TestRest runs ferry with every plugin that make build made. It prints what each
+// BenchmarkRest runs ferry with every plugin that make build made. It prints what each
 // process takes when a minute has gone by, and how long single Events, seconds apart,
 // are on their way to Slack.
-func TestRest(t *testing.T) {
-	w := newWorld(t)
-	p := w.ferry(t.TempDir(), w.everything()+operators)
-	defer p.stop(t)
+func BenchmarkRest(b *testing.B) {
+	w := newWorld(b)
+	p := w.ferry(b.TempDir(), w.everything()+operators)
+	defer p.stop(b)
 	w.told(p, "probe", time.Minute)
 	w.rest(time.Minute)
 	before := p.usages()

@@ -21,7 +21,7 @@ import (
 
 // world is one API server, a local Slack and GitHub, and the webhook.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	cluster *testbed.Cluster
 	slack   *slack.Server
 	hook    *hook
@@ -32,12 +32,8 @@ type world struct {
 
 const namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
 
-// newWorld is skipped unless it is asked for.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
-	if os.Getenv("FERRY_BENCH_ALERTS") == "" {
-		t.Skip("make bench-alerts runs it")
-	}
 	bin, err := filepath.Abs("../../bin")
 	if err != nil {
 		t.Fatal(err)

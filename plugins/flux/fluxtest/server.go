@@ -24,6 +24,7 @@ type Object = map[string]any
 
 // Server is an API server.
 type Server struct {
+	t testing.TB
 	*httptest.Server
 	// Flux is called after a patch, in a goroutine of its own, with the object's path
 	// and what came of it.
@@ -58,7 +59,7 @@ func Served() map[string][]string {
 
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
-	s := &Server{Kinds: Served(), objects: map[string]Object{}, changed: make(chan struct{})}
+	s := &Server{t: t, Kinds: Served(), objects: map[string]Object{}, changed: make(chan struct{})}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		s.CloseClientConnections()
@@ -82,7 +83,7 @@ func Path(groupVersion, namespace, plural, name string) string {
 func (s *Server) Put(path, object string) {
 	var o Object
 	if err := yaml.Unmarshal([]byte(object), &o); err != nil {
-		panic(fmt.Sprintf("%v: %s", err, object))
+		s.t.Fatalf("%v: %s", err, object)
 	}
 	parts := strings.Split(path, "/") // "", apis, group, version, namespaces, namespace, plural, name
 	m := sub(o, "metadata")
@@ -100,7 +101,7 @@ func (s *Server) Put(path, object string) {
 func (s *Server) Merge(path, patch string) {
 	var p Object
 	if err := yaml.Unmarshal([]byte(patch), &p); err != nil {
-		panic(fmt.Sprintf("%v: %s", err, patch))
+		s.t.Fatalf("%v: %s", err, patch)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
