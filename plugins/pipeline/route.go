@@ -1,9 +1,9 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"ferry/internal/event"
@@ -126,16 +126,13 @@ func (r *Route) routes(e *event.Event, fn func(*Route)) (matched bool) {
 // group returns the labels by which a route groups an event, and the key of that
 // group. Routes to the same receiver that group alike share their groups.
 func (r *Route) group(e *event.Event) (labels map[string]string, key string) {
-	pairs := make([]string, 0, 1+2*len(r.GroupBy))
-	pairs = append(pairs, r.Receiver)
+	raw := strconv.AppendQuote([]byte{'['}, r.Receiver)
 	labels = make(map[string]string, len(r.GroupBy))
 	for _, name := range r.GroupBy {
 		labels[name] = e.Label(name)
-		pairs = append(pairs, name, labels[name])
+		raw = strconv.AppendQuote(append(raw, ','), name)
+		raw = strconv.AppendQuote(append(raw, ','), labels[name])
 	}
-	raw, err := json.Marshal(pairs)
-	if err != nil {
-		panic("pipeline: strings have no JSON: " + err.Error())
-	}
+	raw = append(raw, ']')
 	return labels, string(raw)
 }
