@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"ferry/plugins/api/wire"
 )
@@ -23,15 +26,24 @@ type Remote struct{ conn grpc.ClientConnInterface }
 // Connect returns the plugin at the other end of a connection.
 func Connect(conn grpc.ClientConnInterface) Remote { return Remote{conn: conn} }
 
-// Describe asks what it is: one of the kinds, its Info, and whether it is a Finder.
-func (r Remote) Describe(ctx context.Context) (kind string, i Info, finds bool, err error) {
+// Description is what a plugin says of itself: one of the kinds, its Info, and whether
+// it is a Finder and a Checker.
+type Description struct {
+	Info
+
+	Kind          string
+	Finds, Checks bool
+}
+
+// Describe asks what it is.
+func (r Remote) Describe(ctx context.Context) (Description, error) {
 	d, err := wire.NewPluginClient(r.conn).Describe(ctx, &wire.DescribeRequest{})
 	if err != nil {
-		return "", Info{}, false, err
+		return Description{}, err
 	}
-	return d.GetKind(), Info{
+	return Description{Kind: d.GetKind(), Finds: d.GetFinds(), Checks: d.GetChecks(), Info: Info{
 		Name: d.GetName(), Version: d.GetVersion(), Description: d.GetDescription(), Schema: d.GetSchema(), Docs: d.GetDocs(), Help: d.GetHelp(),
-	}, d.GetFinds(), nil
+	}}, nil
 }
 
 // Stream is Source.Stream. It returns the first error of emit or of q.Stored, which
@@ -104,22 +116,106 @@ func (r Remote) Execute(ctx context.Context, q ExecuteRequest, out io.Writer) (R
 	}
 }
 
-// Deliver is Notifier.Deliver.
-func (r Remote) Deliver(ctx context.Context, n Notification) (Receipt, error) {
-	m, err := wire.NewNotifierClient(r.conn).Deliver(ctx, notificationToWire(n))
-	if err != nil {
-		return Receipt{}, err
-	}
-	return receiptFromWire(m.GetReceipt()), failureFromWire(m.GetFailure())
+// Deliveries are asked for together.
+type Deliveries struct {
+	Binding       string
+	Config        []byte
+	Timeout       time.Duration // of one; 0: none
+	Notifications []Notification
 }
 
-// Find is Finder.Find.
-func (r Remote) Find(ctx context.Context, n Notification) (Receipt, bool, error) {
-	m, err := wire.NewNotifierClient(r.conn).Find(ctx, notificationToWire(n))
+// Deliver asks a notifier for several deliveries and tells what became of each, as it
+// becomes known and in any order; known is not called twice at a time. When ctx ends
+// nothing more is begun; what is under way is waited for. Outcomes that it did not
+// tell of when it returns an error are not known.
+func (r Remote) Deliver(ctx context.Context, q Deliveries, known func(i int, o Outcome)) error {
+	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stream, err := wire.NewNotifierClient(r.conn).Deliver(open)
 	if err != nil {
-		return Receipt{}, false, err
+		return err
 	}
-	return receiptFromWire(m.GetReceipt()), m.GetFound(), failureFromWire(m.GetFailure())
+	if err := send(stream, &q); err != nil && !errors.Is(err, io.EOF) { // io.EOF: Recv says why
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = stream.CloseSend() })()
+	a := awaited{known: known, told: make([]bool, len(q.Notifications)), left: len(q.Notifications), late: q.Timeout + lateness, cancel: cancel}
+	return a.all(stream)
+}
+
+// maxBurst is how many bytes of notifications travel in one request, about.
+const maxBurst = 4 << 20
+
+func send(stream grpc.BidiStreamingClient[wire.DeliverRequest, wire.DeliverResponse], q *Deliveries) error {
+	m := &wire.DeliverRequest{Binding: q.Binding, Config: q.Config}
+	if q.Timeout > 0 {
+		m.Timeout = durationpb.New(q.Timeout)
+	}
+	size := 0
+	for i := range q.Notifications {
+		n := &q.Notifications[i]
+		if size += len(n.Event) + len(n.Text); size > maxBurst && len(m.Notifications) > 0 {
+			m.More = true
+			if err := stream.Send(m); err != nil {
+				return err
+			}
+			m, size = &wire.DeliverRequest{}, len(n.Event)+len(n.Text)
+		}
+		m.Notifications = append(m.Notifications, notificationToWire(n))
+	}
+	return stream.Send(m)
+}
+
+// lateness is how long after its timeout an outcome is waited for.
+const lateness = 5 * time.Second
+
+// awaited are the outcomes of a request.
+type awaited struct {
+	known  func(i int, o Outcome)
+	told   []bool
+	left   int
+	late   time.Duration
+	cancel context.CancelFunc
+}
+
+func (a *awaited) all(stream grpc.BidiStreamingClient[wire.DeliverRequest, wire.DeliverResponse]) error {
+	for a.left > 0 {
+		var silent *time.Timer
+		if a.late > lateness {
+			silent = time.AfterFunc(a.late, a.cancel)
+		}
+		m, err := stream.Recv()
+		switch {
+		case silent != nil && !silent.Stop() && err != nil:
+			return context.DeadlineExceeded
+		case errors.Is(err, io.EOF):
+			return errNoOutcome
+		case err != nil:
+			return err
+		}
+		for _, o := range m.GetOutcomes() {
+			i := int(o.GetIndex())
+			if i >= len(a.told) || a.told[i] {
+				return fmt.Errorf("it tells of delivery %d, which is not awaited", i)
+			}
+			a.told[i], a.left = true, a.left-1
+			out := Outcome{Receipt: receiptFromWire(o.GetReceipt()), Err: failureFromWire(o.GetFailure())}
+			if o.GetHeld() {
+				out.Err = ErrHeld
+			}
+			a.known(i, out)
+		}
+	}
+	return nil
+}
+
+// Check is Checker.Check, for plugins that are.
+func (r Remote) Check(ctx context.Context, q CheckRequest) error {
+	m, err := wire.NewPluginClient(r.conn).Check(ctx, &wire.CheckRequest{Binding: q.Binding, Config: q.Config, To: q.To})
+	if err != nil {
+		return err
+	}
+	return failureFromWire(m.GetFailure())
 }
 
 // Fail returns err as a Failure: for hosts that speak with plugins otherwise.

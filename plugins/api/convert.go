@@ -2,8 +2,10 @@ package api
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -38,6 +40,19 @@ func validLabels(labels map[string]string) map[string]string {
 		out[valid(k)] = valid(v)
 	}
 	return out
+}
+
+func validAll(texts []string) []string {
+	for i, text := range texts {
+		if !utf8.ValidString(text) {
+			texts = slices.Clone(texts)
+			for ; i < len(texts); i++ {
+				texts[i] = valid(texts[i])
+			}
+			break
+		}
+	}
+	return texts
 }
 
 func eventToWire(e Event) *wire.Event {
@@ -79,27 +94,21 @@ func executeFromWire(r *wire.ExecuteRequest) ExecuteRequest {
 	return out
 }
 
-func notificationToWire(n Notification) *wire.DeliverRequest {
-	out := &wire.DeliverRequest{
-		Id: n.ID, Incident: n.Incident, State: string(n.State), Binding: n.Binding, Config: n.Config, To: n.To, Title: n.Title, Text: n.Text,
-		Severity: n.Severity, Labels: n.Labels, Count: int64(n.Count), Began: timeToWire(n.Began), At: timeToWire(n.At), Previous: receiptToWire(n.Previous),
+func notificationToWire(n *Notification) *wire.Notification {
+	return &wire.Notification{
+		Id: n.ID, Incident: n.Incident, State: string(n.State), Revision: int64(n.Revision), At: timeToWire(n.At), Severity: n.Severity,
+		Title: valid(n.Title), Text: valid(n.Text), Count: int64(n.Count), Firing: int64(n.Firing), Things: int64(n.Things), Repeat: int64(n.Repeat),
+		Labels: validLabels(n.Labels), Details: validAll(n.Details), Event: n.Event, To: n.To, Previous: receiptToWire(n.Previous), Order: valid(n.Order),
 	}
-	for _, e := range n.Events {
-		out.Events = append(out.Events, eventToWire(e))
-	}
-	return out
 }
 
-func notificationFromWire(r *wire.DeliverRequest) Notification {
-	out := Notification{
-		ID: r.GetId(), Incident: r.GetIncident(), State: State(r.GetState()), Binding: r.GetBinding(), Config: r.GetConfig(), To: r.GetTo(),
-		Title: r.GetTitle(), Text: r.GetText(), Severity: r.GetSeverity(), Labels: r.GetLabels(), Count: int(r.GetCount()),
-		Began: timeFromWire(r.GetBegan()), At: timeFromWire(r.GetAt()), Previous: receiptFromWire(r.GetPrevious()),
+func notificationFromWire(n *wire.Notification, q *wire.DeliverRequest) Notification {
+	return Notification{
+		ID: n.GetId(), Incident: n.GetIncident(), State: State(n.GetState()), Revision: int(n.GetRevision()), At: timeFromWire(n.GetAt()), Severity: n.GetSeverity(),
+		Title: n.GetTitle(), Text: n.GetText(), Count: int(n.GetCount()), Firing: int(n.GetFiring()), Things: int(n.GetThings()), Repeat: int(n.GetRepeat()),
+		Labels: n.GetLabels(), Details: n.GetDetails(), Event: n.GetEvent(), To: n.GetTo(), Previous: receiptFromWire(n.GetPrevious()), Order: n.GetOrder(),
+		Binding: q.GetBinding(), Config: q.GetConfig(),
 	}
-	for _, e := range r.GetEvents() {
-		out.Events = append(out.Events, eventFromWire(e))
-	}
-	return out
 }
 
 func receiptToWire(r Receipt) *wire.Receipt {

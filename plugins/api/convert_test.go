@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ferry/plugins/api/wire"
 )
 
 // fill gives every field of a value something of its own.
@@ -55,8 +57,9 @@ func TestNothingIsLost(t *testing.T) {
 	if r := full[ExecuteRequest](); !reflect.DeepEqual(executeFromWire(executeToWire(r)), r) {
 		t.Errorf("request = %+v, want %+v", executeFromWire(executeToWire(r)), r)
 	}
-	if n := full[Notification](); !reflect.DeepEqual(notificationFromWire(notificationToWire(n)), n) {
-		t.Errorf("notification = %+v, want %+v", notificationFromWire(notificationToWire(n)), n)
+	n := full[Notification]()
+	if got := notificationFromWire(notificationToWire(&n), &wire.DeliverRequest{Binding: n.Binding, Config: n.Config}); !reflect.DeepEqual(got, n) {
+		t.Errorf("notification = %+v, want %+v", got, n)
 	}
 	if r := full[Receipt](); receiptFromWire(receiptToWire(r)) != r {
 		t.Errorf("receipt = %+v, want %+v", receiptFromWire(receiptToWire(r)), r)

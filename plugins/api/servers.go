@@ -21,9 +21,19 @@ type describeServer struct {
 func (s describeServer) Describe(context.Context, *wire.DescribeRequest) (*wire.DescribeResponse, error) {
 	i := s.plugin.Info()
 	_, finds := s.plugin.(Finder)
+	_, checks := s.plugin.(Checker)
 	return &wire.DescribeResponse{
-		Kind: s.kind, Name: i.Name, Version: i.Version, Description: i.Description, Schema: i.Schema, Docs: i.Docs, Help: i.Help, Finds: finds,
+		Kind: s.kind, Name: i.Name, Version: i.Version, Description: i.Description, Schema: i.Schema, Docs: i.Docs, Help: i.Help, Finds: finds, Checks: checks,
 	}, nil
+}
+
+// Check implements wire.PluginServer.
+func (s describeServer) Check(ctx context.Context, r *wire.CheckRequest) (*wire.CheckResponse, error) {
+	c, ok := s.plugin.(Checker)
+	if !ok {
+		return nil, status.Error(codes.Unimplemented, "this plugin does not check its configuration")
+	}
+	return &wire.CheckResponse{Failure: failureToWire(c.Check(ctx, CheckRequest{Binding: r.GetBinding(), Config: r.GetConfig(), To: r.GetTo()}))}, nil
 }
 
 type sourceServer struct {
@@ -116,28 +126,4 @@ func (o *output) end(how *wire.Outcome) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.stream.Send(&wire.ExecuteResponse{Outcome: how})
-}
-
-type notifierServer struct {
-	wire.UnimplementedNotifierServer
-	notifier Notifier
-	calls    *sync.WaitGroup
-}
-
-func (s notifierServer) Deliver(ctx context.Context, r *wire.DeliverRequest) (*wire.DeliverResponse, error) {
-	s.calls.Add(1)
-	defer s.calls.Done()
-	receipt, err := s.notifier.Deliver(ctx, notificationFromWire(r))
-	return &wire.DeliverResponse{Receipt: receiptToWire(receipt), Failure: failureToWire(err)}, nil
-}
-
-func (s notifierServer) Find(ctx context.Context, r *wire.DeliverRequest) (*wire.FindResponse, error) {
-	f, ok := s.notifier.(Finder)
-	if !ok {
-		return nil, status.Error(codes.Unimplemented, "this notifier cannot look for what it delivered")
-	}
-	s.calls.Add(1)
-	defer s.calls.Done()
-	receipt, found, err := f.Find(ctx, notificationFromWire(r))
-	return &wire.FindResponse{Found: found, Receipt: receiptToWire(receipt), Failure: failureToWire(err)}, nil
 }

@@ -71,7 +71,8 @@ type DescribeResponse struct {
 	Schema        []byte                 `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"`
 	Docs          string                 `protobuf:"bytes,6,opt,name=docs,proto3" json:"docs,omitempty"`
 	Help          string                 `protobuf:"bytes,7,opt,name=help,proto3" json:"help,omitempty"`
-	Finds         bool                   `protobuf:"varint,8,opt,name=finds,proto3" json:"finds,omitempty"` // Notifier.Find is there
+	Finds         bool                   `protobuf:"varint,8,opt,name=finds,proto3" json:"finds,omitempty"` // it looks whether something was delivered before it delivers it
+	Checks        bool                   `protobuf:"varint,9,opt,name=checks,proto3" json:"checks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -162,6 +163,117 @@ func (x *DescribeResponse) GetFinds() bool {
 	return false
 }
 
+func (x *DescribeResponse) GetChecks() bool {
+	if x != nil {
+		return x.Checks
+	}
+	return false
+}
+
+type CheckRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Binding       string                 `protobuf:"bytes,1,opt,name=binding,proto3" json:"binding,omitempty"`
+	Config        []byte                 `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
+	To            []string               `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_plugin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CheckRequest) GetBinding() string {
+	if x != nil {
+		return x.Binding
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetConfig() []byte {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetTo() []string {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+type CheckResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Failure       *Failure               `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckResponse) Reset() {
+	*x = CheckResponse{}
+	mi := &file_plugin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckResponse) ProtoMessage() {}
+
+func (x *CheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
+func (*CheckResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CheckResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
 type StreamRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Binding       string                 `protobuf:"bytes,1,opt,name=binding,proto3" json:"binding,omitempty"`
@@ -176,7 +288,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_plugin_proto_msgTypes[2]
+	mi := &file_plugin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -188,7 +300,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[2]
+	mi := &file_plugin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -201,7 +313,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{2}
+	return file_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StreamRequest) GetBinding() string {
@@ -261,7 +373,7 @@ type StreamResponse struct {
 
 func (x *StreamResponse) Reset() {
 	*x = StreamResponse{}
-	mi := &file_plugin_proto_msgTypes[3]
+	mi := &file_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -273,7 +385,7 @@ func (x *StreamResponse) String() string {
 func (*StreamResponse) ProtoMessage() {}
 
 func (x *StreamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[3]
+	mi := &file_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -286,7 +398,7 @@ func (x *StreamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamResponse.ProtoReflect.Descriptor instead.
 func (*StreamResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{3}
+	return file_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StreamResponse) GetEvent() *Event {
@@ -312,7 +424,7 @@ type StoredRequest struct {
 
 func (x *StoredRequest) Reset() {
 	*x = StoredRequest{}
-	mi := &file_plugin_proto_msgTypes[4]
+	mi := &file_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +436,7 @@ func (x *StoredRequest) String() string {
 func (*StoredRequest) ProtoMessage() {}
 
 func (x *StoredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[4]
+	mi := &file_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +449,7 @@ func (x *StoredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredRequest.ProtoReflect.Descriptor instead.
 func (*StoredRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{4}
+	return file_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StoredRequest) GetMark() uint64 {
@@ -355,7 +467,7 @@ type StoredResponse struct {
 
 func (x *StoredResponse) Reset() {
 	*x = StoredResponse{}
-	mi := &file_plugin_proto_msgTypes[5]
+	mi := &file_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -367,7 +479,7 @@ func (x *StoredResponse) String() string {
 func (*StoredResponse) ProtoMessage() {}
 
 func (x *StoredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[5]
+	mi := &file_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -380,7 +492,7 @@ func (x *StoredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredResponse.ProtoReflect.Descriptor instead.
 func (*StoredResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{5}
+	return file_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 type Event struct {
@@ -407,7 +519,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_plugin_proto_msgTypes[6]
+	mi := &file_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +531,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[6]
+	mi := &file_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +544,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{6}
+	return file_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Event) GetId() string {
@@ -561,7 +673,7 @@ type ExecuteRequest struct {
 
 func (x *ExecuteRequest) Reset() {
 	*x = ExecuteRequest{}
-	mi := &file_plugin_proto_msgTypes[7]
+	mi := &file_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +685,7 @@ func (x *ExecuteRequest) String() string {
 func (*ExecuteRequest) ProtoMessage() {}
 
 func (x *ExecuteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[7]
+	mi := &file_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +698,7 @@ func (x *ExecuteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteRequest.ProtoReflect.Descriptor instead.
 func (*ExecuteRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{7}
+	return file_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ExecuteRequest) GetBinding() string {
@@ -641,7 +753,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_plugin_proto_msgTypes[8]
+	mi := &file_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +765,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[8]
+	mi := &file_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +778,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{8}
+	return file_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cluster) GetName() string {
@@ -695,7 +807,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_plugin_proto_msgTypes[9]
+	mi := &file_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +819,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[9]
+	mi := &file_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +832,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{9}
+	return file_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *User) GetId() string {
@@ -761,7 +873,7 @@ type ExecuteResponse struct {
 
 func (x *ExecuteResponse) Reset() {
 	*x = ExecuteResponse{}
-	mi := &file_plugin_proto_msgTypes[10]
+	mi := &file_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +885,7 @@ func (x *ExecuteResponse) String() string {
 func (*ExecuteResponse) ProtoMessage() {}
 
 func (x *ExecuteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[10]
+	mi := &file_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +898,7 @@ func (x *ExecuteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteResponse.ProtoReflect.Descriptor instead.
 func (*ExecuteResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{10}
+	return file_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExecuteResponse) GetOutput() []byte {
@@ -816,7 +928,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_plugin_proto_msgTypes[11]
+	mi := &file_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +940,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[11]
+	mi := &file_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +953,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{11}
+	return file_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Outcome) GetConfirm() string {
@@ -892,7 +1004,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_plugin_proto_msgTypes[12]
+	mi := &file_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1016,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[12]
+	mi := &file_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1029,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{12}
+	return file_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Failure) GetText() string {
@@ -950,28 +1062,18 @@ func (x *Failure) GetRefused() bool {
 
 type DeliverRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Incident      string                 `protobuf:"bytes,2,opt,name=incident,proto3" json:"incident,omitempty"`
-	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
-	Binding       string                 `protobuf:"bytes,4,opt,name=binding,proto3" json:"binding,omitempty"`
-	Config        []byte                 `protobuf:"bytes,5,opt,name=config,proto3" json:"config,omitempty"`
-	To            string                 `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
-	Title         string                 `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
-	Text          string                 `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
-	Severity      string                 `protobuf:"bytes,9,opt,name=severity,proto3" json:"severity,omitempty"`
-	Labels        map[string]string      `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Events        []*Event               `protobuf:"bytes,11,rep,name=events,proto3" json:"events,omitempty"`
-	Count         int64                  `protobuf:"varint,12,opt,name=count,proto3" json:"count,omitempty"`
-	Began         *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=began,proto3" json:"began,omitempty"`
-	At            *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=at,proto3" json:"at,omitempty"`
-	Previous      *Receipt               `protobuf:"bytes,15,opt,name=previous,proto3" json:"previous,omitempty"`
+	Binding       string                 `protobuf:"bytes,1,opt,name=binding,proto3" json:"binding,omitempty"`
+	Config        []byte                 `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
+	Timeout       *durationpb.Duration   `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"` // of one
+	Notifications []*Notification        `protobuf:"bytes,4,rep,name=notifications,proto3" json:"notifications,omitempty"`
+	More          bool                   `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"` // another request follows, with further notifications and nothing else
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_plugin_proto_msgTypes[13]
+	mi := &file_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1085,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[13]
+	mi := &file_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,28 +1098,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *DeliverRequest) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *DeliverRequest) GetIncident() string {
-	if x != nil {
-		return x.Incident
-	}
-	return ""
-}
-
-func (x *DeliverRequest) GetState() string {
-	if x != nil {
-		return x.State
-	}
-	return ""
+	return file_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeliverRequest) GetBinding() string {
@@ -1034,74 +1115,205 @@ func (x *DeliverRequest) GetConfig() []byte {
 	return nil
 }
 
-func (x *DeliverRequest) GetTo() string {
+func (x *DeliverRequest) GetTimeout() *durationpb.Duration {
 	if x != nil {
-		return x.To
-	}
-	return ""
-}
-
-func (x *DeliverRequest) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *DeliverRequest) GetText() string {
-	if x != nil {
-		return x.Text
-	}
-	return ""
-}
-
-func (x *DeliverRequest) GetSeverity() string {
-	if x != nil {
-		return x.Severity
-	}
-	return ""
-}
-
-func (x *DeliverRequest) GetLabels() map[string]string {
-	if x != nil {
-		return x.Labels
+		return x.Timeout
 	}
 	return nil
 }
 
-func (x *DeliverRequest) GetEvents() []*Event {
+func (x *DeliverRequest) GetNotifications() []*Notification {
 	if x != nil {
-		return x.Events
+		return x.Notifications
 	}
 	return nil
 }
 
-func (x *DeliverRequest) GetCount() int64 {
+func (x *DeliverRequest) GetMore() bool {
 	if x != nil {
-		return x.Count
+		return x.More
+	}
+	return false
+}
+
+type Notification struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Incident      string                 `protobuf:"bytes,2,opt,name=incident,proto3" json:"incident,omitempty"`
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Revision      int64                  `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	Severity      string                 `protobuf:"bytes,6,opt,name=severity,proto3" json:"severity,omitempty"`
+	Title         string                 `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
+	Text          string                 `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
+	Count         int64                  `protobuf:"varint,9,opt,name=count,proto3" json:"count,omitempty"`
+	Firing        int64                  `protobuf:"varint,10,opt,name=firing,proto3" json:"firing,omitempty"`
+	Things        int64                  `protobuf:"varint,11,opt,name=things,proto3" json:"things,omitempty"`
+	Repeat        int64                  `protobuf:"varint,12,opt,name=repeat,proto3" json:"repeat,omitempty"`
+	Labels        map[string]string      `protobuf:"bytes,13,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Details       []string               `protobuf:"bytes,14,rep,name=details,proto3" json:"details,omitempty"`
+	Event         []byte                 `protobuf:"bytes,15,opt,name=event,proto3" json:"event,omitempty"` // JSON
+	To            string                 `protobuf:"bytes,16,opt,name=to,proto3" json:"to,omitempty"`
+	Previous      *Receipt               `protobuf:"bytes,17,opt,name=previous,proto3" json:"previous,omitempty"`
+	Order         string                 `protobuf:"bytes,18,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notification) Reset() {
+	*x = Notification{}
+	mi := &file_plugin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notification) ProtoMessage() {}
+
+func (x *Notification) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notification.ProtoReflect.Descriptor instead.
+func (*Notification) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Notification) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Notification) GetIncident() string {
+	if x != nil {
+		return x.Incident
+	}
+	return ""
+}
+
+func (x *Notification) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Notification) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
 	}
 	return 0
 }
 
-func (x *DeliverRequest) GetBegan() *timestamppb.Timestamp {
-	if x != nil {
-		return x.Began
-	}
-	return nil
-}
-
-func (x *DeliverRequest) GetAt() *timestamppb.Timestamp {
+func (x *Notification) GetAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.At
 	}
 	return nil
 }
 
-func (x *DeliverRequest) GetPrevious() *Receipt {
+func (x *Notification) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Notification) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Notification) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Notification) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Notification) GetFiring() int64 {
+	if x != nil {
+		return x.Firing
+	}
+	return 0
+}
+
+func (x *Notification) GetThings() int64 {
+	if x != nil {
+		return x.Things
+	}
+	return 0
+}
+
+func (x *Notification) GetRepeat() int64 {
+	if x != nil {
+		return x.Repeat
+	}
+	return 0
+}
+
+func (x *Notification) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Notification) GetDetails() []string {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
+func (x *Notification) GetEvent() []byte {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *Notification) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Notification) GetPrevious() *Receipt {
 	if x != nil {
 		return x.Previous
 	}
 	return nil
+}
+
+func (x *Notification) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
 }
 
 type Receipt struct {
@@ -1114,7 +1326,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_plugin_proto_msgTypes[14]
+	mi := &file_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1338,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[14]
+	mi := &file_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1351,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Receipt) GetRef() string {
@@ -1157,16 +1369,15 @@ func (x *Receipt) GetUrl() string {
 }
 
 type DeliverResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Receipt       *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	Failure       *Failure               `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	state         protoimpl.MessageState     `protogen:"open.v1"`
+	Outcomes      []*DeliverResponse_Outcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_plugin_proto_msgTypes[15]
+	mi := &file_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1389,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[15]
+	mi := &file_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,47 +1402,41 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugin_proto_rawDescGZIP(), []int{18}
 }
 
-func (x *DeliverResponse) GetReceipt() *Receipt {
+func (x *DeliverResponse) GetOutcomes() []*DeliverResponse_Outcome {
 	if x != nil {
-		return x.Receipt
+		return x.Outcomes
 	}
 	return nil
 }
 
-func (x *DeliverResponse) GetFailure() *Failure {
-	if x != nil {
-		return x.Failure
-	}
-	return nil
-}
-
-type FindResponse struct {
+type DeliverResponse_Outcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Found         bool                   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
+	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // among the notifications of all requests, from 0
 	Receipt       *Receipt               `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	Failure       *Failure               `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
+	Held          bool                   `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"` // it was not tried
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *FindResponse) Reset() {
-	*x = FindResponse{}
-	mi := &file_plugin_proto_msgTypes[16]
+func (x *DeliverResponse_Outcome) Reset() {
+	*x = DeliverResponse_Outcome{}
+	mi := &file_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *FindResponse) String() string {
+func (x *DeliverResponse_Outcome) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*FindResponse) ProtoMessage() {}
+func (*DeliverResponse_Outcome) ProtoMessage() {}
 
-func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[16]
+func (x *DeliverResponse_Outcome) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,30 +1447,37 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
-func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{16}
+// Deprecated: Use DeliverResponse_Outcome.ProtoReflect.Descriptor instead.
+func (*DeliverResponse_Outcome) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{18, 0}
 }
 
-func (x *FindResponse) GetFound() bool {
+func (x *DeliverResponse_Outcome) GetIndex() uint32 {
 	if x != nil {
-		return x.Found
+		return x.Index
 	}
-	return false
+	return 0
 }
 
-func (x *FindResponse) GetReceipt() *Receipt {
+func (x *DeliverResponse_Outcome) GetReceipt() *Receipt {
 	if x != nil {
 		return x.Receipt
 	}
 	return nil
 }
 
-func (x *FindResponse) GetFailure() *Failure {
+func (x *DeliverResponse_Outcome) GetFailure() *Failure {
 	if x != nil {
 		return x.Failure
 	}
 	return nil
+}
+
+func (x *DeliverResponse_Outcome) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
 }
 
 var File_plugin_proto protoreflect.FileDescriptor
@@ -1273,7 +1485,7 @@ var File_plugin_proto protoreflect.FileDescriptor
 const file_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\fplugin.proto\x12\x0fferry.plugin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/duration.proto\"\x11\n" +
-	"\x0fDescribeRequest\"\xcc\x01\n" +
+	"\x0fDescribeRequest\"\xe4\x01\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1282,7 +1494,14 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06schema\x18\x05 \x01(\fR\x06schema\x12\x12\n" +
 	"\x04docs\x18\x06 \x01(\tR\x04docs\x12\x12\n" +
 	"\x04help\x18\a \x01(\tR\x04help\x12\x14\n" +
-	"\x05finds\x18\b \x01(\bR\x05finds\"\xa9\x01\n" +
+	"\x05finds\x18\b \x01(\bR\x05finds\x12\x16\n" +
+	"\x06checks\x18\t \x01(\bR\x06checks\"P\n" +
+	"\fCheckRequest\x12\x18\n" +
+	"\abinding\x18\x01 \x01(\tR\abinding\x12\x16\n" +
+	"\x06config\x18\x02 \x01(\fR\x06config\x12\x0e\n" +
+	"\x02to\x18\x03 \x03(\tR\x02to\"C\n" +
+	"\rCheckResponse\x122\n" +
+	"\afailure\x18\x01 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure\"\xa9\x01\n" +
 	"\rStreamRequest\x12\x18\n" +
 	"\abinding\x18\x01 \x01(\tR\abinding\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\fR\x06config\x12\x18\n" +
@@ -1349,47 +1568,56 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05again\x18\x02 \x01(\bR\x05again\x12/\n" +
 	"\x05after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05after\x12\x18\n" +
-	"\arefused\x18\x04 \x01(\bR\arefused\"\xb4\x04\n" +
-	"\x0eDeliverRequest\x12\x0e\n" +
+	"\arefused\x18\x04 \x01(\bR\arefused\"\xd0\x01\n" +
+	"\x0eDeliverRequest\x12\x18\n" +
+	"\abinding\x18\x01 \x01(\tR\abinding\x12\x16\n" +
+	"\x06config\x18\x02 \x01(\fR\x06config\x123\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12C\n" +
+	"\rnotifications\x18\x04 \x03(\v2\x1d.ferry.plugin.v1.NotificationR\rnotifications\x12\x12\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"\xc6\x04\n" +
+	"\fNotification\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bincident\x18\x02 \x01(\tR\bincident\x12\x14\n" +
-	"\x05state\x18\x03 \x01(\tR\x05state\x12\x18\n" +
-	"\abinding\x18\x04 \x01(\tR\abinding\x12\x16\n" +
-	"\x06config\x18\x05 \x01(\fR\x06config\x12\x0e\n" +
-	"\x02to\x18\x06 \x01(\tR\x02to\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x03R\brevision\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1a\n" +
+	"\bseverity\x18\x06 \x01(\tR\bseverity\x12\x14\n" +
 	"\x05title\x18\a \x01(\tR\x05title\x12\x12\n" +
-	"\x04text\x18\b \x01(\tR\x04text\x12\x1a\n" +
-	"\bseverity\x18\t \x01(\tR\bseverity\x12C\n" +
-	"\x06labels\x18\n" +
-	" \x03(\v2+.ferry.plugin.v1.DeliverRequest.LabelsEntryR\x06labels\x12.\n" +
-	"\x06events\x18\v \x03(\v2\x16.ferry.plugin.v1.EventR\x06events\x12\x14\n" +
-	"\x05count\x18\f \x01(\x03R\x05count\x120\n" +
-	"\x05began\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05began\x12*\n" +
-	"\x02at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x124\n" +
-	"\bprevious\x18\x0f \x01(\v2\x18.ferry.plugin.v1.ReceiptR\bprevious\x1a9\n" +
+	"\x04text\x18\b \x01(\tR\x04text\x12\x14\n" +
+	"\x05count\x18\t \x01(\x03R\x05count\x12\x16\n" +
+	"\x06firing\x18\n" +
+	" \x01(\x03R\x06firing\x12\x16\n" +
+	"\x06things\x18\v \x01(\x03R\x06things\x12\x16\n" +
+	"\x06repeat\x18\f \x01(\x03R\x06repeat\x12A\n" +
+	"\x06labels\x18\r \x03(\v2).ferry.plugin.v1.Notification.LabelsEntryR\x06labels\x12\x18\n" +
+	"\adetails\x18\x0e \x03(\tR\adetails\x12\x14\n" +
+	"\x05event\x18\x0f \x01(\fR\x05event\x12\x0e\n" +
+	"\x02to\x18\x10 \x01(\tR\x02to\x124\n" +
+	"\bprevious\x18\x11 \x01(\v2\x18.ferry.plugin.v1.ReceiptR\bprevious\x12\x14\n" +
+	"\x05order\x18\x12 \x01(\tR\x05order\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"-\n" +
 	"\aReceipt\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x10\n" +
-	"\x03url\x18\x02 \x01(\tR\x03url\"y\n" +
-	"\x0fDeliverResponse\x122\n" +
-	"\areceipt\x18\x01 \x01(\v2\x18.ferry.plugin.v1.ReceiptR\areceipt\x122\n" +
-	"\afailure\x18\x02 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure\"\x8c\x01\n" +
-	"\fFindResponse\x12\x14\n" +
-	"\x05found\x18\x01 \x01(\bR\x05found\x122\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\"\xf5\x01\n" +
+	"\x0fDeliverResponse\x12D\n" +
+	"\boutcomes\x18\x01 \x03(\v2(.ferry.plugin.v1.DeliverResponse.OutcomeR\boutcomes\x1a\x9b\x01\n" +
+	"\aOutcome\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\rR\x05index\x122\n" +
 	"\areceipt\x18\x02 \x01(\v2\x18.ferry.plugin.v1.ReceiptR\areceipt\x122\n" +
-	"\afailure\x18\x03 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure2Y\n" +
+	"\afailure\x18\x03 \x01(\v2\x18.ferry.plugin.v1.FailureR\afailure\x12\x12\n" +
+	"\x04held\x18\x04 \x01(\bR\x04held2\xa1\x01\n" +
 	"\x06Plugin\x12O\n" +
-	"\bDescribe\x12 .ferry.plugin.v1.DescribeRequest\x1a!.ferry.plugin.v1.DescribeResponse2\xa0\x01\n" +
+	"\bDescribe\x12 .ferry.plugin.v1.DescribeRequest\x1a!.ferry.plugin.v1.DescribeResponse\x12F\n" +
+	"\x05Check\x12\x1d.ferry.plugin.v1.CheckRequest\x1a\x1e.ferry.plugin.v1.CheckResponse2\xa0\x01\n" +
 	"\x06Source\x12K\n" +
 	"\x06Stream\x12\x1e.ferry.plugin.v1.StreamRequest\x1a\x1f.ferry.plugin.v1.StreamResponse0\x01\x12I\n" +
 	"\x06Stored\x12\x1e.ferry.plugin.v1.StoredRequest\x1a\x1f.ferry.plugin.v1.StoredResponse2Z\n" +
 	"\bExecutor\x12N\n" +
-	"\aExecute\x12\x1f.ferry.plugin.v1.ExecuteRequest\x1a .ferry.plugin.v1.ExecuteResponse0\x012\xa0\x01\n" +
-	"\bNotifier\x12L\n" +
-	"\aDeliver\x12\x1f.ferry.plugin.v1.DeliverRequest\x1a .ferry.plugin.v1.DeliverResponse\x12F\n" +
-	"\x04Find\x12\x1f.ferry.plugin.v1.DeliverRequest\x1a\x1d.ferry.plugin.v1.FindResponseB\x18Z\x16ferry/plugins/api/wireb\x06proto3"
+	"\aExecute\x12\x1f.ferry.plugin.v1.ExecuteRequest\x1a .ferry.plugin.v1.ExecuteResponse0\x012\\\n" +
+	"\bNotifier\x12P\n" +
+	"\aDeliver\x12\x1f.ferry.plugin.v1.DeliverRequest\x1a .ferry.plugin.v1.DeliverResponse(\x010\x01B\x18Z\x16ferry/plugins/api/wireb\x06proto3"
 
 var (
 	file_plugin_proto_rawDescOnce sync.Once
@@ -1403,60 +1631,63 @@ func file_plugin_proto_rawDescGZIP() []byte {
 	return file_plugin_proto_rawDescData
 }
 
-var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_plugin_proto_goTypes = []any{
-	(*DescribeRequest)(nil),       // 0: ferry.plugin.v1.DescribeRequest
-	(*DescribeResponse)(nil),      // 1: ferry.plugin.v1.DescribeResponse
-	(*StreamRequest)(nil),         // 2: ferry.plugin.v1.StreamRequest
-	(*StreamResponse)(nil),        // 3: ferry.plugin.v1.StreamResponse
-	(*StoredRequest)(nil),         // 4: ferry.plugin.v1.StoredRequest
-	(*StoredResponse)(nil),        // 5: ferry.plugin.v1.StoredResponse
-	(*Event)(nil),                 // 6: ferry.plugin.v1.Event
-	(*ExecuteRequest)(nil),        // 7: ferry.plugin.v1.ExecuteRequest
-	(*Cluster)(nil),               // 8: ferry.plugin.v1.Cluster
-	(*User)(nil),                  // 9: ferry.plugin.v1.User
-	(*ExecuteResponse)(nil),       // 10: ferry.plugin.v1.ExecuteResponse
-	(*Outcome)(nil),               // 11: ferry.plugin.v1.Outcome
-	(*Failure)(nil),               // 12: ferry.plugin.v1.Failure
-	(*DeliverRequest)(nil),        // 13: ferry.plugin.v1.DeliverRequest
-	(*Receipt)(nil),               // 14: ferry.plugin.v1.Receipt
-	(*DeliverResponse)(nil),       // 15: ferry.plugin.v1.DeliverResponse
-	(*FindResponse)(nil),          // 16: ferry.plugin.v1.FindResponse
-	nil,                           // 17: ferry.plugin.v1.Event.LabelsEntry
-	nil,                           // 18: ferry.plugin.v1.DeliverRequest.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
+	(*DescribeRequest)(nil),         // 0: ferry.plugin.v1.DescribeRequest
+	(*DescribeResponse)(nil),        // 1: ferry.plugin.v1.DescribeResponse
+	(*CheckRequest)(nil),            // 2: ferry.plugin.v1.CheckRequest
+	(*CheckResponse)(nil),           // 3: ferry.plugin.v1.CheckResponse
+	(*StreamRequest)(nil),           // 4: ferry.plugin.v1.StreamRequest
+	(*StreamResponse)(nil),          // 5: ferry.plugin.v1.StreamResponse
+	(*StoredRequest)(nil),           // 6: ferry.plugin.v1.StoredRequest
+	(*StoredResponse)(nil),          // 7: ferry.plugin.v1.StoredResponse
+	(*Event)(nil),                   // 8: ferry.plugin.v1.Event
+	(*ExecuteRequest)(nil),          // 9: ferry.plugin.v1.ExecuteRequest
+	(*Cluster)(nil),                 // 10: ferry.plugin.v1.Cluster
+	(*User)(nil),                    // 11: ferry.plugin.v1.User
+	(*ExecuteResponse)(nil),         // 12: ferry.plugin.v1.ExecuteResponse
+	(*Outcome)(nil),                 // 13: ferry.plugin.v1.Outcome
+	(*Failure)(nil),                 // 14: ferry.plugin.v1.Failure
+	(*DeliverRequest)(nil),          // 15: ferry.plugin.v1.DeliverRequest
+	(*Notification)(nil),            // 16: ferry.plugin.v1.Notification
+	(*Receipt)(nil),                 // 17: ferry.plugin.v1.Receipt
+	(*DeliverResponse)(nil),         // 18: ferry.plugin.v1.DeliverResponse
+	nil,                             // 19: ferry.plugin.v1.Event.LabelsEntry
+	nil,                             // 20: ferry.plugin.v1.Notification.LabelsEntry
+	(*DeliverResponse_Outcome)(nil), // 21: ferry.plugin.v1.DeliverResponse.Outcome
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 23: google.protobuf.Duration
 }
 var file_plugin_proto_depIdxs = []int32{
-	6,  // 0: ferry.plugin.v1.StreamResponse.event:type_name -> ferry.plugin.v1.Event
-	19, // 1: ferry.plugin.v1.Event.at:type_name -> google.protobuf.Timestamp
-	17, // 2: ferry.plugin.v1.Event.labels:type_name -> ferry.plugin.v1.Event.LabelsEntry
-	8,  // 3: ferry.plugin.v1.ExecuteRequest.clusters:type_name -> ferry.plugin.v1.Cluster
-	9,  // 4: ferry.plugin.v1.ExecuteRequest.user:type_name -> ferry.plugin.v1.User
-	11, // 5: ferry.plugin.v1.ExecuteResponse.outcome:type_name -> ferry.plugin.v1.Outcome
-	12, // 6: ferry.plugin.v1.Outcome.failure:type_name -> ferry.plugin.v1.Failure
-	20, // 7: ferry.plugin.v1.Failure.after:type_name -> google.protobuf.Duration
-	18, // 8: ferry.plugin.v1.DeliverRequest.labels:type_name -> ferry.plugin.v1.DeliverRequest.LabelsEntry
-	6,  // 9: ferry.plugin.v1.DeliverRequest.events:type_name -> ferry.plugin.v1.Event
-	19, // 10: ferry.plugin.v1.DeliverRequest.began:type_name -> google.protobuf.Timestamp
-	19, // 11: ferry.plugin.v1.DeliverRequest.at:type_name -> google.protobuf.Timestamp
-	14, // 12: ferry.plugin.v1.DeliverRequest.previous:type_name -> ferry.plugin.v1.Receipt
-	14, // 13: ferry.plugin.v1.DeliverResponse.receipt:type_name -> ferry.plugin.v1.Receipt
-	12, // 14: ferry.plugin.v1.DeliverResponse.failure:type_name -> ferry.plugin.v1.Failure
-	14, // 15: ferry.plugin.v1.FindResponse.receipt:type_name -> ferry.plugin.v1.Receipt
-	12, // 16: ferry.plugin.v1.FindResponse.failure:type_name -> ferry.plugin.v1.Failure
+	14, // 0: ferry.plugin.v1.CheckResponse.failure:type_name -> ferry.plugin.v1.Failure
+	8,  // 1: ferry.plugin.v1.StreamResponse.event:type_name -> ferry.plugin.v1.Event
+	22, // 2: ferry.plugin.v1.Event.at:type_name -> google.protobuf.Timestamp
+	19, // 3: ferry.plugin.v1.Event.labels:type_name -> ferry.plugin.v1.Event.LabelsEntry
+	10, // 4: ferry.plugin.v1.ExecuteRequest.clusters:type_name -> ferry.plugin.v1.Cluster
+	11, // 5: ferry.plugin.v1.ExecuteRequest.user:type_name -> ferry.plugin.v1.User
+	13, // 6: ferry.plugin.v1.ExecuteResponse.outcome:type_name -> ferry.plugin.v1.Outcome
+	14, // 7: ferry.plugin.v1.Outcome.failure:type_name -> ferry.plugin.v1.Failure
+	23, // 8: ferry.plugin.v1.Failure.after:type_name -> google.protobuf.Duration
+	23, // 9: ferry.plugin.v1.DeliverRequest.timeout:type_name -> google.protobuf.Duration
+	16, // 10: ferry.plugin.v1.DeliverRequest.notifications:type_name -> ferry.plugin.v1.Notification
+	22, // 11: ferry.plugin.v1.Notification.at:type_name -> google.protobuf.Timestamp
+	20, // 12: ferry.plugin.v1.Notification.labels:type_name -> ferry.plugin.v1.Notification.LabelsEntry
+	17, // 13: ferry.plugin.v1.Notification.previous:type_name -> ferry.plugin.v1.Receipt
+	21, // 14: ferry.plugin.v1.DeliverResponse.outcomes:type_name -> ferry.plugin.v1.DeliverResponse.Outcome
+	17, // 15: ferry.plugin.v1.DeliverResponse.Outcome.receipt:type_name -> ferry.plugin.v1.Receipt
+	14, // 16: ferry.plugin.v1.DeliverResponse.Outcome.failure:type_name -> ferry.plugin.v1.Failure
 	0,  // 17: ferry.plugin.v1.Plugin.Describe:input_type -> ferry.plugin.v1.DescribeRequest
-	2,  // 18: ferry.plugin.v1.Source.Stream:input_type -> ferry.plugin.v1.StreamRequest
-	4,  // 19: ferry.plugin.v1.Source.Stored:input_type -> ferry.plugin.v1.StoredRequest
-	7,  // 20: ferry.plugin.v1.Executor.Execute:input_type -> ferry.plugin.v1.ExecuteRequest
-	13, // 21: ferry.plugin.v1.Notifier.Deliver:input_type -> ferry.plugin.v1.DeliverRequest
-	13, // 22: ferry.plugin.v1.Notifier.Find:input_type -> ferry.plugin.v1.DeliverRequest
+	2,  // 18: ferry.plugin.v1.Plugin.Check:input_type -> ferry.plugin.v1.CheckRequest
+	4,  // 19: ferry.plugin.v1.Source.Stream:input_type -> ferry.plugin.v1.StreamRequest
+	6,  // 20: ferry.plugin.v1.Source.Stored:input_type -> ferry.plugin.v1.StoredRequest
+	9,  // 21: ferry.plugin.v1.Executor.Execute:input_type -> ferry.plugin.v1.ExecuteRequest
+	15, // 22: ferry.plugin.v1.Notifier.Deliver:input_type -> ferry.plugin.v1.DeliverRequest
 	1,  // 23: ferry.plugin.v1.Plugin.Describe:output_type -> ferry.plugin.v1.DescribeResponse
-	3,  // 24: ferry.plugin.v1.Source.Stream:output_type -> ferry.plugin.v1.StreamResponse
-	5,  // 25: ferry.plugin.v1.Source.Stored:output_type -> ferry.plugin.v1.StoredResponse
-	10, // 26: ferry.plugin.v1.Executor.Execute:output_type -> ferry.plugin.v1.ExecuteResponse
-	15, // 27: ferry.plugin.v1.Notifier.Deliver:output_type -> ferry.plugin.v1.DeliverResponse
-	16, // 28: ferry.plugin.v1.Notifier.Find:output_type -> ferry.plugin.v1.FindResponse
+	3,  // 24: ferry.plugin.v1.Plugin.Check:output_type -> ferry.plugin.v1.CheckResponse
+	5,  // 25: ferry.plugin.v1.Source.Stream:output_type -> ferry.plugin.v1.StreamResponse
+	7,  // 26: ferry.plugin.v1.Source.Stored:output_type -> ferry.plugin.v1.StoredResponse
+	12, // 27: ferry.plugin.v1.Executor.Execute:output_type -> ferry.plugin.v1.ExecuteResponse
+	18, // 28: ferry.plugin.v1.Notifier.Deliver:output_type -> ferry.plugin.v1.DeliverResponse
 	23, // [23:29] is the sub-list for method output_type
 	17, // [17:23] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
@@ -1475,7 +1706,7 @@ func file_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_proto_rawDesc), len(file_plugin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Plugin_Describe_FullMethodName = "/ferry.plugin.v1.Plugin/Describe"
+	Plugin_Check_FullMethodName    = "/ferry.plugin.v1.Plugin/Check"
 )
 
 // PluginClient is the client API for Plugin service.
@@ -32,6 +33,8 @@ const (
 // Plugin is served by every plugin beside one of the others.
 type PluginClient interface {
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
+	// Check is there if DescribeResponse.checks says so.
+	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 }
 
 type pluginClient struct {
@@ -52,6 +55,16 @@ func (c *pluginClient) Describe(ctx context.Context, in *DescribeRequest, opts .
 	return out, nil
 }
 
+func (c *pluginClient) Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckResponse)
+	err := c.cc.Invoke(ctx, Plugin_Check_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PluginServer is the server API for Plugin service.
 // All implementations must embed UnimplementedPluginServer
 // for forward compatibility.
@@ -59,6 +72,8 @@ func (c *pluginClient) Describe(ctx context.Context, in *DescribeRequest, opts .
 // Plugin is served by every plugin beside one of the others.
 type PluginServer interface {
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
+	// Check is there if DescribeResponse.checks says so.
+	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	mustEmbedUnimplementedPluginServer()
 }
 
@@ -71,6 +86,9 @@ type UnimplementedPluginServer struct{}
 
 func (UnimplementedPluginServer) Describe(context.Context, *DescribeRequest) (*DescribeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Describe not implemented")
+}
+func (UnimplementedPluginServer) Check(context.Context, *CheckRequest) (*CheckResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Check not implemented")
 }
 func (UnimplementedPluginServer) mustEmbedUnimplementedPluginServer() {}
 func (UnimplementedPluginServer) testEmbeddedByValue()                {}
@@ -111,6 +129,24 @@ func _Plugin_Describe_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Plugin_Check_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PluginServer).Check(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Plugin_Check_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PluginServer).Check(ctx, req.(*CheckRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Plugin_ServiceDesc is the grpc.ServiceDesc for Plugin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -121,6 +157,10 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Describe",
 			Handler:    _Plugin_Describe_Handler,
+		},
+		{
+			MethodName: "Check",
+			Handler:    _Plugin_Check_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -382,15 +422,15 @@ var Executor_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	Notifier_Deliver_FullMethodName = "/ferry.plugin.v1.Notifier/Deliver"
-	Notifier_Find_FullMethodName    = "/ferry.plugin.v1.Notifier/Find"
 )
 
 // NotifierClient is the client API for Notifier service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type NotifierClient interface {
-	Deliver(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*DeliverResponse, error)
-	Find(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*FindResponse, error)
+	// Deliver tries what the requests have, once the last is there; the outcomes come as
+	// they are known, in any order. Once ferry closes its side nothing more is begun.
+	Deliver(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DeliverRequest, DeliverResponse], error)
 }
 
 type notifierClient struct {
@@ -401,32 +441,26 @@ func NewNotifierClient(cc grpc.ClientConnInterface) NotifierClient {
 	return &notifierClient{cc}
 }
 
-func (c *notifierClient) Deliver(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*DeliverResponse, error) {
+func (c *notifierClient) Deliver(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DeliverRequest, DeliverResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(DeliverResponse)
-	err := c.cc.Invoke(ctx, Notifier_Deliver_FullMethodName, in, out, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Notifier_ServiceDesc.Streams[0], Notifier_Deliver_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	x := &grpc.GenericClientStream[DeliverRequest, DeliverResponse]{ClientStream: stream}
+	return x, nil
 }
 
-func (c *notifierClient) Find(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*FindResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(FindResponse)
-	err := c.cc.Invoke(ctx, Notifier_Find_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Notifier_DeliverClient = grpc.BidiStreamingClient[DeliverRequest, DeliverResponse]
 
 // NotifierServer is the server API for Notifier service.
 // All implementations must embed UnimplementedNotifierServer
 // for forward compatibility.
 type NotifierServer interface {
-	Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error)
-	Find(context.Context, *DeliverRequest) (*FindResponse, error)
+	// Deliver tries what the requests have, once the last is there; the outcomes come as
+	// they are known, in any order. Once ferry closes its side nothing more is begun.
+	Deliver(grpc.BidiStreamingServer[DeliverRequest, DeliverResponse]) error
 	mustEmbedUnimplementedNotifierServer()
 }
 
@@ -437,11 +471,8 @@ type NotifierServer interface {
 // pointer dereference when methods are called.
 type UnimplementedNotifierServer struct{}
 
-func (UnimplementedNotifierServer) Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Deliver not implemented")
-}
-func (UnimplementedNotifierServer) Find(context.Context, *DeliverRequest) (*FindResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Find not implemented")
+func (UnimplementedNotifierServer) Deliver(grpc.BidiStreamingServer[DeliverRequest, DeliverResponse]) error {
+	return status.Error(codes.Unimplemented, "method Deliver not implemented")
 }
 func (UnimplementedNotifierServer) mustEmbedUnimplementedNotifierServer() {}
 func (UnimplementedNotifierServer) testEmbeddedByValue()                  {}
@@ -464,41 +495,12 @@ func RegisterNotifierServer(s grpc.ServiceRegistrar, srv NotifierServer) {
 	s.RegisterService(&Notifier_ServiceDesc, srv)
 }
 
-func _Notifier_Deliver_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(DeliverRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(NotifierServer).Deliver(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Notifier_Deliver_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(NotifierServer).Deliver(ctx, req.(*DeliverRequest))
-	}
-	return interceptor(ctx, in, info, handler)
+func _Notifier_Deliver_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(NotifierServer).Deliver(&grpc.GenericServerStream[DeliverRequest, DeliverResponse]{ServerStream: stream})
 }
 
-func _Notifier_Find_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(DeliverRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(NotifierServer).Find(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Notifier_Find_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(NotifierServer).Find(ctx, req.(*DeliverRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Notifier_DeliverServer = grpc.BidiStreamingServer[DeliverRequest, DeliverResponse]
 
 // Notifier_ServiceDesc is the grpc.ServiceDesc for Notifier service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -506,16 +508,14 @@ func _Notifier_Find_Handler(srv interface{}, ctx context.Context, dec func(inter
 var Notifier_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "ferry.plugin.v1.Notifier",
 	HandlerType: (*NotifierServer)(nil),
-	Methods: []grpc.MethodDesc{
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
 		{
-			MethodName: "Deliver",
-			Handler:    _Notifier_Deliver_Handler,
-		},
-		{
-			MethodName: "Find",
-			Handler:    _Notifier_Find_Handler,
+			StreamName:    "Deliver",
+			Handler:       _Notifier_Deliver_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
 	Metadata: "plugin.proto",
 }
