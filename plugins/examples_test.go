@@ -44,7 +44,7 @@ func examples(t *testing.T) *repo.Store {
 		}
 	}
 	n, err := repo.Write(dir, func(path string) (repo.Entry, error) {
-		r, err := host.Verify(t.Context(), host.File{Path: path}, "", nil, nil)
+		r, err := host.Verify(t.Context(), host.File{Path: path}, host.Binding{})
 		return repo.Entry{Name: r.Info.Name, Type: r.Kind, Version: r.Info.Version, Description: r.Info.Description}, err
 	})
 	if n != 3 || err != nil {
@@ -155,16 +155,21 @@ func notified(t *testing.T, h *host.Host) {
 	}))
 	defer s.Close()
 	n := api.Notification{ID: "n1", State: api.Resolved, To: s.URL}
-	_, err := h.Deliver(t.Context(), "post", n)
+	deliver := func() (api.Receipt, error) {
+		var out api.Outcome
+		err := h.Deliver(t.Context(), "post", []api.Notification{n}, func(_ int, o api.Outcome) { out = o })
+		return out.Receipt, errors.Join(err, out.Err)
+	}
+	_, err := deliver()
 	if after, again := api.Retry(err); !again || after != time.Second {
 		t.Errorf("a refusal that passes: %v", err)
 	}
 	status = http.StatusOK
-	if r, err := h.Deliver(t.Context(), "post", n); err != nil || r.Ref != "n1" || got.ID != "n1" || got.State != "resolved" {
+	if r, err := deliver(); err != nil || r.Ref != "n1" || got.ID != "n1" || got.State != "resolved" {
 		t.Errorf("receipt = %+v, %v, posted %+v", r, err, got)
 	}
 	n.To = "://"
-	if _, err := h.Deliver(t.Context(), "post", n); err == nil {
+	if _, err := deliver(); err == nil {
 		t.Error("nowhere was delivered to")
 	} else if _, again := api.Retry(err); again {
 		t.Errorf("what does not pass is tried again: %v", err)

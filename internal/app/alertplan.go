@@ -13,11 +13,6 @@ import (
 	"ferry/plugins/match"
 	"ferry/plugins/pipeline"
 	"ferry/plugins/sink"
-	"ferry/plugins/sink/discord"
-	"ferry/plugins/sink/elasticsearch"
-	"ferry/plugins/sink/mattermost"
-	"ferry/plugins/sink/teams"
-	"ferry/plugins/sink/webhook"
 )
 
 // alertPlan is what the configuration says of alerts, as the pipeline wants it. To
@@ -41,13 +36,12 @@ type planner struct {
 	c    *config.Config
 	log  *slog.Logger
 	errs []error
-	// outside makes the sinks that need something of ferry's: Slack, files, plugins. With
-	// nil they are left out.
-	outside func(receiver string, s *config.Sink) (sink.Sink, error)
+	// sink makes a sink. With nil they are left out.
+	sink func(receiver string, s *config.Sink) (sink.Sink, error)
 }
 
-func planAlerts(c *config.Config, log *slog.Logger, outside func(receiver string, s *config.Sink) (sink.Sink, error)) (*alertPlan, error) {
-	p := planner{c: c, log: log, outside: outside}
+func planAlerts(c *config.Config, log *slog.Logger, to func(receiver string, s *config.Sink) (sink.Sink, error)) (*alertPlan, error) {
+	p := planner{c: c, log: log, sink: to}
 	a := &c.Alerts
 	out := &alertPlan{route: p.route("alerts.route", &a.Route)}
 	for i, r := range a.InhibitRules {
@@ -141,45 +135,16 @@ func (p *planner) receiver(r *config.Receiver) pipeline.Receiver {
 		if one.Render, err = pipeline.NewRender(s.Title, s.Text, p.place(where), p.log); err != nil {
 			p.errs = append(p.errs, err)
 		}
+		if p.sink == nil {
+			continue
+		}
 		if one.Sink, err = p.sink(r.Name, s); err != nil {
 			p.wrong(key+"."+s.Kinds()[0], err, "")
+			continue
 		}
-		if one.Sink != nil {
-			out.Sinks = append(out.Sinks, one)
-		}
+		out.Sinks = append(out.Sinks, one)
 	}
 	return out
-}
-
-// sink makes a sink; nil for one that is left out.
-func (p *planner) sink(receiver string, s *config.Sink) (sink.Sink, error) {
-	switch s.Kinds()[0] {
-	case config.SinkWebhook:
-		w := s.Webhook
-		return webhook.New(webhook.Config{URL: w.Address.Reveal(), Secret: w.Secret.Reveal(), Template: w.Template, ContentType: w.ContentType, Headers: w.Headers, Batch: int(w.Batch)})
-	case config.SinkElasticsearch:
-		e := s.Elasticsearch
-		return orNone(elasticsearch.New(elasticsearch.Config{URL: e.URL, Stream: e.Stream, APIKey: e.APIKey.Reveal(), User: e.User, Password: e.Password.Reveal()}))
-	case config.SinkMattermost:
-		m := s.Mattermost
-		return orNone(mattermost.New(mattermost.Config{URL: m.URL, Token: m.Token.Reveal(), Channel: m.Channel}))
-	case config.SinkDiscord:
-		return orNone(discord.New(discord.Config{URL: s.Discord.Address.Reveal(), Username: s.Discord.Username}))
-	case config.SinkTeams:
-		return orNone(teams.New(teams.Config{URL: s.Teams.Address.Reveal(), Updates: s.Teams.Updates}))
-	}
-	if p.outside == nil {
-		return nil, nil //nolint:nilnil // left out: nothing is started yet
-	}
-	return p.outside(receiver, s)
-}
-
-// orNone keeps a nil pointer from becoming a sink that is none.
-func orNone[T sink.Sink](s T, err error) (sink.Sink, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // stages are the filters of a source.

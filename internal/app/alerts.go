@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,11 +12,9 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/event"
 	"ferry/plugins/api"
-	"ferry/plugins/host"
 	"ferry/plugins/pipeline"
 	"ferry/plugins/silence"
 	"ferry/plugins/sink"
-	"ferry/plugins/sink/jsonlog"
 	"ferry/plugins/sink/slack"
 	"ferry/storage"
 )
@@ -28,10 +24,9 @@ type alerts struct {
 	pipeline *pipeline.Pipeline
 	silences *silence.Silences
 	channels *channels
-	// hosting runs the plugins; it is made after the pipeline, which it feeds.
-	hosting *host.Host
+	// hosting runs the notifiers; it is made after the pipeline, which it feeds.
+	hosting notifying
 	sources map[string]*taker // by binding
-	files   []io.Closer
 }
 
 // taker takes the events of a binding.
@@ -52,23 +47,19 @@ type alertNeeds struct {
 }
 
 // newAlerts makes what the configuration says of alerts; nil if that is nothing.
-func newAlerts(ctx context.Context, c *config.Config, n alertNeeds) (_ *alerts, err error) {
+func newAlerts(ctx context.Context, c *config.Config, n alertNeeds) (*alerts, error) {
 	if !c.Alerts.IsSet() {
 		return nil, nil //nolint:nilnil // there are none
 	}
 	a, store := &alerts{sources: map[string]*taker{}}, alertRows{n.kv, n.trail}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.close())
-		}
-	}()
+	var err error
 	if a.silences, err = silence.Load(ctx, store, time.Now); err != nil {
 		return nil, fmt.Errorf("read silences: %w", err)
 	}
 	if a.channels, err = loadChannels(ctx, store); err != nil {
 		return nil, fmt.Errorf("read which channels are told: %w", err)
 	}
-	plan, err := planAlerts(c, n.log, func(receiver string, s *config.Sink) (sink.Sink, error) { return a.outside(n, receiver, s) })
+	plan, err := planAlerts(c, n.log, func(receiver string, s *config.Sink) (sink.Sink, error) { return a.sink(n, receiver, s) })
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +90,8 @@ func newAlerts(ctx context.Context, c *config.Config, n alertNeeds) (_ *alerts, 
 	return a, nil
 }
 
-// outside makes the sinks that need something of ferry's.
-func (a *alerts) outside(n alertNeeds, receiver string, s *config.Sink) (sink.Sink, error) {
+// sink makes a sink.
+func (a *alerts) sink(n alertNeeds, receiver string, s *config.Sink) (sink.Sink, error) {
 	switch {
 	case s.Slack.Channel != "":
 		to, err := slack.New(slack.Config{Outbox: n.slack, Channel: chatChannel(s), Prefix: receiver + "/" + s.Called()})
@@ -108,36 +99,18 @@ func (a *alerts) outside(n alertNeeds, receiver string, s *config.Sink) (sink.Si
 			return nil, err
 		}
 		return a.channels.guard(chatChannel(s), to), nil
-	case s.Log == "stdout":
-		return jsonlog.New(jsonlog.Config{Out: n.out})
-	case s.Log != "":
-		file, err := os.OpenFile(s.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		a.files = append(a.files, file)
-		return jsonlog.New(jsonlog.Config{Out: file})
+	case s.Stdout:
+		return &printed{out: n.out}, nil
 	}
-	return notifier{name: s.Notifier, ask: func() notifying { return a.hosting }}, nil
+	return notifier{name: s.Notifier, to: s.To, ask: func() notifying { return a.hosting }}, nil
 }
 
 // hosted is told who runs the plugins, and where numbers are shown.
-func (a *alerts) hosted(h *host.Host, m *metrics) {
+func (a *alerts) hosted(h notifying, m *metrics) {
 	if a != nil {
 		a.hosting = h
 		m.registry.MustRegister(alertCollector{a})
 	}
-}
-
-// close lets go of files. A nil one has none.
-func (a *alerts) close() (err error) {
-	if a == nil {
-		return nil
-	}
-	for _, f := range a.files {
-		err = errors.Join(err, f.Close())
-	}
-	return err
 }
 
 // events is what the host of the plugins is to do with events; nothing takes them if

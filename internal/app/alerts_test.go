@@ -29,6 +29,7 @@ namespaces: [a]
 repo: {owner: o, name: n}
 plugins:
   repositories: {r: {index: /srv}}
+  notifiers: {post: {plugin: r/post}}
   sources: {lines: {plugin: r/lines, clusters: ["*"]}, one: {plugin: r/lines, clusters: [dev]}, hook: {plugin: r/hook}}
 alerts:
   route:
@@ -37,9 +38,9 @@ alerts:
   receivers:
     ops:
       sinks:
-        - log: FILE
+        - stdout: true
           title: '{{.Event.Title}}'
-        - webhook: {url: "https://example.com/hook"}
+        - {notifier: post, to: C1}
   inhibit_rules: [{source_matchers: [kind=Node], target_matchers: [kind=Pod], equal: [node]}]
   filters:
     - keep: 'event.kind != "Lease"'
@@ -50,7 +51,7 @@ func alertsOf(t *testing.T, text string) (*config.Config, error) {
 	t.Helper()
 	dir := t.TempDir()
 	file, kubeconfig := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "kubeconfig")
-	text = strings.NewReplacer("KUBECONFIG", kubeconfig, "FILE", filepath.Join(dir, "log")).Replace(text)
+	text = strings.NewReplacer("KUBECONFIG", kubeconfig).Replace(text)
 	for path, content := range map[string]string{file: text, kubeconfig: "{}"} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -72,15 +73,15 @@ func TestAlertsAreCheckedBeforeAnythingStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := strings.NewReplacer(
-		"cluster=prod", "cluster==prod", "[kind=Node]", `['kind=~"("']`, `!= "Lease"`, `!= "Lease" &&`, "{{.Event.Title}}", "{{.Event", "https://example.com/hook", "ftp://x",
+		"cluster=prod", "cluster==prod", "[kind=Node]", `['kind=~"("']`, `!= "Lease"`, `!= "Lease" &&`, "{{.Event.Title}}", "{{.Event",
 	).Replace(alertConfig)
 	_, err := alertsOf(t, broken)
 	if err == nil {
 		t.Fatal("nothing is wrong")
 	}
 	for _, want := range []string{
-		"config.yaml:11: alerts.route.routes[0].matchers[0]: matchers `cluster==prod`", "config.yaml:18: alerts.inhibit_rules[0].source_matchers[0]: ",
-		"config.yaml:20: filter: Syntax error", "config.yaml:16: template: ", "config.yaml:17: alerts.receivers.ops.sinks[1].webhook: ",
+		"config.yaml:12: alerts.route.routes[0].matchers[0]: matchers `cluster==prod`", "config.yaml:19: alerts.inhibit_rules[0].source_matchers[0]: ",
+		"config.yaml:21: filter: Syntax error", "config.yaml:17: template: ",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the errors lack %q:\n%v", want, err)
@@ -88,7 +89,15 @@ func TestAlertsAreCheckedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
-// TestEventsReachTheirSink goes from the host of the plugins to a file.
+// outlines takes what is printed.
+type outlines chan string
+
+func (o outlines) Write(p []byte) (int, error) {
+	o <- string(p)
+	return len(p), nil
+}
+
+// TestEventsReachTheirSink goes from the host of the plugins to ferry's output.
 func TestEventsReachTheirSink(t *testing.T) {
 	c, err := alertsOf(t, strings.Replace(alertConfig, "    receiver: ops\n", "    receiver: ops\n    group_by: [\"...\"]\n", 1))
 	if err != nil {
@@ -100,7 +109,8 @@ func TestEventsReachTheirSink(t *testing.T) {
 	}
 	defer db.Close()
 	c.Alerts.Receivers[0].Sinks = c.Alerts.Receivers[0].Sinks[:1]
-	a, err := newAlerts(t.Context(), c, alertNeeds{kv: db, log: slog.New(slog.DiscardHandler)})
+	out := make(outlines, 10)
+	a, err := newAlerts(t.Context(), c, alertNeeds{kv: db, out: out, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,29 +134,20 @@ func TestEventsReachTheirSink(t *testing.T) {
 	if err := taking.take(ctx, "strange", api.Event{}); err == nil {
 		t.Error("an event of a binding that there is not is taken")
 	}
-	file := c.Alerts.Receivers[0].Sinks[0].Log
-	var lines []string
-	for end := time.Now().Add(10 * time.Second); len(lines) < 3 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	clusters := map[string]string{}
+	for range 3 {
+		var n api.Notification
+		if err := json.Unmarshal([]byte(<-out), &n); err != nil {
+			t.Fatalf("%+v, %v", n, err)
 		}
-		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+		clusters[n.Title] = n.Labels["cluster"]
 	}
 	cancel()
-	if err := errors.Join(<-done, a.close()); err != nil {
+	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	clusters := map[string]string{}
-	for _, l := range lines {
-		var d sink.Delivery
-		if err := json.Unmarshal([]byte(l), &d); err != nil {
-			t.Fatal(err)
-		}
-		clusters[d.Title] = d.Labels["cluster"]
-	}
-	if len(lines) != 3 || clusters["kept"] != "prod" || clusters["of dev"] != "dev" || clusters["of no cluster"] != "" {
-		t.Errorf("the file has %q", lines)
+	if len(out) != 0 || clusters["kept"] != "prod" || clusters["of dev"] != "dev" || clusters["of no cluster"] != "" {
+		t.Errorf("printed: %v and %d more", clusters, len(out))
 	}
 }
 
@@ -202,48 +203,6 @@ func TestAChannelThatIsOff(t *testing.T) {
 	deliver("b/2", "")
 	if got := strings.Join(to.got, " "); got != "a/1 a/2 b/2" {
 		t.Errorf("the channel got %s", got)
-	}
-}
-
-type paging struct {
-	found, finds bool
-	err          error
-	got          []api.Notification
-}
-
-func (p *paging) Deliver(_ context.Context, _ string, n api.Notification) (api.Receipt, error) {
-	p.got = append(p.got, n)
-	return api.Receipt{Ref: "new"}, p.err
-}
-
-func (p *paging) Find(context.Context, string, api.Notification) (api.Receipt, bool, bool, error) {
-	return api.Receipt{Ref: "old"}, p.found, p.finds, nil
-}
-
-func TestNotifiersAreSinks(t *testing.T) {
-	cut := errors.New("cut")
-	for name, c := range map[string]struct {
-		p     paging
-		ref   string
-		calls int
-		says  func(error) bool
-	}{
-		"delivered":       {paging{}, "new", 1, func(err error) bool { return err == nil }},
-		"there already":   {paging{found: true, finds: true}, "old", 0, func(err error) bool { return err == nil }},
-		"refused":         {paging{err: api.Failure{}}, "", 1, sink.IsRefused},
-		"later":           {paging{err: api.Again(cut, time.Minute)}, "", 1, func(err error) bool { return sink.Wait(err) == time.Minute }},
-		"again":           {paging{err: api.Again(cut, 0)}, "", 1, func(err error) bool { return errors.Is(err, cut) && !sink.IsRefused(err) }},
-		"does not answer": {paging{err: fault.New(fault.Unavailable, "x", "")}, "", 1, func(err error) bool { return err != nil && !sink.IsRefused(err) }},
-	} {
-		r, err := notifier{name: "pager", ask: func() notifying { return &c.p }}.Deliver(t.Context(), sink.Delivery{ID: "i/2", Key: "i", Ref: "r", Revision: 2, State: "resolved", Title: "T", Text: "x", Details: []string{"y"}})
-		if r.Ref != c.ref || len(c.p.got) != c.calls || !c.says(err) {
-			t.Errorf("%s: %+v, %v, %d calls", name, r, err, len(c.p.got))
-		}
-		if c.calls == 1 {
-			if n := c.p.got[0]; n.ID != "i/2" || n.Incident != "i" || n.State != api.Resolved || n.Previous.Ref != "r" || n.Text != "x\ny" {
-				t.Errorf("%s: %+v", name, n)
-			}
-		}
 	}
 }
 

@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,10 +9,8 @@ import (
 
 	"ferry/internal/chat"
 	"ferry/internal/config"
-	"ferry/internal/event"
 	"ferry/internal/fault"
 	"ferry/internal/job"
-	"ferry/plugins/api"
 	"ferry/plugins/rows"
 	"ferry/plugins/sink"
 )
@@ -105,58 +101,4 @@ func (g guarded) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, er
 		return sink.Receipt{}, err
 	}
 	return sink.Receipt{Ref: heard}, nil
-}
-
-// notifying is the host of the plugins.
-type notifying interface {
-	Deliver(ctx context.Context, name string, n api.Notification) (api.Receipt, error)
-	Find(ctx context.Context, name string, n api.Notification) (r api.Receipt, found, known bool, err error)
-}
-
-// notifier is a plugin as a sink.
-type notifier struct {
-	name string
-	ask  func() notifying
-}
-
-// Deliver implements sink.Sink. Whether it was delivered before, by a ferry that died
-// before it could note that, is asked of plugins that can tell.
-func (s notifier) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
-	n := notification(&d)
-	r, found, _, err := s.ask().Find(ctx, s.name, n)
-	if err == nil && !found {
-		r, err = s.ask().Deliver(ctx, s.name, n)
-	}
-	if err == nil {
-		return sink.Receipt{Ref: r.Ref}, nil
-	}
-	if after, again := api.Retry(err); again {
-		if after > 0 {
-			return sink.Receipt{}, sink.Limited(after, err)
-		}
-		return sink.Receipt{}, err
-	}
-	if failure, own := errors.AsType[api.Failure](err); own {
-		return sink.Receipt{}, sink.Refused(failure)
-	}
-	return sink.Receipt{}, err
-}
-
-func notification(d *sink.Delivery) api.Notification {
-	n := api.Notification{
-		ID: d.ID, Incident: d.Key, State: api.Updated, Title: d.Title, Text: strings.Join(append([]string{d.Text}, d.Details...), "\n"),
-		Severity: d.Severity, Labels: d.Labels, Count: d.Count, At: d.At, Previous: api.Receipt{Ref: d.Ref},
-	}
-	n.Text = strings.TrimSpace(n.Text)
-	switch {
-	case d.State == string(event.Resolved), d.State == string(event.Expired):
-		n.State = api.Resolved
-	case d.Revision <= 1:
-		n.State = api.Opened
-	}
-	var e api.Event
-	if len(d.Event) > 0 && json.Unmarshal(d.Event, &e) == nil {
-		n.Events = []api.Event{e}
-	}
-	return n
 }

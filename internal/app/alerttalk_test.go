@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -46,19 +44,28 @@ func TestWhatASilenceIsAbout(t *testing.T) {
 	}
 }
 
-// TestWhatIsGivenUpIsSentAgain has an address refuse an event, and take it later.
-func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
-	var open atomic.Bool
-	got := make(chan string, 10)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !open.Load() {
-			w.WriteHeader(http.StatusBadRequest)
-			return
+// door is a notifier that refuses until it is open.
+type door struct {
+	open atomic.Bool
+	got  chan string
+}
+
+func (g *door) Deliver(_ context.Context, _ string, ns []api.Notification, known func(int, api.Outcome)) error {
+	for i, n := range ns {
+		if !g.open.Load() {
+			known(i, api.Outcome{Err: api.Fail(errors.New("400 Bad Request"))})
+			continue
 		}
-		got <- r.Header.Get("Ferry-Delivery")
-	}))
-	defer server.Close()
-	text := strings.NewReplacer("https://example.com/hook", server.URL, "        - log: FILE\n          title: '{{.Event.Title}}'\n", "", "receiver: ops\n", "receiver: ops\n    group_wait: 1ms\n").Replace(alertConfig)
+		g.got <- n.ID
+		known(i, api.Outcome{})
+	}
+	return nil
+}
+
+// TestWhatIsGivenUpIsSentAgain has a notifier refuse an event, and take it later.
+func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
+	door := &door{got: make(chan string, 10)}
+	text := strings.NewReplacer("        - stdout: true\n          title: '{{.Event.Title}}'\n", "", "receiver: ops\n", "receiver: ops\n    group_wait: 1ms\n").Replace(alertConfig)
 	c, err := alertsOf(t, text)
 	if err != nil {
 		t.Fatal(err)
@@ -75,13 +82,13 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 	var o jobs.Options
 	a.talk(&o)
 	numbers := newMetrics(func() []deploy.ClusterState { return nil })
-	a.hosted(nil, numbers)
+	a.hosted(door, numbers)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.services()[0].run(ctx) }()
 	defer func() {
 		cancel()
-		if err := errors.Join(<-done, a.close()); err != nil {
+		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	}()
@@ -94,7 +101,7 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(lost) != 1 || lost[0].Sink != "ops:webhook" || lost[0].Title != "lost on dev" || !strings.Contains(lost[0].Why, "400") {
+	if len(lost) != 1 || lost[0].Sink != "ops:post" || lost[0].Title != "lost on dev" || !strings.Contains(lost[0].Why, "400") {
 		t.Fatalf("given up: %+v", lost)
 	}
 	if open, err := o.Alerts.Incidents("cluster=dev kind=Pod"); err != nil || len(open) != 1 {
@@ -116,7 +123,7 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 	if seen["ferry_events_total"] != 1 || seen["ferry_incidents"] != 1 || seen["ferry_dead_letters_total"] != 1 || seen["ferry_deliveries_total"] != 0 {
 		t.Errorf("the numbers are %v", seen)
 	}
-	open.Store(true)
+	door.open.Store(true)
 	resent := func(one jobs.Letter) job.Entry { return job.Entry{Key: "deed/k", Says: one.Title} }
 	if _, err := o.Letters.Resend(ctx, "00000000", resent); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another letter: %v", err)
@@ -124,7 +131,7 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 	if _, err := o.Letters.Resend(ctx, lost[0].ID, resent); err != nil {
 		t.Fatal(err)
 	}
-	if id := <-got; id == "" {
+	if id := <-door.got; id == "" {
 		t.Error("it has no ID")
 	}
 	if lost, err = o.Letters.Undelivered(ctx); err != nil || len(lost) != 0 {

@@ -25,6 +25,7 @@ import (
 	"ferry/jobs"
 	"ferry/k8s"
 	"ferry/plugins"
+	"ferry/plugins/api"
 	"ferry/plugins/botkube"
 	"ferry/storage"
 	"ferry/storage/bolt"
@@ -98,7 +99,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	taking := alerting.events()
 	hosting, err := newHost(c, log, taking)
 	if err != nil {
-		return errors.Join(err, alerting.close())
+		return err
 	}
 	alerting.hosted(hosting, numbers)
 	var work *dispatcher.Dispatcher
@@ -120,8 +121,10 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	services := slices.Concat([]service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
 		{name: "names", run: namesOf(c, slack, policy, log).run},
+		// Notifiers end after those who have something to tell.
+		{name: "notifiers", run: func(ctx context.Context) error { return hosting.Run(ctx, api.KindNotifier) }},
 	}, alerting.services(), []service{
-		{name: "plugins", run: hosting.Run},
+		{name: "plugins", run: func(ctx context.Context) error { return hosting.Run(ctx, api.KindSource, api.KindExecutor) }},
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
 		{name: "slack", run: b.Run},
 	})
@@ -137,7 +140,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		log.Info("metrics and health are served", "address", w.listener.Addr().String())
 		services = append([]service{{name: "web", run: w.run}}, services...)
 	}
-	return errors.Join(serve(ctx, log, services), alerting.close())
+	return serve(ctx, log, services)
 }
 
 // comeBack bounds the pause between looks at a cluster that does not answer:

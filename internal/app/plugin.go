@@ -203,13 +203,13 @@ func verifyAny(ctx context.Context, c *config.Config, store *repo.Store, name st
 		if spoken.dialect != nil {
 			f.Name, f.Version = "", ""
 		}
-		return host.Verify(ctx, f, "", nil, spoken.dialect)
+		return host.Verify(ctx, f, host.Binding{Dialect: spoken.dialect})
 	}
-	r, err := host.Verify(ctx, f, "", nil, nil)
+	r, err := host.Verify(ctx, f, host.Binding{})
 	if err == nil {
 		return r, nil
 	}
-	if other, failed := host.Verify(ctx, f, "", nil, botkube.Dialect{Plugin: filepath.Base(name)}); failed == nil {
+	if other, failed := host.Verify(ctx, f, host.Binding{Dialect: botkube.Dialect{Plugin: filepath.Base(name)}}); failed == nil {
 		return other, nil
 	}
 	return r, err
@@ -248,7 +248,7 @@ func (p Process) report(name string, r host.Report, err error) error {
 // pluginIndex writes the index of a folder by asking each plugin in it what it is.
 func (p Process) pluginIndex(ctx context.Context, _ *config.Config, names []string) error {
 	n, err := repo.Write(names[0], func(path string) (repo.Entry, error) {
-		r, err := host.Verify(ctx, host.File{Path: path}, "", nil, nil)
+		r, err := host.Verify(ctx, host.File{Path: path}, host.Binding{})
 		return repo.Entry{
 			Name: r.Info.Name, Type: r.Kind, Version: r.Info.Version, Description: r.Info.Description, DocumentationURL: r.Info.Docs,
 			JSONSchema: repo.JSONSchema{Value: string(r.Info.Schema)},

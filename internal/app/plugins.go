@@ -124,6 +124,9 @@ func bindings(c *config.Config, store *repo.Store, kind string, p *config.Plugin
 		return spoken.file(found), err
 	}
 	members := membersOf(c, p)
+	if kind == api.KindNotifier {
+		b.To = toldTo(c, p.Name)
+	}
 	if kind != api.KindSource || len(members) == 0 {
 		b.Clusters = handouts(members, log)
 		return []host.Binding{b}, nil
@@ -138,6 +141,18 @@ func bindings(c *config.Config, store *repo.Store, kind string, p *config.Plugin
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// toldTo are the places that receivers name for a notifier.
+func toldTo(c *config.Config, notifier string) (out []string) {
+	for _, r := range c.Alerts.Receivers {
+		for _, s := range r.Sinks {
+			if s.Notifier == notifier && s.To != "" && !slices.Contains(out, s.To) {
+				out = append(out, s.To)
+			}
+		}
+	}
+	return out
 }
 
 func fileOf(i repo.Installed) host.File {
@@ -255,5 +270,5 @@ func tryPlugin(ctx context.Context, c *config.Config, store *repo.Store, kind st
 		return host.Report{}, err
 	}
 	spoken := speaking(c, p, ref)
-	return host.Verify(ctx, spoken.file(found), kind, text, spoken.dialect)
+	return host.Verify(ctx, spoken.file(found), host.Binding{Kind: kind, Config: text, To: toldTo(c, p.Name), Dialect: spoken.dialect, Env: p.Env})
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -51,77 +50,24 @@ type Storm struct {
 // Receiver is who hears of things.
 type Receiver struct {
 	Name  string `yaml:",name"`
-	Sinks []Sink `yaml:"sinks,required" eg:"[{slack: {channel: C012AB3CD}}]" doc:"Where it is delivered; all get the same. Each is one of slack, webhook, log, elasticsearch, mattermost, discord, teams and notifier."`
+	Sinks []Sink `yaml:"sinks,required" eg:"[{slack: {channel: C012AB3CD}}]" doc:"Where it is delivered; all get the same. Each is one of slack, stdout and notifier."`
 }
 
 // Sink is one place of a receiver.
 type Sink struct {
-	Name          string            `yaml:"name" doc:"What the sink is called where deliveries are counted and shown. Without it: as its kind. It must not change as long as deliveries wait."`
-	Slack         SlackSink         `yaml:"slack" doc:"A channel of Slack: one message for each incident, edited as it develops, with details in its thread."`
-	Webhook       WebhookSink       `yaml:"webhook" doc:"An address that gets JSON by POST, signed if there is a secret."`
-	Log           string            `yaml:"log" doc:"File that gets a line of JSON for each delivery; stdout for ferry's own output."`
-	Elasticsearch ElasticsearchSink `yaml:"elasticsearch" doc:"A data stream of Elasticsearch: a document for each delivery, once."`
-	Mattermost    MattermostSink    `yaml:"mattermost" doc:"A channel of Mattermost, as a bot account."`
-	Discord       DiscordSink       `yaml:"discord" doc:"A channel's webhook of Discord."`
-	Teams         TeamsSink         `yaml:"teams" doc:"A workflow of Microsoft Teams."`
-	Notifier      string            `yaml:"notifier" doc:"A plugin, by its name in plugins.notifiers."`
-	Retries       int64             `yaml:"retries" doc:"How often a delivery that failed is tried again. Without it: for 24 hours. What is given up is kept, shown by undelivered, and can be sent again."`
-	Title         string            `yaml:"title" doc:"Template of the first line (text/template over .Event, .Incident, .Firing, .Things). Without it: what is wrong, and where."`
-	Text          string            `yaml:"text" doc:"Template of what stands below it. Without it: the event's text."`
+	Name     string    `yaml:"name" doc:"What the sink is called where deliveries are counted and shown. Without it: as the notifier, or slack, or stdout. It must not change as long as deliveries wait."`
+	Slack    SlackSink `yaml:"slack" doc:"A channel of Slack: one message for each incident, edited as it develops, with details in its thread."`
+	Stdout   bool      `yaml:"stdout" doc:"A line of JSON for each delivery on ferry's own output."`
+	Notifier string    `yaml:"notifier" doc:"A plugin, by its name in plugins.notifiers: webhook, log, elasticsearch, mattermost, discord and teams come with ferry."`
+	To       string    `yaml:"to" doc:"Where the notifier delivers to, if it knows several places: a channel's ID for mattermost, a data stream for elasticsearch. Without it: what the notifier's configuration says."`
+	Retries  int64     `yaml:"retries" doc:"How often a delivery that failed is tried again. Without it: for 24 hours. What is given up is kept, shown by undelivered, and can be sent again."`
+	Title    string    `yaml:"title" doc:"Template of the first line (text/template over .Event, .Incident, .Firing, .Things). Without it: what is wrong, and where."`
+	Text     string    `yaml:"text" doc:"Template of what stands below it. Without it: the event's text."`
 }
 
 // SlackSink is a channel of Slack.
 type SlackSink struct {
 	Channel string `yaml:"channel,required" eg:"C012AB3CD" doc:"The channel's ID. Ferry must have been invited."`
-}
-
-// WebhookSink is an address.
-type WebhookSink struct {
-	URL         string            `yaml:"url" doc:"The address."`
-	URLFile     string            `yaml:"url_file" doc:"File that holds the address, where it is a secret."`
-	SecretFile  string            `yaml:"secret_file" doc:"File that holds the secret with which requests are signed (HMAC-SHA256, in Ferry-Signature). Without it they are not."`
-	Template    string            `yaml:"template" doc:"Template of the body (text/template over the delivery, with the function json). Without it: the delivery as JSON."`
-	ContentType string            `yaml:"content_type" doc:"What the body is. Without it: application/json."`
-	Headers     map[string]string `yaml:"headers" doc:"Further headers."`
-	Batch       int64             `yaml:"batch" doc:"How many deliveries go into one request, as a JSON array. Without it: one, which stands in no array."`
-
-	Address, Secret Secret `yaml:"-"`
-}
-
-// ElasticsearchSink is a data stream.
-type ElasticsearchSink struct {
-	URL          string `yaml:"url,required" eg:"https://elastic.example.com:9200" doc:"Address of the cluster."`
-	Stream       string `yaml:"stream,required" eg:"logs-ferry-default" doc:"Name of the data stream."`
-	APIKeyFile   string `yaml:"api_key_file" doc:"File that holds the encoded API key; or user and password_file."`
-	User         string `yaml:"user" doc:"User."`
-	PasswordFile string `yaml:"password_file" doc:"File that holds the user's password."`
-
-	APIKey, Password Secret `yaml:"-"`
-}
-
-// MattermostSink is a channel of Mattermost.
-type MattermostSink struct {
-	URL       string `yaml:"url,required" eg:"https://chat.example.com" doc:"Address of the server."`
-	TokenFile string `yaml:"token_file,required" eg:"/run/secrets/mattermost" doc:"File that holds the bot account's token."`
-	Channel   string `yaml:"channel,required" eg:"4xp9fdt77pncbef59f4k1qe83o" doc:"The channel's ID."`
-
-	Token Secret `yaml:"-"`
-}
-
-// DiscordSink is a channel's webhook.
-type DiscordSink struct {
-	URLFile  string `yaml:"url_file,required" eg:"/run/secrets/discord" doc:"File that holds the webhook's address."`
-	Username string `yaml:"username" doc:"What the messages' author is called. Without it: the webhook's own name."`
-
-	Address Secret `yaml:"-"`
-}
-
-// TeamsSink is a workflow.
-type TeamsSink struct {
-	URLFile string `yaml:"url_file,required" eg:"/run/secrets/teams" doc:"File that holds the workflow's address."`
-	Updates bool   `yaml:"updates" doc:"Tells what changes in between, too, each time as a message."`
-
-	Address Secret `yaml:"-"`
 }
 
 // InhibitRule keeps people from hearing what follows from something else.
@@ -139,46 +85,35 @@ type EventFilter struct {
 
 // The kinds of sinks.
 const (
-	SinkSlack         = "slack"
-	SinkWebhook       = "webhook"
-	SinkLog           = "log"
-	SinkElasticsearch = "elasticsearch"
-	SinkMattermost    = "mattermost"
-	SinkDiscord       = "discord"
-	SinkTeams         = "teams"
-	SinkNotifier      = "notifier"
+	SinkSlack    = "slack"
+	SinkStdout   = "stdout"
+	SinkNotifier = "notifier"
 )
 
 // Kinds are those that the sink names; a valid one names one.
-func (s *Sink) Kinds() []string {
-	w, e, m := s.Webhook, s.Elasticsearch, s.Mattermost
-	var out []string
-	for _, one := range []struct {
-		kind string
-		set  bool
-	}{
-		{SinkSlack, s.Slack != (SlackSink{})},
-		{SinkWebhook, w.URL != "" || w.URLFile != "" || w.SecretFile != "" || w.Template != ""},
-		{SinkLog, s.Log != ""},
-		{SinkElasticsearch, e != (ElasticsearchSink{})},
-		{SinkMattermost, m != (MattermostSink{})},
-		{SinkDiscord, s.Discord != (DiscordSink{})},
-		{SinkTeams, s.Teams != (TeamsSink{})},
-		{SinkNotifier, s.Notifier != ""},
-	} {
-		if one.set {
-			out = append(out, one.kind)
-		}
+func (s *Sink) Kinds() (out []string) {
+	if s.Slack != (SlackSink{}) {
+		out = append(out, SinkSlack)
+	}
+	if s.Stdout {
+		out = append(out, SinkStdout)
+	}
+	if s.Notifier != "" {
+		out = append(out, SinkNotifier)
 	}
 	return out
 }
 
 // Called is the sink's name among those of its receiver.
 func (s *Sink) Called() string {
-	if kinds := s.Kinds(); s.Name == "" && len(kinds) > 0 {
+	switch kinds := s.Kinds(); {
+	case s.Name != "" || len(kinds) == 0:
+		return s.Name
+	case s.Notifier != "":
+		return s.Notifier
+	default:
 		return kinds[0]
 	}
-	return s.Name
 }
 
 func checkAlerts(c *Config, p *problems) {
@@ -252,11 +187,10 @@ func unknown(p *problems, key, name string, known []string, what, help string) {
 }
 
 func checkSink(c *Config, p *problems, key string, s *Sink) {
-	const all = "write one of slack, webhook, log, elasticsearch, mattermost, discord, teams and notifier"
 	kinds := s.Kinds()
 	switch {
 	case len(kinds) == 0:
-		p.at(key, key+" leads nowhere", all)
+		p.at(key, key+" leads nowhere", "write one of slack, stdout and notifier")
 	case len(kinds) > 1:
 		p.at(key, fmt.Sprintf("%s: %s stand beside each other", key, strings.Join(kinds, " and ")), "a sink is one of them: make two of it")
 	}
@@ -266,50 +200,14 @@ func checkSink(c *Config, p *problems, key string, s *Sink) {
 	if ch := s.Slack.Channel; ch != "" && !channelID.MatchString(ch) {
 		p.at(key+".slack.channel", fmt.Sprintf("%s.slack.channel: %q is no channel ID", key, ch), "it starts with C or G and stands at the end of the channel's details in Slack")
 	}
+	if s.To != "" && s.Notifier == "" {
+		p.at(key+".to", key+".to: only a notifier is told where to", "name the notifier, too")
+	}
 	if s.Notifier != "" {
 		var names []string
 		for _, n := range c.Plugins.Notifiers {
 			names = append(names, n.Name)
 		}
 		unknown(p, key+".notifier", s.Notifier, names, "notifier", "name it in plugins.notifiers")
-	}
-	if w := &s.Webhook; w.URL != "" && w.URLFile != "" {
-		p.at(key+".webhook.url_file", key+".webhook: url and url_file stand beside each other", "keep one of them")
-	} else if len(kinds) == 1 && kinds[0] == SinkWebhook && w.URL == "" && w.URLFile == "" {
-		p.at(key+".webhook.url", key+".webhook.url is missing", "write url: https://example.com/hook, or url_file")
-	}
-	readSinkSecrets(p, key, s)
-}
-
-func readSinkSecrets(p *problems, key string, s *Sink) {
-	s.Webhook.Address = NewSecret(s.Webhook.URL)
-	for _, one := range []struct {
-		key, file string
-		to        *Secret
-	}{
-		{".webhook.url_file", s.Webhook.URLFile, &s.Webhook.Address},
-		{".webhook.secret_file", s.Webhook.SecretFile, &s.Webhook.Secret},
-		{".elasticsearch.api_key_file", s.Elasticsearch.APIKeyFile, &s.Elasticsearch.APIKey},
-		{".elasticsearch.password_file", s.Elasticsearch.PasswordFile, &s.Elasticsearch.Password},
-		{".mattermost.token_file", s.Mattermost.TokenFile, &s.Mattermost.Token},
-		{".discord.url_file", s.Discord.URLFile, &s.Discord.Address},
-		{".teams.url_file", s.Teams.URLFile, &s.Teams.Address},
-	} {
-		if one.file == "" {
-			continue
-		}
-		at := key + one.key
-		text, err := os.ReadFile(one.file)
-		value := strings.TrimSpace(string(text))
-		switch {
-		case err != nil:
-			p.at(at, at+": "+unreadable(err), "name a file that ferry may read")
-		case value == "":
-			p.at(at, fmt.Sprintf("%s: %s is empty", at, one.file), "put the secret into it")
-		case strings.ContainsAny(value, " \t\r\n"):
-			p.at(at, fmt.Sprintf("%s: %s has blanks or several lines in it", at, one.file), "give the secret alone")
-		default:
-			*one.to = NewSecret(value)
-		}
 	}
 }

@@ -96,21 +96,21 @@ type metadata interface {
 }
 
 // Describe implements host.Peer. A plugin of the other kind is Unimplemented.
-func (p *Peer) Describe(ctx context.Context) (kind string, i api.Info, finds bool, err error) {
+func (p *Peer) Describe(ctx context.Context) (api.Description, error) {
 	if p.kind != api.KindSource {
 		m, err := p.executor.Metadata(ctx, &emptypb.Empty{})
 		if err == nil {
-			return api.KindExecutor, p.info(m, m.GetJsonSchema().GetValue()), false, nil
+			return api.Description{Kind: api.KindExecutor, Info: p.info(m, m.GetJsonSchema().GetValue())}, nil
 		}
 		if p.kind != "" || status.Code(err) != codes.Unimplemented {
-			return "", api.Info{}, false, err
+			return api.Description{}, err
 		}
 	}
 	m, err := p.source.Metadata(ctx, &emptypb.Empty{})
 	if err != nil {
-		return "", api.Info{}, false, err
+		return api.Description{}, err
 	}
-	return api.KindSource, p.info(m, m.GetJsonSchema().GetValue()), false, nil
+	return api.Description{Kind: api.KindSource, Info: p.info(m, m.GetJsonSchema().GetValue())}, nil
 }
 
 func (p *Peer) info(m metadata, schema string) api.Info {
@@ -125,13 +125,13 @@ func (p *Peer) info(m metadata, schema string) api.Info {
 }
 
 // Deliver implements host.Peer: there are no notifiers in this protocol.
-func (*Peer) Deliver(context.Context, api.Notification) (api.Receipt, error) {
-	return api.Receipt{}, status.Error(codes.Unimplemented, "Botkube's protocol has no notifiers")
+func (*Peer) Deliver(context.Context, api.Deliveries, func(int, api.Outcome)) error {
+	return status.Error(codes.Unimplemented, "Botkube's protocol has no notifiers")
 }
 
-// Find implements host.Peer.
-func (*Peer) Find(context.Context, api.Notification) (api.Receipt, bool, error) {
-	return api.Receipt{}, false, status.Error(codes.Unimplemented, "Botkube's protocol has no notifiers")
+// Check implements host.Peer: it is not asked of those that do not say they can.
+func (*Peer) Check(context.Context, api.CheckRequest) error {
+	return status.Error(codes.Unimplemented, "Botkube's protocol has no checks")
 }
 
 // fits refuses a request that the plugin would not take.

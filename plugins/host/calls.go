@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -36,41 +37,29 @@ func (h *Host) Execute(ctx context.Context, name string, r api.ExecuteRequest, o
 	return result, err
 }
 
-// Deliver delivers with the notifier of that name; Binding and Config are filled
-// in here. An error is worth another try if api.Retry says so or its kind is
-// Unavailable.
-func (h *Host) Deliver(ctx context.Context, name string, n api.Notification) (receipt api.Receipt, err error) {
-	k, err := h.keeper(api.KindNotifier, name)
-	if err != nil {
-		return api.Receipt{}, err
-	}
-	n.Binding, n.Config = k.Name, k.Config
-	err = k.call(ctx, 30*time.Second, fault.Unavailable, func(ctx context.Context, p Peer) error {
-		receipt, err = p.Deliver(ctx, n)
-		return err
-	})
-	return receipt, err
-}
+// deliveryTimeout is how long one delivery may take where nothing else is said.
+const deliveryTimeout = 30 * time.Second
 
-// Find looks whether something was delivered. known is false if the notifier
-// cannot tell.
-func (h *Host) Find(ctx context.Context, name string, n api.Notification) (receipt api.Receipt, found, known bool, err error) {
+// Deliver delivers with the notifier of that name, and tells what became of each as
+// api.Remote.Deliver does. An error is of those that it told nothing of, and worth
+// another try if its kind is Unavailable or Expired.
+func (h *Host) Deliver(ctx context.Context, name string, ns []api.Notification, known func(i int, o api.Outcome)) error {
 	k, err := h.keeper(api.KindNotifier, name)
 	if err != nil {
-		return api.Receipt{}, false, false, err
+		return err
 	}
-	n.Binding, n.Config = k.Name, k.Config
-	err = k.call(ctx, 30*time.Second, fault.Unavailable, func(ctx context.Context, p Peer) error {
-		k.mu.Lock()
-		known = k.finds
-		k.mu.Unlock()
-		if !known {
-			return nil
+	each := cmp.Or(k.Timeout, deliveryTimeout)
+	// What is under way when ctx ends is waited for, each for its own time.
+	return k.ask(ctx, fault.Unavailable, func(p Peer) error {
+		err := p.Deliver(ctx, api.Deliveries{Binding: k.Name, Config: k.Config, Timeout: each, Notifications: ns}, func(i int, o api.Outcome) {
+			k.called()
+			known(i, o)
+		})
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fault.Newf(fault.Expired, "the notifier `%s` took longer than %s for a delivery and was cancelled", k.Name, each).Because(err)
 		}
-		receipt, found, err = p.Find(ctx, n)
 		return err
 	})
-	return receipt, found, known, err
 }
 
 // Info returns what a plugin says of itself; ok is false until it has run.
@@ -87,29 +76,46 @@ func (h *Host) Info(kind, name string) (i api.Info, ok bool) {
 // call asks a running plugin, in a bounded time; one that starts is waited for.
 // broken is the kind of a failure of which nobody knows how far it came.
 func (k *keeper) call(ctx context.Context, most time.Duration, broken fault.Kind, ask func(context.Context, Peer) error) error {
+	most = cmp.Or(k.Timeout, most)
+	return k.ask(ctx, broken, func(p Peer) error {
+		timed, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		err := ask(timed, p)
+		k.called()
+		switch {
+		case err == nil, explained(err):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case timed.Err() != nil, status.Code(err) == codes.DeadlineExceeded:
+			return fault.Newf(fault.Expired, "the %s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
+		}
+		return err
+	})
+}
+
+// ask hands a running plugin to somebody and explains an error of what lies between.
+func (k *keeper) ask(ctx context.Context, broken fault.Kind, ask func(Peer) error) error {
 	p, err := k.running(ctx, broken)
 	if err != nil {
 		return err
 	}
-	if k.Timeout > 0 {
-		most = k.Timeout
-	}
-	timed, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
-	err = ask(timed, p)
-	k.mu.Lock()
-	k.now.Calls++
-	k.mu.Unlock()
-	switch failure := (api.Failure{}); {
-	case err == nil, errors.As(err, &failure), fault.KindOf(err) != fault.Internal:
+	if err = ask(p); err == nil || explained(err) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return err
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case timed.Err() != nil, status.Code(err) == codes.DeadlineExceeded:
-		return fault.Newf(fault.Expired, "the %s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
-	default:
-		return k.broken(ctx, broken, err)
 	}
+	return k.broken(ctx, broken, err)
+}
+
+// explained reports whether an error is the plugin's own or has a kind already.
+func explained(err error) bool {
+	_, own := errors.AsType[api.Failure](err)
+	return own || fault.KindOf(err) != fault.Internal
+}
+
+func (k *keeper) called() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.now.Calls++
 }
 
 // broken explains an error of the connection: mostly the process has just ended,

@@ -31,10 +31,8 @@ type child struct {
 	client *plugin.Client
 	conn   *grpc.ClientConn
 
-	peer  Peer
-	kind  string
-	info  api.Info
-	finds bool
+	peer Peer
+	is   api.Description
 }
 
 // begin starts a plugin and asks what it is. It is ready within the time that
@@ -53,7 +51,7 @@ func (k *keeper) begin(ctx context.Context) (_ *child, err error) {
 			c.end()
 		}
 	}()
-	if err := c.prepare(k.host, k.Binding, f); err != nil {
+	if err := c.prepare(k, f); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.host.o.Handshake)
@@ -74,13 +72,14 @@ func (k *keeper) begin(ctx context.Context) (_ *child, err error) {
 }
 
 // prepare makes the child's folder with the checked copy of its executable.
-func (c *child) prepare(h *Host, b Binding, f File) error {
+func (c *child) prepare(k *keeper, f File) error {
 	key := make([]byte, 8)
 	if _, err := rand.Read(key); err != nil {
 		return err
 	}
 	mark := hex.EncodeToString(key)
-	c.room = filepath.Join(h.o.Dir, "run", mark)
+	b := &k.Binding
+	c.room = filepath.Join(k.host.o.Dir, "run", mark)
 	if err := os.MkdirAll(filepath.Dir(c.room), 0o700); err != nil {
 		return err
 	}
@@ -97,7 +96,7 @@ func (c *child) prepare(h *Host, b Binding, f File) error {
 		return err
 	}
 	_, _, version := b.Dialect.Handshake()
-	c.process = &process{spawner: h.spawner, tmp: tmp, mark: mark, version: version, said: &tail{tokens: linesAtOnce, refill: time.Now()}}
+	c.process = &process{spawner: k.spawner, tmp: tmp, mark: mark, version: version, said: &tail{tokens: linesAtOnce, refill: time.Now()}}
 	c.cmd = exec.Command(binary)
 	c.cmd.Dir = home
 	c.cmd.Env = []string{
@@ -189,22 +188,40 @@ func (l limited) Start(ctx context.Context) error {
 
 // describe asks a plugin what it is, and holds that against what was configured.
 func (c *child) describe(ctx context.Context, b Binding, f File) error {
-	kind, info, finds, err := c.peer.Describe(ctx)
+	is, err := c.peer.Describe(ctx)
 	if err != nil {
 		return fmt.Errorf("it does not say what it is: %w", plain(err))
 	}
 	switch {
-	case b.Kind != "" && kind != b.Kind:
-		return refusal{fmt.Errorf("it is not of the kind %s but %s", b.Kind, clip(kind))}
-	case f.Name != "" && info.Name != f.Name:
-		return refusal{fmt.Errorf("it calls itself %q, not %q", clip(info.Name), f.Name)}
-	case f.Version != "" && info.Version != f.Version:
-		return refusal{fmt.Errorf("it calls itself version %q, not %q", clip(info.Version), f.Version)}
+	case b.Kind != "" && is.Kind != b.Kind:
+		return refusal{fmt.Errorf("it is not of the kind %s but %s", b.Kind, clip(is.Kind))}
+	case f.Name != "" && is.Name != f.Name:
+		return refusal{fmt.Errorf("it calls itself %q, not %q", clip(is.Name), f.Name)}
+	case f.Version != "" && is.Version != f.Version:
+		return refusal{fmt.Errorf("it calls itself version %q, not %q", clip(is.Version), f.Version)}
 	}
-	if err := checkConfig(info.Schema, b.Config); err != nil {
+	if err := checkConfig(is.Schema, b.Config); err != nil {
 		return err
 	}
-	c.kind, c.info, c.finds = kind, info, finds
+	c.is = is
+	return c.check(ctx, b)
+}
+
+// check asks a plugin that can tell whether its configuration is right.
+func (c *child) check(ctx context.Context, b Binding) error {
+	if !c.is.Checks || b.Config == nil {
+		return nil
+	}
+	err := c.peer.Check(ctx, api.CheckRequest{Binding: b.Name, Config: b.Config, To: b.To})
+	if f, own := errors.AsType[api.Failure](err); own {
+		if _, again := api.Retry(err); again {
+			return fmt.Errorf("it cannot check its configuration: %s", clip(f.Error()))
+		}
+		return refusal{errors.New("its configuration does not fit: " + clip(f.Error()))}
+	}
+	if err != nil {
+		return fmt.Errorf("it does not check its configuration: %w", plain(err))
+	}
 	return nil
 }
 

@@ -23,11 +23,11 @@ type Dialect interface {
 // Peer is a plugin as its host sees it. What it does not have is Unimplemented,
 // a gRPC status.
 type Peer interface {
-	Describe(context.Context) (kind string, i api.Info, finds bool, err error)
+	Describe(context.Context) (api.Description, error)
+	Check(context.Context, api.CheckRequest) error
 	Stream(context.Context, api.StreamRequest, func(api.Event) error) error
 	Execute(context.Context, api.ExecuteRequest, io.Writer) (api.Result, error)
-	Deliver(context.Context, api.Notification) (api.Receipt, error)
-	Find(context.Context, api.Notification) (api.Receipt, bool, error)
+	Deliver(context.Context, api.Deliveries, func(i int, o api.Outcome)) error
 }
 
 // Ferry is the dialect of plugins/api.

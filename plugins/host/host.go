@@ -41,6 +41,8 @@ type Binding struct {
 	Find func(context.Context) (File, error)
 	// Config is YAML.
 	Config []byte
+	// To are the receivers that deliveries of a notifier name.
+	To []string
 	// Clusters are the ones that an executor may reach, or the one that a source
 	// watches. It is asked before each use, because credentials change; nil: none.
 	Clusters func(context.Context) ([]api.Cluster, error)
@@ -126,14 +128,14 @@ func (o *Options) defaults() {
 type Host struct {
 	o         Options
 	keepers   []*keeper
-	spawner   *spawner
+	swept     sync.Once
 	processes processes
 }
 
 // New makes a host; Run starts what it is given.
 func New(o Options) (*Host, error) {
 	o.defaults()
-	h := &Host{o: o, spawner: newSpawner()}
+	h := &Host{o: o}
 	seen := map[string]bool{}
 	for _, b := range o.Bindings {
 		key := b.Kind + " " + b.Name
@@ -155,21 +157,27 @@ func New(o Options) (*Host, error) {
 	return h, nil
 }
 
-// Run keeps the plugins running until ctx ends, and returns when every process
-// that it started has ended; its error is nil.
-func (h *Host) Run(ctx context.Context) error {
+// Run keeps the plugins of some kinds running until ctx ends, all without any, and
+// returns when every process that it started has ended; its error is nil. A kind is
+// run once: notifiers can so outlive what they have to tell of.
+func (h *Host) Run(ctx context.Context, kinds ...string) error {
 	if len(h.keepers) > 0 {
-		sweepRuns(filepath.Join(h.o.Dir, "run"))
+		h.swept.Do(func() { sweepRuns(filepath.Join(h.o.Dir, "run")) })
 	}
 	// The thread that started the plugins has to outlive them.
 	spawning, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var all, thread sync.WaitGroup
-	thread.Go(func() { h.spawner.run(spawning) })
+	spawner := newSpawner()
+	thread.Go(func() { spawner.run(spawning) })
 	for _, k := range h.keepers {
+		if len(kinds) > 0 && !slices.Contains(kinds, k.Kind) {
+			continue
+		}
 		if k.Kind == api.KindSource && h.o.Events == nil {
 			k.set(func(s *State) { s.Status, s.Why = Ended, "nothing takes its events" })
 			continue
 		}
+		k.spawner = spawner
 		all.Go(func() { k.run(ctx) })
 	}
 	<-ctx.Done()

@@ -342,23 +342,30 @@ func TestFlood(t *testing.T) {
 func TestNotifier(t *testing.T) {
 	t.Parallel()
 	h := run(t, Options{Bindings: []Binding{animal("pager", api.KindNotifier)}})
-	n := api.Notification{ID: "n1", State: api.Updated, Previous: api.Receipt{Ref: "m0"}, Title: "x", Events: []api.Event{{ID: "e"}}}
-	if r, err := h.Deliver(t.Context(), "pager", n); r.Ref != "n1/updated/m0" || err != nil {
-		t.Errorf("receipt = %+v, %v", r, err)
+	deliver := func(ns ...api.Notification) []api.Outcome {
+		t.Helper()
+		out := make([]api.Outcome, len(ns))
+		if err := h.Deliver(t.Context(), "pager", ns, func(i int, o api.Outcome) { out[i] = o }); err != nil {
+			t.Fatal(err)
+		}
+		return out
 	}
-	n.Title = "busy"
-	_, err := h.Deliver(t.Context(), "pager", n)
-	if after, again := api.Retry(err); !again || after != 7*time.Second {
+	n := api.Notification{ID: "n1", State: api.Updated, Previous: api.Receipt{Ref: "m0"}, Title: "x", Order: "a"}
+	busy, never, known := n, n, n
+	busy.Title, busy.Order = "busy", "b"
+	never.Title = "never"
+	known.ID, known.Order = "known", "d"
+	if out := deliver(n, known); out[0].Receipt.Ref != "n1/updated/m0" || out[0].Err != nil || out[1].Receipt.Ref != "known" || out[1].Err != nil {
+		t.Errorf("receipts = %+v", out)
+	}
+	if after, again := api.Retry(deliver(busy)[0].Err); !again || after != 7*time.Second {
 		t.Errorf("again = %v after %s", again, after)
 	}
-	n.Title = "never"
-	_, err = h.Deliver(t.Context(), "pager", n)
-	if _, again := api.Retry(err); again || fault.Is(err, fault.Unavailable) || err == nil {
-		t.Errorf("what is permanent is worth another try: %v", err)
+	out := deliver(never, n)
+	if _, own := errors.AsType[api.Failure](out[0].Err); !own {
+		t.Errorf("what the plugin says is %v", out[0].Err)
 	}
-	for id, want := range map[string]bool{"known": true, "other": false} {
-		if _, found, known, err := h.Find(t.Context(), "pager", api.Notification{ID: id}); found != want || !known || err != nil {
-			t.Errorf("find %s = %v, %v, %v", id, found, known, err)
-		}
+	if _, again := api.Retry(out[0].Err); again || !errors.Is(out[1].Err, api.ErrHeld) {
+		t.Errorf("what is permanent is worth another try, or overtaken: %+v", out)
 	}
 }

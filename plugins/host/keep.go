@@ -14,8 +14,9 @@ import (
 // keeper keeps one binding running.
 type keeper struct {
 	Binding
-	host *Host
-	log  *slog.Logger
+	host    *Host
+	log     *slog.Logger
+	spawner *spawner // of the run that it belongs to
 	// once runs the plugin one time; up is called when it is ready. Its error says
 	// why it ended, which is never nil unless ctx ended.
 	once func(ctx context.Context, up func()) error
@@ -24,7 +25,6 @@ type keeper struct {
 	now     State
 	peer    Peer // while it runs
 	info    api.Info
-	finds   bool
 	changed chan struct{} // closed and replaced when any of it changes
 }
 
@@ -133,11 +133,11 @@ func (k *keeper) become(status Status, why string, until time.Time) {
 }
 
 // ready publishes a plugin that can be asked.
-func (k *keeper) ready(p Peer, i api.Info, finds bool, pid int) {
+func (k *keeper) ready(p Peer, i api.Info, pid int) {
 	k.set(func(s *State) {
 		s.Status, s.Why, s.Since, s.Until = Running, "", time.Now(), time.Time{}
 		s.Version, s.PID = i.Version, pid
-		k.peer, k.info, k.finds = p, i, finds
+		k.peer, k.info = p, i
 	})
 	k.log.Debug("plugin is ready", "version", i.Version, "pid", pid)
 }

@@ -21,7 +21,7 @@ func (k *keeper) live(ctx context.Context, up func()) error {
 		return err
 	}
 	defer c.end()
-	k.ready(c.peer, c.info, c.finds, c.pid())
+	k.ready(c.peer, c.is.Info, c.pid())
 	up()
 	watched, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

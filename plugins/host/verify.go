@@ -21,15 +21,17 @@ type Report struct {
 }
 
 // Verify starts a plugin as a host would, asks what it is, holds it and a
-// configuration against what they should be, and ends it. Without a kind any will
-// do; without a configuration its schema is only held to be one.
-func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) (Report, error) {
+// configuration against what they should be, and ends it. Of the binding it takes Kind,
+// Config, To, Env and Dialect. Without a kind any will do; without a configuration its
+// schema is only held to be one.
+func Verify(ctx context.Context, f File, b Binding) (Report, error) {
 	dir, err := os.MkdirTemp("", "ferry-")
 	if err != nil {
 		return Report{}, err
 	}
 	defer os.RemoveAll(dir)
-	b := Binding{Name: "verify", Kind: kind, Dialect: d, Find: func(context.Context) (File, error) { return f, nil }}
+	config := b.Config
+	b = Binding{Name: "verify", Kind: b.Kind, To: b.To, Env: b.Env, Dialect: b.Dialect, Find: func(context.Context) (File, error) { return f, nil }}
 	h, err := New(Options{Dir: dir, Bindings: []Binding{b}})
 	if err != nil {
 		return Report{}, err
@@ -38,7 +40,8 @@ func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) 
 	k.Config = config
 	var thread sync.WaitGroup
 	spawning, stop := context.WithCancel(context.WithoutCancel(ctx))
-	thread.Go(func() { h.spawner.run(spawning) })
+	k.spawner = newSpawner()
+	thread.Go(func() { k.spawner.run(spawning) })
 	defer func() {
 		stop()
 		thread.Wait()
@@ -49,5 +52,5 @@ func Verify(ctx context.Context, f File, kind string, config []byte, d Dialect) 
 		return Report{}, err
 	}
 	defer c.end()
-	return Report{Kind: c.kind, Info: c.info, Finds: c.finds, Took: time.Since(began), Memory: (&processes{}).weigh(c.pid(), 0)}, nil
+	return Report{Kind: c.is.Kind, Info: c.is.Info, Finds: c.is.Finds, Took: time.Since(began), Memory: (&processes{}).weigh(c.pid(), 0)}, nil
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -11,28 +10,22 @@ import (
 	"ferry/plugins/sink"
 )
 
-// result is what became of a delivery.
-type result struct {
-	receipt sink.Receipt
-	err     error
-}
-
-// errHeld is for a delivery that was not tried because one before it failed.
-var errHeld = errors.New("what stands before it failed")
-
 // attempt asks the sink once for each delivery; those of one order one after the
 // other, and none behind one that failed. A stop does not cut off what is under way:
 // its outcome would not be known. If the sink wants to be left alone, the rest is not
 // tried.
-func (c *courier) attempt(ctx context.Context, ds []sink.Delivery, orders []string) []result {
-	out := make([]result, len(ds))
+func (c *courier) attempt(ctx context.Context, ds []sink.Delivery, orders []string) []sink.Result {
+	for i := range ds {
+		ds[i].Order = orders[i]
+	}
 	if b, ok := c.Sink.(sink.Batcher); ok {
-		for i, err := range c.all(ctx, b, ds) {
-			out[i].err = err
-			c.heed(err)
+		out := c.all(ctx, b, ds)
+		for i := range out {
+			c.heed(out[i].Err)
 		}
 		return out
 	}
+	out := make([]sink.Result, len(ds))
 	lanes := make([][]int, min(c.Concurrency, len(ds)))
 	for i := range ds {
 		n := maphash.String(c.seed, orders[i]) % uint64(len(lanes))
@@ -43,16 +36,16 @@ func (c *courier) attempt(ctx context.Context, ds []sink.Delivery, orders []stri
 		for _, i := range lane {
 			switch {
 			case failed[orders[i]]:
-				out[i].err = errHeld
+				out[i].Err = sink.ErrHeld
 			case ctx.Err() != nil:
-				out[i].err = ctx.Err()
+				out[i].Err = ctx.Err()
 			case c.pausedFor() > 0:
-				out[i].err = errHeld
+				out[i].Err = sink.ErrHeld
 			default:
-				out[i].receipt, out[i].err = c.one(ctx, ds[i])
-				c.heed(out[i].err)
+				out[i].Receipt, out[i].Err = c.one(ctx, ds[i])
+				c.heed(out[i].Err)
 			}
-			if out[i].err != nil {
+			if out[i].Err != nil {
 				failed[orders[i]] = true
 			}
 		}
@@ -82,27 +75,25 @@ func (c *courier) one(ctx context.Context, d sink.Delivery) (r sink.Receipt, err
 	return c.Sink.Deliver(ctx, d)
 }
 
-func (c *courier) all(ctx context.Context, b sink.Batcher, ds []sink.Delivery) (errs []error) {
+func (c *courier) all(ctx context.Context, b sink.Batcher, ds []sink.Delivery) (out []sink.Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			errs = alike(len(ds), fmt.Errorf("panic: %v", p))
+			out = alike(len(ds), fmt.Errorf("panic: %v", p))
 		}
 	}()
 	if c.pausedFor() > 0 {
-		return alike(len(ds), errHeld)
+		return alike(len(ds), sink.ErrHeld)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
-	defer cancel()
-	if errs = b.DeliverAll(ctx, ds); len(errs) != len(ds) {
-		return alike(len(ds), fmt.Errorf("the sink answered %d of %d deliveries", len(errs), len(ds)))
+	if out = b.DeliverAll(ctx, ds); len(out) != len(ds) {
+		return alike(len(ds), fmt.Errorf("the sink answered %d of %d deliveries", len(out), len(ds)))
 	}
-	return errs
+	return out
 }
 
-func alike(n int, err error) []error {
-	out := make([]error, n)
+func alike(n int, err error) []sink.Result {
+	out := make([]sink.Result, n)
 	for i := range out {
-		out[i] = err
+		out[i].Err = err
 	}
 	return out
 }

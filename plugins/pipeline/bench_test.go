@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,7 @@ import (
 	"ferry/internal/event"
 	"ferry/plugins/pipeline"
 	"ferry/plugins/rows/rowstest"
-	"ferry/plugins/sink/webhook"
+	"ferry/plugins/sink"
 	"ferry/storage/bolt"
 )
 
@@ -126,6 +127,43 @@ func (s *steady) Stream(ctx context.Context, _ string, emit func(event.Event) er
 	return ctx.Err()
 }
 
+// poster posts each delivery to an address.
+type poster string
+
+func (p poster) post(ctx context.Context, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, string(p), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(io.Discard, resp.Body); err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status)
+	}
+	return errors.Join(err, resp.Body.Close())
+}
+
+func (p poster) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
+	return sink.Receipt{}, p.post(ctx, d)
+}
+
+// together posts many at once.
+type together struct{ poster }
+
+func (t together) DeliverAll(ctx context.Context, ds []sink.Delivery) []sink.Result {
+	err, out := t.post(ctx, ds), make([]sink.Result, len(ds))
+	for i := range out {
+		out[i].Err = err
+	}
+	return out
+}
+
 // BenchmarkWebhook is a source in this process to a webhook on loopback, durable in a
 // bbolt file. It tells events/s, events per second of processor time of this process,
 // and how late events come.
@@ -166,9 +204,9 @@ func measure(b *testing.B, n, perSecond, batch int) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	hook, err := webhook.New(webhook.Config{URL: address, Batch: batch})
-	if err != nil {
-		b.Fatal(err)
+	hook := sink.Sink(poster(address))
+	if batch > 1 {
+		hook = together{poster(address)}
 	}
 	source := &steady{n: n, perSecond: perSecond, ended: make(chan struct{})}
 	p, err := pipeline.New(pipeline.Options{

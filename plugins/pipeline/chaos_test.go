@@ -19,7 +19,6 @@ import (
 	"ferry/plugins/pipeline/pipelinetest"
 	"ferry/plugins/rows/rowstest"
 	"ferry/plugins/sink"
-	"ferry/plugins/sink/webhook"
 	"ferry/storage/bolt"
 )
 
@@ -59,18 +58,6 @@ func runChild(ctx context.Context, args string) error {
 		return err
 	}
 	defer db.Close()
-	every, err := webhook.New(webhook.Config{URL: address + "/every"})
-	if err != nil {
-		return err
-	}
-	chat, err := webhook.New(webhook.Config{URL: address + "/chat"})
-	if err != nil {
-		return err
-	}
-	storm, err := webhook.New(webhook.Config{URL: address + "/storm"})
-	if err != nil {
-		return err
-	}
 	p, err := pipeline.New(pipeline.Options{
 		Store:   rowstest.Of{KV: db},
 		Sources: []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: chaosHistory(), Again: 20, Began: time.Unix(0, start)}}},
@@ -84,9 +71,9 @@ func runChild(ctx context.Context, args string) error {
 			},
 		},
 		Receivers: []pipeline.Receiver{
-			{Name: "chat", Sinks: []pipeline.Integration{{Name: "hook", Sink: chat}}},
-			{Name: "every", Sinks: []pipeline.Integration{{Name: "hook", Sink: every}}},
-			{Name: "storm", Sinks: []pipeline.Integration{{Name: "hook", Sink: storm}}},
+			{Name: "chat", Sinks: []pipeline.Integration{{Name: "hook", Sink: poster(address + "/chat")}}},
+			{Name: "every", Sinks: []pipeline.Integration{{Name: "hook", Sink: poster(address + "/every")}}},
+			{Name: "storm", Sinks: []pipeline.Integration{{Name: "hook", Sink: poster(address + "/storm")}}},
 		},
 	})
 	if err != nil {

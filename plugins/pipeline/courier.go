@@ -26,7 +26,7 @@ type Integration struct {
 	Retries int
 	// GiveUp is how long a delivery is tried; 24 h.
 	GiveUp time.Duration
-	// Timeout of one try; 10 s.
+	// Timeout of one try; 10 s. A sink.Batcher has its own.
 	Timeout time.Duration
 	// Concurrency is how many deliveries may be under way at once; 4.
 	Concurrency int
@@ -217,7 +217,7 @@ func (c *courier) round(ctx context.Context, turns []*turn) error {
 	}
 	results := c.attempt(ctx, ds, orders)
 	for i, t := range there {
-		t.receipt, t.err = results[i].receipt, results[i].err
+		t.receipt, t.err = results[i].Receipt, results[i].Err
 	}
 	return c.settle(ctx, there)
 }
@@ -303,7 +303,7 @@ func (c *courier) outcome(t *turn) (txn rows.Txn) {
 
 // hopeless reports whether a delivery is to be given up.
 func (c *courier) hopeless(err error, tries int, since time.Time) bool {
-	if errors.Is(err, errHeld) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, sink.ErrHeld) || errors.Is(err, context.Canceled) {
 		return false // it was not tried
 	}
 	// Who is asked to come again later has not failed.
@@ -323,7 +323,7 @@ func (c *courier) settled(t *turn) {
 		c.done(t)
 		return
 	}
-	if errors.Is(t.err, errHeld) {
+	if errors.Is(t.err, sink.ErrHeld) {
 		return
 	}
 	c.mu.Lock()

@@ -131,7 +131,7 @@ func (f *feed) bring(ctx context.Context, p *Parcel) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		held := errors.Is(round.last, errHeld) || sink.Wait(round.last) > 0
+		held := errors.Is(round.last, sink.ErrHeld) || sink.Wait(round.last) > 0
 		if waits, _ := f.waiting(""); round.tries >= quickly && waits < maxParked && !held {
 			return f.aside(ctx, round, round.left)
 		}
@@ -169,10 +169,11 @@ func (f *feed) try(ctx context.Context, r *round) error {
 		ds[k], orders[k] = r.Deliveries[i], r.orders[i]
 	}
 	results, tries := f.attempt(ctx, ds, orders), r.tries+1
+	r.last = sink.ErrHeld // unless one was tried
 	var again []int
 	var dead []rows.Row
 	for k, i := range r.left {
-		switch err := results[k].err; {
+		switch err := results[k].Err; {
 		case err == nil:
 			f.count.delivered.Add(1)
 		case f.hopeless(err, tries, r.began):
@@ -181,8 +182,8 @@ func (f *feed) try(ctx context.Context, r *round) error {
 			dead = append(dead, f.dead(f.want(r, i), wanted{Delivery: ds[k], Since: r.began}, err, tries))
 		default:
 			again = append(again, i)
-			if r.last = err; !errors.Is(err, errHeld) {
-				r.tries = tries
+			if !errors.Is(err, sink.ErrHeld) {
+				r.tries, r.last = tries, err
 			}
 		}
 	}

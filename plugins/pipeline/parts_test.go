@@ -227,20 +227,20 @@ type bulk struct {
 	requests int
 }
 
-func (b *bulk) DeliverAll(ctx context.Context, ds []sink.Delivery) []error {
+func (b *bulk) DeliverAll(ctx context.Context, ds []sink.Delivery) []sink.Result {
 	b.requests++
-	errs := make([]error, len(ds))
+	out := make([]sink.Result, len(ds))
 	for i, d := range ds {
 		switch {
 		case d.Labels["name"] == "n3":
-			errs[i] = sink.Refused(pipelinetest.ErrDown)
+			out[i].Err = sink.Refused(pipelinetest.ErrDown)
 		case d.Labels["name"] == "n5" && b.requests < 4:
-			errs[i] = pipelinetest.ErrDown
+			out[i].Err = pipelinetest.ErrDown
 		default:
-			_, errs[i] = b.Deliver(ctx, d)
+			out[i].Receipt, out[i].Err = b.Deliver(ctx, d)
 		}
 	}
-	return errs
+	return out
 }
 
 // TestBatches: of many deliveries at once only what failed is tried again, and what is

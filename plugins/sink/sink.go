@@ -1,6 +1,5 @@
-// Package sink is where deliveries go. A sink is a package below this one: its
-// Config, New, and one file that speaks with the other side. It knows the standard
-// library and this package alone, so that a small main can serve it as a plugin.
+// Package sink is where deliveries go: to what is ferry's own (Slack, its output), which
+// are packages below this one, and to notifiers, which are plugins.
 //
 // What a sink promises stands in docs/effects.md: exactly once where the other side
 // knows a delivery by its ID, at least once with that ID in the payload elsewhere.
@@ -21,6 +20,9 @@ type Delivery struct {
 	// Key is that of the message: deliveries of one key are states of one message,
 	// and come one after the other.
 	Key string `json:"key"`
+	// Order is what is delivered one after the other: a message, or what a single event
+	// is about.
+	Order string `json:"-"`
 	// Ref is what the sink returned for an earlier state of this message, "" if
 	// there was none or its answer was lost.
 	Ref string `json:"-"`
@@ -65,18 +67,29 @@ type Receipt struct {
 	Ref string
 }
 
-// Sink delivers. Deliveries of one key come in their order and never two at once;
+// ErrHeld is for a delivery that was not tried because one before it failed, or
+// because nothing more is to be begun.
+var ErrHeld = errors.New("what stands before it failed")
+
+// Result is what became of one of several deliveries.
+type Result struct {
+	Receipt Receipt
+	Err     error
+}
+
+// Sink delivers. Deliveries of one order come in their order and never two at once;
 // those of others may come at the same time. An error that is no *Error is worth
 // another try.
 type Sink interface {
 	Deliver(ctx context.Context, d Delivery) (Receipt, error)
 }
 
-// Batcher is a sink that takes many deliveries at once. It returns as many errors as
-// there were deliveries, nil for what arrived.
+// Batcher is a sink that takes many deliveries at once. It keeps the order itself,
+// bounds the time of each, and returns a result for each. When ctx ends it begins
+// nothing more, and finishes what is under way.
 type Batcher interface {
 	Sink
-	DeliverAll(ctx context.Context, ds []Delivery) []error
+	DeliverAll(ctx context.Context, ds []Delivery) []Result
 }
 
 // Error says what a failure means for a delivery.

@@ -1,4 +1,4 @@
-package sink_test
+package slack_test
 
 import (
 	"context"
