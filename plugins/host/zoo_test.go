@@ -254,12 +254,27 @@ func (pager) Info() api.Info { return api.Info{Name: "pager", Version: "1"} }
 
 func (pager) Deliver(_ context.Context, n api.Notification) (api.Receipt, error) {
 	switch n.Title {
+	case "die":
+		os.Exit(3)
+	case "hang":
+		deaf()
 	case "busy":
 		return api.Receipt{}, api.Again(errors.New("too many"), 7*time.Second)
 	case "never":
 		return api.Receipt{}, errors.New("no such channel")
 	}
 	return api.Receipt{Ref: n.ID + "/" + string(n.State) + "/" + n.Previous.Ref, URL: "https://example.com"}, nil
+}
+
+// Check takes every configuration but one, and no place but one.
+func (pager) Check(_ context.Context, r api.CheckRequest) error {
+	if strings.Contains(string(r.Config), "nonsense") {
+		return errors.New("nonsense is no address")
+	}
+	if len(r.To) > 0 && r.To[0] != "C1" {
+		return fmt.Errorf("to: there is no channel %s", r.To[0])
+	}
+	return nil
 }
 
 func (pager) Find(_ context.Context, n api.Notification) (api.Receipt, bool, error) {

@@ -361,3 +361,44 @@ func TestForgotten(t *testing.T) {
 		}
 	})
 }
+
+// strict keeps the order itself: what stands behind a failure is not tried.
+type strict struct{ pipelinetest.Sink }
+
+func (s *strict) DeliverAll(ctx context.Context, ds []sink.Delivery) []sink.Result {
+	out, failed := make([]sink.Result, len(ds)), map[string]bool{}
+	for i, d := range ds {
+		switch {
+		case failed[d.Order]:
+			out[i].Err = sink.ErrHeld
+		case d.Labels["name"] == "n3":
+			failed[d.Order], out[i].Err = true, pipelinetest.ErrDown
+		default:
+			out[i].Receipt, out[i].Err = s.Deliver(ctx, d)
+		}
+	}
+	return out
+}
+
+// TestWhatIsHeldHoldsNobodyUp: events behind one that fails again and again are put
+// aside with it, and those that came later go by.
+func TestWhatIsHeldHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &strict{}
+		history := many(8)
+		for i := range history {
+			history[i].After = 0
+		}
+		same := history[3]
+		same.Event.ID = "behind"
+		history = append(append(history, same), after(30*time.Second, "late", func(e *event.Event) { e.ID = "late" }))
+		o := pipeline.Options{Store: new(rowstest.Memory).Open(0, false, nil), Sources: []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}}}
+		flow(t, o, s, func(p *pipeline.Pipeline) {
+			time.Sleep(time.Minute)
+			if st := p.Sinks(); st[0].Delivered != 8 || st[0].Waiting != 1 || st[0].Dead != 0 {
+				t.Errorf("%+v", st[0])
+			}
+		})
+	})
+}
