@@ -53,6 +53,7 @@ plugins: binaries ## build the shipped plugins and their index (minutes for the 
 	$(GO) build -C plugins/kubectl -ldflags '-s -w $(LDFLAGS) -X k8s.io/component-base/version.gitVersion=$(KUBECTL)' -o $(CURDIR)/$(BIN)/plugins/kubectl .
 	$(GO) build -C plugins/flux -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$(BIN)/plugins/flux-executor . # flux is the source
 	$(GO) build -C plugins/sources -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$(BIN)/plugins/ ./cmd/...
+	$(GO) build -C plugins/notifiers -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$(BIN)/plugins/ ./cmd/... # webhook is the source
 	$(BIN)/ferry plugin index $(BIN)/plugins
 
 .PHONY: test-kubectl
@@ -66,6 +67,10 @@ test-flux: ## run the tests of the flux executor, which is a module of its own
 .PHONY: test-sources
 test-sources: ## run the tests of the shipped sources, which are a module of their own
 	$(GO) test -C plugins/sources ./...
+
+.PHONY: test-notifiers
+test-notifiers: ## run the tests of the shipped notifiers, which are a module of their own
+	$(GO) test -C plugins/notifiers ./...
 
 .PHONY: test-botkube
 test-botkube: ## run Botkube's own plugins, unmodified, built from their module (minutes for the first time)
@@ -127,6 +132,7 @@ chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; R
 	$(BUILD) -o $(BIN)/chaos ./playground/chaos
 	@mkdir -p $(BIN)/chaos-plugins
 	$(GO) build -C plugins/sources -o $(CURDIR)/$(BIN)/chaos-plugins/webhook ./cmd/webhook
+	$(GO) build -C plugins/notifiers -o $(CURDIR)/$(BIN)/chaos-plugins/webhook-notifier ./cmd/webhook-notifier
 	@$(BIN)/ferry-chaos plugin index $(BIN)/chaos-plugins
 	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -plugins $(BIN)/chaos-plugins -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED) -worlds $(WORLDS)
 

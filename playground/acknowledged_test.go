@@ -48,15 +48,17 @@ func (e *ear) missing(titles []string) (n int) {
 	return n
 }
 
-// newHook is a playground with the ferry that users get, and its webhook source, that
-// brings what is posted to hook to an ear.
+// newHook is a playground with the ferry that users get, and its webhook source and
+// notifier, that bring what is posted to hook to an ear.
 func newHook(t *testing.T, e *ear) (r *running, hook string) {
 	t.Helper()
 	binary, dir := compileFerry(t), t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "webhook"), "./cmd/webhook")
-	build.Dir, build.Env = "../plugins/sources", append(os.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the source: %v\n%s", err, out)
+	for module, command := range map[string]string{"../plugins/sources": "webhook", "../plugins/notifiers": "webhook-notifier"} {
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, command), "./cmd/"+command)
+		build.Dir, build.Env = module, append(os.Environ(), "GOWORK=off")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", command, err, out)
+		}
 	}
 	if out, err := exec.CommandContext(t.Context(), binary, "plugin", "index", dir).CombinedOutput(); err != nil {
 		t.Fatalf("index: %v\n%s", err, out)
@@ -76,9 +78,10 @@ func newHook(t *testing.T, e *ear) (r *running, hook string) {
       config:
         listen: ` + address + `
         paths: [{path: /x, format: json, anybody: true, map: {title: body.title}}]
+  notifiers: {ear: {plugin: local/webhook, config: {url: "` + listens.URL + `"}}}
 alerts:
   route: {receiver: ear, group_by: ["..."]}
-  receivers: {ear: {sinks: [{webhook: {url: "` + listens.URL + `"}}]}}
+  receivers: {ear: {sinks: [{notifier: ear}]}}
 `
 	return openWith(t, Options{Ferry: binary, Gates: rules}), "http://" + address + "/x"
 }

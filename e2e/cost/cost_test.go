@@ -38,17 +38,21 @@ const sourceOfEvents = `plugins:
   dir: $DIR/plugins
   repositories: {local: {index: $PLUGINS}}
   sources: {events: {plugin: local/events, clusters: [prod], kubeconfig: $ADMIN}}
+  notifiers: {hook: {plugin: local/webhook, config: {url: "$HOOK"BATCH}}}
 alerts:
   route: {receiver: hook, group_by: ["..."]}
-  receivers: {hook: {sinks: [{webhook: {url: "$HOOK"`
+  receivers: {hook: {sinks: [{notifier: hook}]}}
+`
 
 // BenchmarkCost brings 3,000 Events at 300 and then at 500 a second to a webhook: ferry, with
 // a request for each and with many in one, and kubewatch, which has a request for each.
 func BenchmarkCost(b *testing.B) {
 	w := newWorld(b)
 	all := []watching{
-		{"ferry", func(dir string) *program { return w.ferry(dir, sourceOfEvents+"}}]}}\n") }},
-		{"ferry, batch: 100", func(dir string) *program { return w.ferry(dir, sourceOfEvents+", batch: 100}}]}}\n") }},
+		{"ferry", func(dir string) *program { return w.ferry(dir, strings.Replace(sourceOfEvents, "BATCH", "", 1)) }},
+		{"ferry, batch: 100", func(dir string) *program {
+			return w.ferry(dir, strings.Replace(sourceOfEvents, "BATCH", ", batch: 100", 1))
+		}},
 	}
 	if file := os.Getenv("FERRY_KUBEWATCH"); file != "" {
 		all = append(all, watching{"kubewatch", func(dir string) *program { return w.kubewatch(dir, file) }})

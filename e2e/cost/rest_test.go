@@ -68,14 +68,23 @@ func (w *world) everything() string {
 		w.t.Fatal(err)
 	}
 	configs := map[string]string{
-		"executor/kubectl": `{impersonate: {user: "ferry:{{.ID}}"}, rules: [{users: ["*"], clusters: ["*"], namespaces: [shop], resources: [pods]}]}`,
-		"executor/flux":    `{rules: [{users: ["*"], clusters: ["*"], namespaces: ["*"], resources: ["*"]}]}`,
-		"source/changes":   `{kinds: [apps/v1/deployments, v1/configmaps]}`,
-		"source/webhook":   `{listen: "127.0.0.1:0", paths: [{path: /alertmanager, format: alertmanager, anybody: true}]}`,
+		"executor/kubectl":       `{impersonate: {user: "ferry:{{.ID}}"}, rules: [{users: ["*"], clusters: ["*"], namespaces: [shop], resources: [pods]}]}`,
+		"executor/flux":          `{rules: [{users: ["*"], clusters: ["*"], namespaces: ["*"], resources: ["*"]}]}`,
+		"source/changes":         `{kinds: [apps/v1/deployments, v1/configmaps]}`,
+		"notifier/discord":       `{url_file: $SECRET}`,
+		"notifier/elasticsearch": `{url: "http://127.0.0.1:9", stream: logs-ferry-default}`,
+		"notifier/log":           `{file: $DIR/alerts.jsonl}`,
+		"notifier/mattermost":    `{url: "http://127.0.0.1:9", token_file: $SECRET, channel: 4xp9fdt77pncbef59f4k1qe83o}`,
+		"notifier/teams":         `{url_file: $SECRET}`,
+		"notifier/webhook":       `{url: "http://127.0.0.1:9"}`,
+		"source/webhook":         `{listen: "127.0.0.1:0", paths: [{path: /alertmanager, format: alertmanager, anybody: true}]}`,
 	}
 	kinds := map[string]string{}
 	for _, e := range index.Entries {
-		entry := fmt.Sprintf("    %s: {plugin: local/%s, clusters: [prod], kubeconfig: $ADMIN", e.Name, e.Name)
+		entry := fmt.Sprintf("    %s: {plugin: local/%s", e.Name, e.Name)
+		if e.Type != "notifier" {
+			entry += ", clusters: [prod], kubeconfig: $ADMIN"
+		}
 		if config := configs[e.Type+"/"+e.Name]; config != "" {
 			entry += ", config: " + config
 		}

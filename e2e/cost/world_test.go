@@ -132,10 +132,14 @@ http: {address: "127.0.0.1:0"}
 // ferry starts one with the rest of its configuration.
 func (w *world) ferry(dir, rest string) *program {
 	w.t.Helper()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("http://127.0.0.1:9/nobody"), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
 	text := os.Expand(ordinary+rest, func(name string) string {
 		return map[string]string{
 			"KUBECONFIG": w.cluster.FerryKubeconfig(), "ADMIN": w.cluster.Kubeconfig(), "SLACK": w.slackURL, "GITHUB": w.githubURL, "DIR": dir,
-			"HOOK": w.hook.url, "PLUGINS": filepath.Join(w.bin, "plugins"), "CHANNEL": channel,
+			"HOOK": w.hook.url, "PLUGINS": filepath.Join(w.bin, "plugins"), "CHANNEL": channel, "SECRET": secret,
 		}[name]
 	})
 	file := filepath.Join(dir, "config.yaml")

@@ -22,6 +22,10 @@ const rules = `  sources:
       plugin: local/events
       clusters: ["*"]
       config: {resolve_after: 1s, recent: 1h, skip: [LatestTag, NoLabels]}
+  notifiers:
+    elastic: {plugin: local/elasticsearch, config: {url: "%[1]s/elastic", stream: logs-ferry-default}}
+    every: {plugin: local/webhook, config: {url: "%[1]s/every"}}
+    incidents: {plugin: local/webhook, config: {url: "%[1]s/incidents"}}
 alerts:
   route:
     receiver: everything
@@ -32,12 +36,12 @@ alerts:
   receivers:
     everything:
       sinks:
-        - {elasticsearch: {url: "%[1]s/elastic", stream: logs-ferry-default}}
-        - {webhook: {url: "%[1]s/every"}}
+        - {notifier: elastic}
+        - {notifier: every}
     people:
       sinks:
         - {slack: {channel: C0DEPLOYS}}
-        - {webhook: {url: "%[1]s/incidents"}}
+        - {notifier: incidents}
 `
 
 // asking is in what the test asks with, to know that what came before has been told.

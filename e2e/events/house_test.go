@@ -69,7 +69,7 @@ func makeNamespace(ctx context.Context, c *testbed.Cluster, name string) error {
 	return err
 }
 
-// newHouse builds ferry and its source, and configures them: the clusters, and what the test says of plugins.sources and
+// newHouse builds ferry, its source and its notifiers, and configures them: the clusters, and what the test says of plugins.sources and
 // alerts. before stands before Slack.
 func newHouse(t *testing.T, clusters []*testbed.Cluster, before func(http.Handler) http.Handler, rules string) *house {
 	t.Helper()
@@ -80,6 +80,7 @@ func newHouse(t *testing.T, clusters []*testbed.Cluster, before func(http.Handle
 	h.plugins = filepath.Join(h.dir, "plugins")
 	must(t, os.Mkdir(index, 0o700))
 	must(t, local.Sources(t.Context(), index, "events"))
+	must(t, local.Notifiers(t.Context(), index, "elasticsearch", "webhook-notifier"))
 	if out, err := exec.CommandContext(t.Context(), binary, "plugin", "index", index).CombinedOutput(); err != nil {
 		t.Fatalf("index the plugins: %v\n%s", err, out)
 	}

@@ -9,22 +9,22 @@ import (
 	"time"
 
 	"ferry/playground/slack"
-	"ferry/plugins/sink"
+	"ferry/plugins/api"
 )
 
 // ideal is what arrives if nothing goes wrong.
 func ideal(p *plan) *seen {
 	s := &seen{}
-	each := func(id, title, state string, count int) {
-		a := arrival{Delivery: sink.Delivery{ID: id, Title: title, State: state, Count: count}}
+	each := func(id, title string, state api.State, count int) {
+		a := arrival{Notification: api.Notification{ID: id, Title: title, State: state, Count: count}}
 		s.documents, s.every = append(s.documents, a), append(s.every, a)
 	}
 	for _, one := range p.steps {
 		switch one.of.manner {
 		case ailing:
-			each(one.id(), one.of.name+" was killed because it took too much memory", "", one.nth)
+			each(one.id(), one.of.name+" was killed because it took too much memory", api.Happened, one.nth)
 		default:
-			each(one.id(), one.of.name+": Unhealthy: "+note(&one), "", 1)
+			each(one.id(), one.of.name+": Unhealthy: "+note(&one), api.Happened, 1)
 		}
 	}
 	for _, t := range p.things {
@@ -33,12 +33,12 @@ func ideal(p *plan) *seen {
 		}
 		title := t.name + " fails"
 		for n := 1; n <= t.times; n++ {
-			s.incidents = append(s.incidents, arrival{Delivery: sink.Delivery{ID: fmt.Sprint(t.name, n), Key: t.name, Revision: n, State: "firing", Count: n, Title: title}})
+			s.incidents = append(s.incidents, arrival{Notification: api.Notification{ID: fmt.Sprint(t.name, n), Incident: t.name, Revision: n, State: api.Updated, Count: n, Title: title}})
 		}
 		if t.manner == ailing {
 			title = t.name + ": OOMKilled is over"
-			each(t.name+"/over", title, "resolved", 0)
-			s.incidents = append(s.incidents, arrival{Delivery: sink.Delivery{ID: t.name + "over", Key: t.name, Revision: t.times + 1, State: "resolved", Count: t.times, Title: title}})
+			each(t.name+"/over", title, api.Resolved, 0)
+			s.incidents = append(s.incidents, arrival{Notification: api.Notification{ID: t.name + "over", Incident: t.name, Revision: t.times + 1, State: api.Resolved, Count: t.times, Title: title}})
 		}
 		s.messages = append(s.messages, slack.Message{
 			TS: "1.0", Text: fmt.Sprintf("%s (%d times) on c0", title, t.times), Edits: []slack.Edit{{Text: t.name + " fails on c0"}, {Text: t.name + " fails (2 times) on c0"}},

@@ -190,7 +190,7 @@ func (m *maker) mending(ctx context.Context, p *plan, s *stand) error {
 	return until(ctx, func() (bool, error) {
 		told := map[string]int{}
 		for _, a := range s.taken("incidents") {
-			if name := named(&a.Delivery); name != "" {
+			if name := named(&a.Notification); name != "" {
 				told[name] = max(told[name], a.Count)
 			}
 		}

@@ -13,12 +13,12 @@ import (
 	"sync"
 	"time"
 
-	"ferry/plugins/sink"
+	"ferry/plugins/api"
 )
 
 // arrival is a delivery as a sink got it for the first time.
 type arrival struct {
-	sink.Delivery
+	api.Notification
 	at    time.Time
 	again int // how often it came again with this ID
 }
@@ -46,12 +46,12 @@ func newStand(r *rand.Rand) *stand {
 	}}
 }
 
-func (s *shelf) put(d sink.Delivery) (fresh bool) {
+func (s *shelf) put(d api.Notification) (fresh bool) {
 	if a := s.byID[d.ID]; a != nil {
 		a.again++
 		return false
 	}
-	a := &arrival{Delivery: d, at: time.Now()}
+	a := &arrival{Notification: d, at: time.Now()}
 	s.byID[d.ID], s.all = a, append(s.all, a)
 	return true
 }
@@ -117,7 +117,7 @@ func (s *stand) take(r *http.Request, body []byte) (answer any, err error) {
 	if strings.HasPrefix(r.URL.Path, "/elastic/") {
 		return s.bulk(r, body)
 	}
-	var d sink.Delivery
+	var d api.Notification
 	if err := strict(body, &d); err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (s *stand) bulk(r *http.Request, body []byte) (answer any, err error) {
 		}
 		var doc struct {
 			Timestamp time.Time `json:"@timestamp"`
-			sink.Delivery
+			api.Notification
 			Event string `json:"event"`
 		}
 		if err := errors.Join(strict(lines[0], &action), strict(lines[1], &doc)); err != nil {
@@ -155,12 +155,12 @@ func (s *stand) bulk(r *http.Request, body []byte) (answer any, err error) {
 			return nil, fmt.Errorf("no document of a data stream: %s %.200s", lines[0], lines[1])
 		}
 		status := http.StatusCreated
-		doc.Delivery.ID = action.Create.ID
+		doc.Notification.ID = action.Create.ID
 		switch {
 		case s.harmed && s.rand.IntN(1000) == 0:
 			s.failed["document"]++
 			status = http.StatusTooManyRequests
-		case !s.shelves["documents"].put(doc.Delivery):
+		case !s.shelves["documents"].put(doc.Notification):
 			status = http.StatusConflict
 		}
 		items = append(items, map[string]any{"create": map[string]any{"_id": action.Create.ID, "status": status}})

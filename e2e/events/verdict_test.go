@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"ferry/playground/slack"
-	"ferry/plugins/sink"
+	"ferry/plugins/api"
 )
 
 // seen is all that arrived anywhere.
@@ -34,7 +34,7 @@ var (
 	timesOf = regexp.MustCompile(`\((\d+) times\)`)
 )
 
-func named(d *sink.Delivery) string { return nameOf.FindString(d.Title) }
+func named(d *api.Notification) string { return nameOf.FindString(d.Title) }
 
 // judge holds what arrived against what was made. It knows nothing of ferry but what its users are told: every Event
 // once where there are IDs, things of one object in their order, one incident for each thing that people are told of, one
@@ -57,12 +57,12 @@ func judge(p *plan, made map[string]time.Time, s *seen) *verdict {
 func (v *verdict) events(where string, ordered bool, p *plan, made map[string]time.Time, got []arrival) {
 	ids, last := map[string]int{}, map[string]int{}
 	for _, a := range got {
-		name, id, nth := named(&a.Delivery), "", 0
+		name, id, nth := named(&a.Notification), "", 0
 		if m := stepOf.FindStringSubmatch(a.Title); m != nil {
 			nth, _ = strconv.Atoi(m[2])
 			id = m[0]
 		} else if name != "" { // a problem, which counts by itself
-			if nth = a.Count; a.State == "resolved" {
+			if nth = a.Count; a.State == api.Resolved {
 				nth = over
 			}
 			id = fmt.Sprintf("%s-n%04d", name, nth)
@@ -116,16 +116,16 @@ type story struct {
 func incidentsOf(got []arrival) (out []*story) {
 	byKey, revision := map[string]*story{}, map[string]int{}
 	for _, a := range got {
-		s := byKey[a.Key]
+		s := byKey[a.Incident]
 		if s == nil {
-			s = &story{key: a.Key, about: named(&a.Delivery), opened: a.at}
-			byKey[a.Key], out = s, append(out, s)
+			s = &story{key: a.Incident, about: named(&a.Notification), opened: a.at}
+			byKey[a.Incident], out = s, append(out, s)
 		}
-		if a.Revision <= revision[a.Key] {
-			s.problem = fmt.Sprintf("state %d came after %d", a.Revision, revision[a.Key])
+		if a.Revision <= revision[a.Incident] {
+			s.problem = fmt.Sprintf("state %d came after %d", a.Revision, revision[a.Incident])
 		}
-		revision[a.Key] = a.Revision
-		s.states = append(s.states, state{over: a.State == "resolved", times: a.Count})
+		revision[a.Incident] = a.Revision
+		s.states = append(s.states, state{over: a.State == api.Resolved, times: a.Count})
 	}
 	return out
 }

@@ -26,8 +26,17 @@ func Ferry(ctx context.Context, dir string, flags ...string) (string, error) {
 	return binary, build(ctx, ".", append(flags, "-o", binary, ".")...)
 }
 
-// Sources compiles the shipped sources into a folder, each under its name; without names all of them.
+// Sources compiles shipped sources into a folder, each under its name; without names all of them.
 func Sources(ctx context.Context, dir string, names ...string) error {
+	return mains(ctx, "sources", dir, names)
+}
+
+// Notifiers compiles shipped notifiers into a folder, as Sources does.
+func Notifiers(ctx context.Context, dir string, names ...string) error {
+	return mains(ctx, "notifiers", dir, names)
+}
+
+func mains(ctx context.Context, module, dir string, names []string) error {
 	what := []string{"./cmd/..."}
 	if len(names) > 0 {
 		what = nil
@@ -35,7 +44,7 @@ func Sources(ctx context.Context, dir string, names ...string) error {
 	for _, name := range names {
 		what = append(what, "./cmd/"+name)
 	}
-	return build(ctx, filepath.Join("plugins", "sources"), append([]string{"-ldflags=-s -w", "-o", dir + "/"}, what...)...)
+	return build(ctx, filepath.Join("plugins", module), append([]string{"-ldflags=-s -w", "-o", dir + "/"}, what...)...)
 }
 
 // build runs the go command in a folder of ferry's own module, wherever that is.

@@ -223,10 +223,11 @@ func (w *world) alarmSection() (string, error) {
   dir: %q
   repositories: {local: {index: %q}}
   sources: {hook: {plugin: local/webhook, config: {listen: %q, paths: [{path: /alerts, format: alertmanager, anybody: true}]}}}
+  notifiers: {ear: {plugin: local/webhook, config: {url: %q}}}
 alerts:
   route: {receiver: people, group_by: [trouble], group_wait: 300ms, group_interval: 300ms, storm: {off: true}}
-  receivers: {people: {sinks: [{slack: {channel: %s}}, {webhook: {url: %q}}]}}
-`, w.pluginRoom(), dir, w.posting, alarmChannel, w.url+earPath), nil
+  receivers: {people: {sinks: [{slack: {channel: %s}}, {notifier: ear}]}}
+`, w.pluginRoom(), dir, w.posting, w.url+earPath, alarmChannel), nil
 }
 
 func (w *world) pluginRoom() string { return filepath.Join(w.home, "plugins") }

@@ -81,7 +81,7 @@ func TestVerdictOnDeliveries(t *testing.T) {
 	state := func(key, id string, revision int, state string) heard {
 		return heard{ID: id, Key: key, Revision: revision, State: state, Title: "Trouble t1"}
 	}
-	fires, over := state("i", "i/1", 1, "firing"), state("i", "i/2", 2, "resolved")
+	fires, over := state("i", "i/1", 1, "opened"), state("i", "i/2", 2, "resolved")
 	for _, c := range []struct {
 		name  string
 		heard []heard
@@ -92,7 +92,7 @@ func TestVerdictOnDeliveries(t *testing.T) {
 		{"the latest alone", []heard{over}, ""},
 		{"nothing", nil, "was not told"},
 		{"the older after the newer", []heard{fires, over, fires}, "after"},
-		{"the same under another ID", []heard{fires, state("i", "i/x", 1, "firing"), over}, "after"},
+		{"the same under another ID", []heard{fires, state("i", "i/x", 1, "opened"), over}, "after"},
 		{"another incident", []heard{fires, state("j", "j/2", 2, "resolved")}, "after"},
 		{"not the end", []heard{fires}, "last"},
 	} {
@@ -109,10 +109,10 @@ func TestVerdictOnDeliveries(t *testing.T) {
 func TestHearing(t *testing.T) {
 	t.Parallel()
 	var e ear
-	for _, body := range []string{`{"id":"a/1","key":"a","state":"firing","labels":{"trouble":"t1"}}`, `{"id":"b/1","key":"b","labels":{"trouble":"t11"}}`} {
+	for _, body := range []string{`{"id":"a/1","incident":"a","state":"opened","labels":{"trouble":"t1"}}`, `{"id":"b/1","incident":"b","labels":{"trouble":"t11"}}`} {
 		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", earPath, strings.NewReader(body)))
 	}
-	if got := e.of("t1"); len(got) != 1 || got[0].ID != "a/1" || got[0].State != "firing" {
+	if got := e.of("t1"); len(got) != 1 || got[0].ID != "a/1" || got[0].State != "opened" || got[0].Key != "a" {
 		t.Errorf("heard %+v", got)
 	}
 	all := []slack.Message{{BotID: "B", Text: "Trouble t1"}, {BotID: "B", Text: "Trouble t11"}, {Text: "what is t1?"}}

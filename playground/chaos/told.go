@@ -26,9 +26,10 @@ type ear struct {
 
 // heard is one delivery.
 type heard struct {
-	ID, Key, State, Title string
-	Revision              int
-	Labels                map[string]string
+	ID, State, Title string
+	Key              string `json:"incident"`
+	Revision         int
+	Labels           map[string]string
 }
 
 func (e *ear) ServeHTTP(w http.ResponseWriter, r *http.Request) {
