@@ -46,7 +46,9 @@ func TestNotifiersAreSinks(t *testing.T) {
 		"refused": func(r sink.Result) bool { return sink.IsRefused(r.Err) },
 		"held":    func(r sink.Result) bool { return errors.Is(r.Err, sink.ErrHeld) },
 		"later":   func(r sink.Result) bool { return sink.Wait(r.Err) == time.Minute && !sink.IsRefused(r.Err) },
-		"again":   func(r sink.Result) bool { return r.Err != nil && !errors.Is(r.Err, gone) && !sink.IsRefused(r.Err) && sink.Wait(r.Err) == 0 },
+		"again": func(r sink.Result) bool {
+			return r.Err != nil && !errors.Is(r.Err, gone) && !sink.IsRefused(r.Err) && sink.Wait(r.Err) == 0
+		},
 		"unknown": func(r sink.Result) bool { return errors.Is(r.Err, gone) && !sink.IsRefused(r.Err) },
 	}
 	var ds []sink.Delivery
