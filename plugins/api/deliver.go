@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -94,45 +95,73 @@ func (d *delivering) outcome(i int, o Outcome, held bool) {
 // run tries every delivery once and makes an outcome for each, whatever the plugin
 // does: those of one order one after the other, and none behind one that failed.
 func (d *delivering) run(ctx context.Context) {
+	if b, most := d.batcher(); b != nil {
+		d.batches(ctx, b, most)
+		return
+	}
 	lanes := make([][]int, max(1, min(Lanes, len(d.all))))
 	seed := maphash.MakeSeed()
-	_, together := d.notifier.(Batcher)
 	for i := range d.all {
-		lane := uint64(0)
-		if !together {
-			lane = maphash.String(seed, d.all[i].Order) % uint64(len(lanes))
-		}
+		lane := maphash.String(seed, d.all[i].Order) % uint64(len(lanes))
 		lanes[lane] = append(lanes[lane], i)
 	}
 	var all sync.WaitGroup
 	for _, lane := range lanes {
-		switch {
-		case len(lane) == 0:
-		case together:
-			d.batch(ctx, lane)
-		default:
+		if len(lane) > 0 {
 			all.Go(func() { d.lane(ctx, lane) })
 		}
 	}
 	all.Wait()
 }
 
+// batcher is the notifier as one, and how many it takes at once; nil if it takes one.
+func (d *delivering) batcher() (b Batcher, most int) {
+	b, ok := d.notifier.(Batcher)
+	if !ok || len(d.all) == 0 {
+		return nil, 0
+	}
+	s, sized := b.(Sizer)
+	if !sized {
+		return b, len(d.all)
+	}
+	if most = s.Batch(d.all[0].Config); most <= 1 {
+		return nil, 0
+	}
+	return b, most
+}
+
+// failures are the orders of which one failed.
+type failures map[string]bool
+
 func (d *delivering) lane(ctx context.Context, lane []int) {
-	failed := map[string]bool{}
+	failed := failures{}
 	for _, i := range lane {
-		n := &d.all[i]
-		if failed[n.Order] || d.held(ctx) {
-			failed[n.Order] = true
-			d.outcome(i, Outcome{}, true)
+		if d.hold(ctx, i, failed) {
 			continue
 		}
-		o := d.one(ctx, n)
-		if o.Err != nil {
-			failed[n.Order] = true
-			d.heed(o.Err)
-		}
-		d.outcome(i, o, false)
+		d.became(i, d.one(ctx, &d.all[i]), failed)
 	}
+}
+
+// hold makes the outcome of a delivery that is not to be begun.
+func (d *delivering) hold(ctx context.Context, i int, failed failures) bool {
+	if !failed[d.all[i].Order] && !d.held(ctx) {
+		return false
+	}
+	d.became(i, Outcome{Err: ErrHeld}, failed)
+	return true
+}
+
+func (d *delivering) became(i int, o Outcome, failed failures) {
+	if o.Err != nil {
+		failed[d.all[i].Order] = true
+		d.heed(o.Err)
+	}
+	if errors.Is(o.Err, ErrHeld) {
+		d.outcome(i, Outcome{}, true)
+		return
+	}
+	d.outcome(i, o, false)
 }
 
 // held reports whether nothing more is to be begun.
@@ -157,16 +186,33 @@ func (d *delivering) heed(err error) {
 	}
 }
 
-func (d *delivering) one(ctx context.Context, n *Notification) (o Outcome) {
+func (d *delivering) one(ctx context.Context, n *Notification) Outcome {
 	ctx, cancel := d.timed(ctx)
 	defer cancel()
-	if f, ok := d.notifier.(Finder); ok {
-		if r, found, err := f.Find(ctx, *n); found || err != nil {
-			return Outcome{Receipt: r, Err: err}
-		}
+	if o, done := d.find(ctx, n); done {
+		return o
 	}
-	o.Receipt, o.Err = d.notifier.Deliver(ctx, *n)
-	return o
+	r, err := d.notifier.Deliver(ctx, *n)
+	return Outcome{Receipt: r, Err: late(ctx, err)}
+}
+
+// find reports whether there is nothing left to deliver.
+func (d *delivering) find(ctx context.Context, n *Notification) (Outcome, bool) {
+	f, ok := d.notifier.(Finder)
+	if !ok {
+		return Outcome{}, false
+	}
+	r, found, err := f.Find(ctx, *n)
+	return Outcome{Receipt: r, Err: late(ctx, err)}, found || err != nil
+}
+
+// late makes an error of a delivery that took too long one that is tried again: nobody
+// knows what became of it.
+func late(ctx context.Context, err error) error {
+	if _, again := Retry(err); err == nil || again || ctx.Err() == nil || errors.Is(err, ErrHeld) {
+		return err
+	}
+	return Again(err, 0)
 }
 
 func (d *delivering) timed(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -176,31 +222,48 @@ func (d *delivering) timed(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(ctx, d.timeout)
 }
 
-// batch hands all to a Batcher but what was delivered before.
-func (d *delivering) batch(ctx context.Context, lane []int) {
+// batches hands all to a Batcher in their order, so many at once, but what is not to be
+// begun any more.
+func (d *delivering) batches(ctx context.Context, b Batcher, most int) {
+	failed := failures{}
+	var part []int
+	for i := range d.all {
+		if d.hold(ctx, i, failed) {
+			continue
+		}
+		if part = append(part, i); len(part) == most {
+			d.batch(ctx, b, part, failed)
+			part = part[:0]
+		}
+	}
+	d.batch(ctx, b, part, failed)
+}
+
+// batch hands over a part but what was delivered before.
+func (d *delivering) batch(ctx context.Context, b Batcher, part []int, failed failures) {
 	ctx, cancel := d.timed(ctx)
 	defer cancel()
 	var left []int
 	var ns []Notification
-	f, finds := d.notifier.(Finder)
-	for _, i := range lane {
-		if finds {
-			if r, found, err := f.Find(ctx, d.all[i]); found || err != nil {
-				d.outcome(i, Outcome{Receipt: r, Err: err}, false)
-				continue
-			}
+	for _, i := range part {
+		if d.hold(ctx, i, failed) {
+			continue
+		}
+		if o, done := d.find(ctx, &d.all[i]); done {
+			d.became(i, o, failed)
+			continue
 		}
 		left, ns = append(left, i), append(ns, d.all[i])
 	}
 	if len(ns) == 0 {
 		return
 	}
-	os := d.notifier.(Batcher).DeliverAll(ctx, ns)
+	os := b.DeliverAll(ctx, ns)
 	for k, i := range left {
 		o := Outcome{Err: Again(fmt.Errorf("the notifier answered %d of %d deliveries", len(os), len(ns)), 0)}
 		if len(os) == len(ns) {
-			o = os[k]
+			o = Outcome{Receipt: os[k].Receipt, Err: late(ctx, os[k].Err)}
 		}
-		d.outcome(i, o, false)
+		d.became(i, o, failed)
 	}
 }

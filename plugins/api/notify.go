@@ -13,7 +13,7 @@ type Notifier interface {
 	// Deliver makes the world outside know n: it opens what is shown of an
 	// incident, brings it up to date, or resolves it (n.State; n.Previous is what
 	// the delivery before returned). An error made by Again is tried again, with the
-	// same n.ID; every other one is not. It can be called again for something that
+	// same n.ID, and so is one that comes once ctx has ended; every other one is not. It can be called again for something that
 	// was delivered, if ferry died before it could note that: n.ID is the same
 	// then. It is called for several incidents at the same time (Lanes), never twice
 	// for one. ctx ends when the delivery takes too long.
@@ -38,7 +38,15 @@ type Batcher interface {
 	DeliverAll(ctx context.Context, ns []Notification) []Outcome
 }
 
-// Outcome is what became of one of several deliveries.
+// Sizer is a Batcher whose other side does not take any number at once.
+type Sizer interface {
+	// Batch is the most that DeliverAll is given by a configuration, all of which is
+	// tried before it is called again. Where it is one or less, Deliver is called
+	// instead, as if the notifier were no Batcher.
+	Batch(config []byte) int
+}
+
+// Outcome is what became of one of several deliveries. Err may be ErrHeld.
 type Outcome struct {
 	Receipt Receipt
 	Err     error
