@@ -2,6 +2,7 @@ package notifiers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -147,7 +148,7 @@ func TestWebhookApart(t *testing.T) {
 	for i, o := range out {
 		is := ""
 		switch {
-		case o.Err == api.ErrHeld:
+		case errors.Is(o.Err, api.ErrHeld):
 			is = "held"
 		case permanent(o.Err):
 			is = "permanent"
