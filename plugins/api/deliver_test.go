@@ -36,29 +36,6 @@ type finder struct {
 
 func (f finder) Find(_ context.Context, n Notification) (Receipt, bool, error) { return f.find(n) }
 
-// batcher is one whose other side takes several at once.
-type batcher struct {
-	deliver
-
-	all func(ctx context.Context, ns []Notification) []Outcome
-}
-
-func (b batcher) DeliverAll(ctx context.Context, ns []Notification) []Outcome { return b.all(ctx, ns) }
-
-// sizer is one whose other side takes so many at once.
-type sizer struct {
-	batcher
-
-	most int
-}
-
-func (s sizer) Batch(config []byte) int {
-	if string(config) != "config" {
-		return -1
-	}
-	return s.most
-}
-
 // notifying returns a notifier as its host sees it, and how many requests have come
 // there.
 func notifying(t testing.TB, n Notifier) (Remote, *atomic.Int64) {
@@ -119,7 +96,7 @@ func burst(ids string) Deliveries {
 
 // outcomes asks for deliveries and says in a word what became of each: its receipt,
 // "held", "again", "wait", "failed", or nothing if that is not known.
-func outcomes(t *testing.T, ctx context.Context, r Remote, q Deliveries) (string, error) {
+func outcomes(ctx context.Context, t *testing.T, r Remote, q Deliveries) (string, error) {
 	t.Helper()
 	is := make([]string, len(q.Notifications))
 	err := r.Deliver(ctx, q, func(i int, o Outcome) {
@@ -170,7 +147,7 @@ func TestDeliver(t *testing.T) {
 		"a/1 a/2a a/3 b/1 b/2f b": "ok again held ok failed held",
 	} {
 		r, _ := notifying(t, deliver(asTold))
-		if got, err := outcomes(t, t.Context(), r, burst(ids)); got != want || err != nil {
+		if got, err := outcomes(t.Context(), t, r, burst(ids)); got != want || err != nil {
 			t.Errorf("%s: %q, %v, want %q", ids, got, err, want)
 		}
 	}
@@ -188,7 +165,7 @@ func TestWaitHoldsAll(t *testing.T) {
 	for i := range 200 {
 		ids = append(ids, fmt.Sprintf("%d/w", i))
 	}
-	got, err := outcomes(t, t.Context(), r, burst(strings.Join(ids, " ")))
+	got, err := outcomes(t.Context(), t, r, burst(strings.Join(ids, " ")))
 	if n := int(tried.Load()); err != nil || n > Lanes || strings.Count(got, "wait") != n || strings.Count(got, "held") != 200-n {
 		t.Errorf("it tried %d, %v: %s", tried.Load(), err, got)
 	}
@@ -218,7 +195,7 @@ func TestLanes(t *testing.T) {
 		for i := range 300 {
 			ids = append(ids, fmt.Sprintf("%d/%03d", i%30, i))
 		}
-		got, err := outcomes(t, t.Context(), r, burst(strings.Join(ids, " ")))
+		got, err := outcomes(t.Context(), t, r, burst(strings.Join(ids, " ")))
 		if err != nil || strings.Count(got, "ok") != 300 || most != Lanes {
 			t.Errorf("%d at once, %v: %s", most, err, got)
 		}
@@ -238,7 +215,7 @@ func TestStop(t *testing.T) {
 		}))
 		ctx, stop := context.WithCancel(t.Context())
 		go func() {
-			got, err := outcomes(t, ctx, r, burst("a/1 a/2 a/3"))
+			got, err := outcomes(ctx, t, r, burst("a/1 a/2 a/3"))
 			said <- fmt.Sprint(got, " ", err)
 		}()
 		synctest.Wait()
@@ -264,7 +241,7 @@ func TestHangs(t *testing.T) {
 	}))
 	q := burst("slow/1 b/1 slow/2 c/1 b/2")
 	q.Timeout = 20 * time.Millisecond
-	if got, err := outcomes(t, t.Context(), r, q); got != "again ok held ok ok" || err != nil {
+	if got, err := outcomes(t.Context(), t, r, q); got != "again ok held ok ok" || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -284,7 +261,7 @@ func TestDeaf(t *testing.T) {
 		// b may be behind deaf in its lane, and is then not known either.
 		for try := 0; ; try++ {
 			began := time.Now()
-			got, err := outcomes(t, t.Context(), r, q)
+			got, err := outcomes(t.Context(), t, r, q)
 			if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) < q.Timeout+lateness || time.Since(began) > 2*(q.Timeout+lateness) {
 				t.Errorf("%v after %v", err, time.Since(began))
 			}
@@ -318,7 +295,7 @@ func TestLarge(t *testing.T) {
 		q.Notifications[i].Event = event
 	}
 	q.Notifications[2].Event, q.Notifications[2].Text = nil, strings.Repeat("x", 6<<20)
-	if said, err := outcomes(t, t.Context(), r, q); said != "ok ok ok ok ok ok" || err != nil {
+	if said, err := outcomes(t.Context(), t, r, q); said != "ok ok ok ok ok ok" || err != nil {
 		t.Errorf("%s, %v", said, err)
 	}
 	want := "[a/13145730bconfig a/23145730bconfig a/36291456bconfig a/43145730bconfig a/53145730bconfig a/63145730bconfig]"
@@ -342,85 +319,15 @@ func TestFind(t *testing.T) {
 	q := burst("a/1 known/1 unsure/1 unsure/2 b/1f")
 	want := "ok found again held failed"
 	r, _ := notifying(t, finder{asTold, find})
-	if got, err := outcomes(t, t.Context(), r, q); got != want || err != nil {
+	if got, err := outcomes(t.Context(), t, r, q); got != want || err != nil {
 		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 	r, _ = notifying(t, struct {
 		batcher
 		Finder
 	}{batcher{all: oneByOne}, finder{find: find}})
-	if got, err := outcomes(t, t.Context(), r, q); got != want || err != nil {
+	if got, err := outcomes(t.Context(), t, r, q); got != want || err != nil {
 		t.Errorf("in batches: %s, %v, want %s", got, err, want)
-	}
-}
-
-func oneByOne(ctx context.Context, ns []Notification) (out []Outcome) {
-	for _, n := range ns {
-		r, err := asTold(ctx, n)
-		out = append(out, Outcome{Receipt: r, Err: err})
-	}
-	return out
-}
-
-// TestBatch: a Batcher gets all at once, or as many as it says, and no more once one of
-// them failed or it wants to be left alone; one that takes one at once is no Batcher.
-func TestBatch(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		most      int
-		ids, want string
-		parts     string
-	}{
-		"all":          {0, "a/1 b/1 a/2f b/2", "ok ok failed ok", "4"},
-		"parts":        {2, "a/1 b/1 c/1 a/2 b/2", "ok ok ok ok ok", "2 2 1"},
-		"failed":       {2, "a/1f b/1 a/2 b/2 a/3 b/3", "failed ok held ok held ok", "2 2"},
-		"wait":         {2, "a/1 b/1w c/1 d/1", "ok wait held held", "2"},
-		"one":          {1, "a/1 b/1 a/2f a/3", "ok ok failed held", ""},
-		"says nothing": {-1, "a/1 b/1", "ok ok", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var parts []string
-			b := batcher{asTold, func(ctx context.Context, ns []Notification) []Outcome {
-				parts = append(parts, fmt.Sprint(len(ns)))
-				return oneByOne(ctx, ns)
-			}}
-			n := Notifier(sizer{b, c.most})
-			if c.most == 0 {
-				n = b
-			}
-			r, _ := notifying(t, n)
-			got, err := outcomes(t, t.Context(), r, burst(c.ids))
-			if got != c.want || err != nil || strings.Join(parts, " ") != c.parts {
-				t.Errorf("%q in parts of %v, %v; want %q in parts of %s", got, parts, err, c.want, c.parts)
-			}
-		})
-	}
-}
-
-// TestBatchSays: it may hold back what it did not try; what it says nothing of, and
-// what took too long, is tried again.
-func TestBatchSays(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		want string
-		all  func(context.Context, []Notification) []Outcome
-	}{
-		"held": {"ok held", func(context.Context, []Notification) []Outcome {
-			return []Outcome{{Receipt: Receipt{Ref: "ok"}}, {Err: fmt.Errorf("b: %w", ErrHeld)}}
-		}},
-		"too few": {"again again", func(context.Context, []Notification) []Outcome { return make([]Outcome, 1) }},
-		"too late": {"ok again", func(ctx context.Context, _ []Notification) []Outcome {
-			<-ctx.Done()
-			return []Outcome{{Receipt: Receipt{Ref: "ok"}}, {Err: ctx.Err()}}
-		}},
-	} {
-		q := burst("a/1 b/1")
-		q.Timeout = 50 * time.Millisecond
-		r, _ := notifying(t, batcher{all: c.all})
-		if got, err := outcomes(t, t.Context(), r, q); got != c.want || err != nil {
-			t.Errorf("%s: %s, %v, want %s", name, got, err, c.want)
-		}
 	}
 }
 
@@ -460,7 +367,7 @@ func TestLies(t *testing.T) {
 	} {
 		var calls sync.WaitGroup
 		r, _ := serving(t, liar{says: c.says}, &calls)
-		got, err := outcomes(t, t.Context(), r, burst("a/1 b/1"))
+		got, err := outcomes(t.Context(), t, r, burst("a/1 b/1"))
 		if got != c.told || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
