@@ -6,6 +6,7 @@ replace ferry/plugins/api => ../api
 
 require (
 	ferry/plugins/api v0.0.0
+	github.com/hashicorp/go-plugin v1.8.0
 	gopkg.in/yaml.v3 v3.0.1
 )
 
@@ -13,7 +14,6 @@ require (
 	github.com/fatih/color v1.13.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/hashicorp/go-hclog v1.6.3 // indirect
-	github.com/hashicorp/go-plugin v1.8.0 // indirect
 	github.com/hashicorp/yamux v0.1.2 // indirect
 	github.com/mattn/go-colorable v0.1.12 // indirect
 	github.com/mattn/go-isatty v0.0.17 // indirect

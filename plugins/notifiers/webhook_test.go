@@ -2,6 +2,7 @@ package notifiers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -60,7 +61,7 @@ func wait(err error) time.Duration {
 }
 
 // failures is what every notifier that speaks HTTP makes of answers.
-func failures(t *testing.T, v *vendor, n api.Notifier, config string) {
+func failures(t *testing.T, v *vendor, n api.Notifier, of api.Notification) {
 	t.Helper()
 	for name, c := range map[string]struct {
 		answer    func(w http.ResponseWriter)
@@ -75,7 +76,7 @@ func failures(t *testing.T, v *vendor, n api.Notifier, config string) {
 		"disconnected": {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, false, 0},
 	} {
 		v.fails(c.answer)
-		_, err := n.Deliver(t.Context(), notifications(config)[0])
+		_, err := n.Deliver(t.Context(), of)
 		if err == nil || permanent(err) != c.permanent || wait(err) != c.wait {
 			t.Errorf("%s: %v: permanent %v, wait %v", name, err, permanent(err), wait(err))
 		}
@@ -119,7 +120,7 @@ func TestWebhook(t *testing.T) {
 	if got, want := v.did(), `i1/1 {"id":"i1/1","incide; i1/1 {"text":"BackOff pod; i1/1 [{"id":"i1/1","incid; i3/1 [{"id":"i3/1","incid`; got != want {
 		t.Errorf("it did %q, want %q", got, want)
 	}
-	failures(t, v, n, config)
+	failures(t, v, n, notifications(config)[0])
 }
 
 // TestWebhookApart: what is refused for good is taken apart, and what follows a failure
@@ -147,7 +148,7 @@ func TestWebhookApart(t *testing.T) {
 	for i, o := range out {
 		is := ""
 		switch {
-		case o.Err == api.ErrHeld:
+		case errors.Is(o.Err, api.ErrHeld):
 			is = "held"
 		case permanent(o.Err):
 			is = "permanent"

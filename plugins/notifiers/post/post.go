@@ -46,8 +46,8 @@ func Redact(s string) string {
 	return u.Scheme + "://" + u.Host + "/…"
 }
 
-// maxAnswer is how much of an answer is read.
-const maxAnswer = 1 << 20
+// maxAnswer is how much of an answer is read: a page of posts is the largest.
+const maxAnswer = 8 << 20
 
 // Do asks, and returns the answer's body if it is one of success. Any other is an error
 // that says what it means: 408, 425, 429 and 5xx may pass, with Retry-After if the other

@@ -73,8 +73,8 @@ func (h *hook) readFiles() error {
 	return nil
 }
 
-// token are the characters of a header's name.
-const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+// inName are the characters of a header's name.
+const inName = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func (h *hook) readHeaders() error {
 	if h.ContentType != "" {
@@ -83,7 +83,7 @@ func (h *hook) readHeaders() error {
 	for k, v := range h.Headers {
 		name := textproto.CanonicalMIMEHeaderKey(k)
 		switch {
-		case k == "" || strings.Trim(k, token) != "":
+		case k == "" || strings.Trim(k, inName) != "":
 			return fmt.Errorf("headers: %q is no name of a header: letters, digits and dashes", k)
 		case strings.HasPrefix(name, "Ferry-") || name == "Host" || name == "Content-Length":
 			return fmt.Errorf("headers: %s is ferry's to set: leave it out", name)
