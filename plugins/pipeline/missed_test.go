@@ -1,0 +1,167 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/internal/event"
+	"ferry/plugins/pipeline"
+	"ferry/plugins/pipeline/pipelinetest"
+	"ferry/plugins/rows/rowstest"
+	"ferry/plugins/sink"
+)
+
+// pod is an event of a pod on a node, which is what an outage of the node inhibits.
+func pod(d time.Duration, name, node string, more ...func(*event.Event)) pipelinetest.Timed {
+	return after(d, name, append([]func(*event.Event){func(e *event.Event) {
+		e.Kind, e.Reason, e.Labels = "Pod", "BackOff", map[string]string{"node": node}
+	}}, more...)...)
+}
+
+// down is what is said of a node.
+func down(d time.Duration, name string, more ...func(*event.Event)) pipelinetest.Timed {
+	return after(d, name, append([]func(*event.Event){func(e *event.Event) { e.Labels = map[string]string{"node": name} }}, more...)...)
+}
+
+func moment(e *event.Event) { e.Moment, e.Reason = true, "FailedMount" }
+
+// job is what no node inhibits.
+func job(e *event.Event) { e.Kind = "Job" }
+
+// outages is the pipeline of which a node's trouble inhibits that of its pods.
+func outages(t *testing.T, keep time.Duration) pipeline.Options {
+	t.Helper()
+	return pipeline.Options{
+		Route:   pipeline.Route{Receiver: "chat", Timing: pipeline.Timing{GroupWait: 5 * time.Second, GroupInterval: time.Minute, RepeatInterval: -1}},
+		Inhibit: []pipeline.InhibitRule{{Source: matchers(t, "kind=Node"), Target: matchers(t, "kind=Pod"), Equal: []string{"node"}, KeepFiringFor: keep}},
+	}
+}
+
+// lives runs a history through one pipeline after the other, each for so long, and
+// returns what a sink was told: when, of what, what state, how often.
+func lives(t *testing.T, o pipeline.Options, each, all time.Duration, history ...pipelinetest.Timed) string {
+	t.Helper()
+	began := time.Now()
+	var said []string
+	s := &pipelinetest.Sink{Fails: func(d sink.Delivery) (error, error) {
+		line := fmt.Sprintf("%s %s %s", time.Since(began).Truncate(time.Second), d.Labels["name"], d.State)
+		if d.Count > 1 {
+			line += fmt.Sprint(" ", d.Count)
+		}
+		if d.Repeat > 0 {
+			line += " still"
+		}
+		said = append(said, line)
+		return nil, nil
+	}}
+	for i := range history {
+		history[i].Event.ID = event.ID(fmt.Sprint("e", i))
+	}
+	var disk rowstest.Memory
+	o.Sources = []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: began}}}
+	o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: s}}}}
+	for time.Since(began) < all {
+		o.Store = disk.Open(0, false, nil)
+		p, err := pipeline.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), each)
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+	return strings.Join(said, "; ")
+}
+
+// TestAfterAnInhibition: what still is so is told when what inhibits it is over and a
+// while has gone by; what merely happened is not; whether ferry is restarted meanwhile
+// or not.
+func TestAfterAnInhibition(t *testing.T) {
+	t.Parallel()
+	const s, m = time.Second, time.Minute
+	byCluster := []string{"cluster"}
+	on := func(ts ...pipelinetest.Timed) []pipelinetest.Timed { return ts }
+	for name, c := range map[string]struct {
+		keep    time.Duration
+		groupBy []string
+		history []pipelinetest.Timed
+		want    string
+	}{
+		"it is still so":         {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved; 12m2s p1 firing"},
+		"at once":                {0, nil, on(down(s, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved; 10m2s p1 firing"},
+		"it is well again soon":  {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved), pod(119*s, "p1", "n1", resolved)), "6s n1 firing; 10m2s n1 resolved"},
+		"it is well too late":    {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved), pod(3*m, "p1", "n1", resolved)), "6s n1 firing; 10m2s n1 resolved; 12m2s p1 firing; 13m2s p1 resolved"},
+		"it begins in the end":   {2 * m, nil, on(down(s, "n1"), down(10*m, "n1", resolved), pod(m, "p1", "n1")), "6s n1 firing; 10m1s n1 resolved; 12m1s p1 firing"},
+		"it begins afterwards":   {2 * m, nil, on(down(s, "n1"), down(10*m, "n1", resolved), pod(2*m, "p1", "n1")), "6s n1 firing; 10m1s n1 resolved; 12m6s p1 firing"},
+		"the node is down again": {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved), down(m, "n1"), down(20*m, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved; 11m2s n1 firing 2; 31m2s n1 resolved 2; 33m2s p1 firing"},
+		"its end is said twice":  {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved), down(m, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved; 12m2s p1 firing"},
+		"another node":           {2 * m, nil, on(down(0, "n1"), down(s, "n2"), pod(s, "p1", "n1"), pod(0, "p2", "n2"), down(10*m, "n1", resolved), down(10*m, "n2", resolved)), "5s n1 firing; 6s n2 firing; 10m2s n1 resolved; 12m2s p1 firing; 20m2s n2 resolved; 22m2s p2 firing"},
+		"it was told before":     {2 * m, nil, on(pod(s, "p1", "n1"), down(m, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s p1 firing; 1m6s n1 firing; 11m2s n1 resolved; 13m2s p1 firing 2"},
+		"nothing changed":        {2 * m, nil, on(pod(s, "p1", "n1"), down(m, "n1"), down(10*m, "n1", resolved)), "6s p1 firing; 1m6s n1 firing; 11m1s n1 resolved"},
+
+		"it merely happened":                 {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved"},
+		"and once more in the end":           {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(m, "p1", "n1", moment)), "6s n1 firing; 10m2s n1 resolved"},
+		"it happens again":                   {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(3*m, "p1", "n1", moment)), "6s n1 firing; 10m2s n1 resolved; 13m7s p1 firing"},
+		"it happens again at once":           {0, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*s, "n1", resolved), pod(s, "p1", "n1", moment)), "6s n1 firing; 18s p1 firing 2; 1m6s n1 resolved"},
+		"it happened shortly before":         {0, nil, on(pod(s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved)), "7s n1 firing; 10m2s n1 resolved"},
+		"it happened shortly before the end": {0, nil, on(down(s, "n1"), pod(10*m, "p1", "n1", moment), down(s, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved"},
+		"it was told, and happens":           {2 * m, nil, on(pod(s, "p1", "n1", moment), down(m, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(5*m, "p1", "n1", moment)), "6s p1 firing; 1m6s n1 firing; 11m2s n1 resolved; 16m2s p1 firing 3"},
+		"it was told, and is late":           {2 * m, nil, on(pod(s, "p1", "n1", moment), pod(20*s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved)), "6s p1 firing; 27s n1 firing; 10m22s n1 resolved"},
+		"a moment of what goes on":           {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", func(e *event.Event) { e.About = "p" }), pod(s, "p1", "n1", moment, func(e *event.Event) { e.About = "p" }), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved; 12m3s p1 firing 2"},
+		"a moment that is resolved":          {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), pod(s, "p1", "n1", moment, resolved), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved"},
+
+		"with what is not inhibited":      {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s  firing 3; 10m2s  firing 3; 12m2s  firing 3"},
+		"moments with what goes on":       {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(5*m, "j1", "n1", job, resolved)), "6s  firing 3; 10m2s  firing 3; 15m2s  resolved 3"},
+		"moments with what is over first": {2 * m, byCluster, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved)), "6s n1 firing 2; 10m2s n1 resolved 2"},
+	} {
+		for _, each := range []time.Duration{2 * time.Hour, 47300 * time.Millisecond} {
+			t.Run(fmt.Sprint(name, " ", each), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					o := outages(t, c.keep)
+					o.Route.GroupBy = c.groupBy
+					if got := lives(t, o, each, 2*time.Hour, append([]pipelinetest.Timed(nil), c.history...)...); got != c.want {
+						t.Errorf("told\n%s, want\n%s", got, c.want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAfterASilence: the same rule, without the while.
+func TestAfterASilence(t *testing.T) {
+	t.Parallel()
+	const s, m = time.Second, time.Minute
+	for name, c := range map[string]struct {
+		history []pipelinetest.Timed
+		want    string
+	}{
+		"it is still so":               {[]pipelinetest.Timed{pod(s, "p1", "n1")}, "10m6s p1 firing"},
+		"it merely happened":           {[]pipelinetest.Timed{pod(s, "p1", "n1", moment)}, ""},
+		"shortly before the end":       {[]pipelinetest.Timed{pod(599*s, "p1", "n1", moment)}, ""},
+		"it happens again":             {[]pipelinetest.Timed{pod(s, "p1", "n1", moment), pod(15*m, "p1", "n1", moment)}, "15m6s p1 firing"},
+		"it happens at the same place": {[]pipelinetest.Timed{pod(s, "p1", "n1"), pod(0, "p1", "n1", moment)}, "10m6s p1 firing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := outages(t, 0)
+				m := &muted{}
+				m.name.Store("p1")
+				o.Silences = m
+				timer := time.AfterFunc(10*time.Minute, func() { m.name.Store("") })
+				defer timer.Stop()
+				if got := lives(t, o, 2*time.Hour, 2*time.Hour, c.history...); got != c.want {
+					t.Errorf("told %q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}
