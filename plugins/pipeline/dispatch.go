@@ -74,14 +74,15 @@ func (d *dispatch) load(ctx context.Context) (err error) {
 		return err
 	}
 	d.storms.restored()
-	d.wake(d.now()) // what kept something back may have ended meanwhile
-	return rows.Each(ctx, d.store, firingRow, func(r rows.Row) error {
+	err = rows.Each(ctx, d.store, firingRow, func(r rows.Row) error {
 		f, err := decodeFiring(r)
 		if err == nil {
 			d.inhibitor.restore(&f)
 		}
 		return err
 	})
+	d.wake(d.now()) // what kept something back may be over, or no rule any more
+	return err
 }
 
 // run returns when ctx ends.

@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"ferry/internal/event"
@@ -142,9 +144,30 @@ func (d *dispatch) wake(now time.Time) {
 		}
 	}
 	for _, g := range d.storms.digests {
-		if g.Held && g.State == event.Firing {
-			g.Held = false
+		if g.Hidden == "" || g.State != event.Firing {
+			continue
+		}
+		var all []hidden
+		for _, t := range g.members {
+			all = append(all, d.show(&Parcel{Incident: t}))
+		}
+		if g.hides(all) != g.Hidden {
 			d.storms.touch(g, now)
 		}
 	}
+}
+
+// hides stands for what is inhibited of a digest, by what is hidden of its incidents; ""
+// for nothing.
+func (g *stormDigest) hides(all []hidden) string {
+	var b strings.Builder
+	for i, h := range all {
+		if h.inhibited {
+			fmt.Fprint(&b, g.members[i].ID, h.places)
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%x", digestOf(b.String()))
 }

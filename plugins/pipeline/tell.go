@@ -184,11 +184,12 @@ func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (q
 	}
 	var out queued
 	p := &Parcel{Receiver: g.Receiver, storm: &shown{stormDigest: g}, Queue: &out}
-	fires, inhibited, silenced := false, false, false
+	fires, silenced := false, false
+	var all []hidden
 	for _, t := range g.members {
 		one := Parcel{Incident: t}
 		h := d.show(&one)
-		inhibited, silenced = inhibited || h.inhibited, silenced || h.silenced
+		all, silenced = append(all, h), silenced || h.silenced
 		if !one.tells() {
 			continue
 		}
@@ -201,9 +202,9 @@ func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (q
 			return nil, err
 		}
 	}
-	g.Held = inhibited && g.State == event.Firing
+	g.Hidden = g.hides(all)
 	if g.State == event.Firing && len(out) == 0 {
-		if g.later(now); inhibited && !silenced {
+		if g.later(now); g.Hidden != "" && !silenced {
 			g.Due = time.Time{}
 		}
 		return nil, nil

@@ -1,0 +1,49 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"ferry/plugins/rows"
+	"ferry/plugins/sink"
+)
+
+// TestALetterIsKeptWhateverItHolds: a delivery that JSON has no word for is given up as
+// any other, and all of it is there when somebody asks.
+func TestALetterIsKeptWhateverItHolds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	c := &courier{now: func() time.Time { return now }}
+	far := time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, d := range map[string]sink.Delivery{
+		"whole":  {ID: "i", Title: "t", At: now, Event: json.RawMessage(`{"a":1}`)},
+		"broken": {ID: "i", Title: "t", At: now, Event: json.RawMessage(`{"a":`)},
+		"far":    {ID: "i", Title: "t", At: far, Event: json.RawMessage(`{"a":1}`)},
+		"both":   {ID: "i", Title: "t", At: far, Event: json.RawMessage("\x00")},
+	} {
+		r := c.dead(&want{sink: "s", order: "o", place: "p"}, wanted{Delivery: d, Since: now}, errors.New("refused"), 3)
+		w, got, err := decodeWant(deadRow, rows.Row{Key: r.Key, Value: r.Value})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		event := string(got.Delivery.Event)
+		if name != "whole" {
+			var text string
+			if err := json.Unmarshal(got.Delivery.Event, &text); err != nil {
+				t.Errorf("%s: its event is no text: %s", name, event)
+			}
+			event = text
+		}
+		said := got.Why == "refused" || name != "whole" && strings.HasPrefix(got.Why, "refused; it cannot be encoded as it is: ")
+		if w.sink != "s" || got.Tries != 3 || !got.Died.Equal(now) || got.Delivery.Title != "t" || event != string(d.Event) || !said {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if d.At.Equal(far) && !strings.Contains(got.Delivery.Text, "12026-01-01") {
+			t.Errorf("%s: when it was is lost: %+v", name, got.Delivery)
+		}
+	}
+}
