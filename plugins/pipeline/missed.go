@@ -113,9 +113,19 @@ func (t *Trouble) heard(h hidden) {
 	}
 }
 
-// repeats reports whether people are to be told again of what they know.
+// repeated reports whether people are told again and again of an incident: by a message
+// of its own, as long as something goes on.
+func (t *Trouble) repeated() bool {
+	return t.Timing.RepeatInterval > 0 && t.own() && (t.lasts() || len(t.Problems) == 0) // a digest has no problems of its own
+}
+
+func (t *Trouble) lasts() bool {
+	return len(t.Rest) > 0 || slices.ContainsFunc(t.Problems, func(p event.Problem) bool { return p.Fires() && !p.Moment })
+}
+
+// repeats reports whether that is due.
 func (t *Trouble) repeats(now time.Time) bool {
-	return t.Timing.RepeatInterval > 0 && t.own() && !now.Before(t.Told.Add(t.Timing.RepeatInterval))
+	return t.repeated() && !now.Before(t.Told.Add(t.Timing.RepeatInterval))
 }
 
 // await plans when an incident is looked at of which something is hidden, or of which
@@ -126,7 +136,7 @@ func (t *Trouble) await(h hidden, now time.Time) {
 		return
 	}
 	t.Due, t.Held = time.Time{}, h.inhibited
-	if repeat := t.Timing.RepeatInterval; t.Revision > 0 && repeat > 0 {
+	if repeat := t.Timing.RepeatInterval; t.Revision > 0 && t.repeated() {
 		if t.Due = t.Told.Add(repeat); !t.Due.After(now) {
 			t.Due = now.Add(repeat)
 		}

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -166,4 +167,106 @@ func TestAfterASilence(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatInhibitsIsNotHeardOfAnyMore: nobody says that it is over; what it kept back is
+// told when it counts no more.
+func TestWhatInhibitsIsNotHeardOfAnyMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := outages(t, 2*time.Minute)
+		o.ResolveTimeout = 20 * time.Minute
+		const want = "5s n1 firing; 20m0s p1 firing 2; 20m0s n1 expired"
+		got := strings.Split(lives(t, o, 30*time.Minute, 30*time.Minute, down(0, "n1"), pod(time.Second, "p1", "n1"), pod(15*time.Minute, "p1", "n1")), "; ")
+		slices.Sort(got[1:])
+		if slices.Reverse(got[1:]); strings.Join(got, "; ") != want {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
+// TestRepeatsOfWhatIsSpared: people are told again of what they know and what goes on
+// once it is not inhibited any more, and never of a moment.
+func TestRepeatsOfWhatIsSpared(t *testing.T) {
+	t.Parallel()
+	const s, m = time.Second, time.Minute
+	for want, p := range map[string]pipelinetest.Timed{
+		"6s p1 firing; 1m6s n1 firing; 31m6s n1 firing still; 51m1s n1 resolved; 53m1s p1 firing still; 1h23m1s p1 firing still": pod(s, "p1", "n1"),
+		"6s p1 firing; 1m6s n1 firing; 31m6s n1 firing still; 51m1s n1 resolved":                                                 pod(s, "p1", "n1", moment),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := outages(t, 2*m)
+			o.Route.Timing.RepeatInterval = 30 * m
+			if got := lives(t, o, 85*m, 85*m, p, down(m, "n1"), down(50*m, "n1", resolved)); got != want {
+				t.Errorf("told\n%s, want\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestMomentsMakeRoom: as many as may be kept of one incident are past, and what goes on
+// is told of all the same.
+func TestMomentsMakeRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		history := []pipelinetest.Timed{down(0, "n1")}
+		for i := range 400 {
+			history = append(history, pod(0, fmt.Sprint("m", i), "n1", moment))
+		}
+		history = append(history, pod(0, "p1", "n1"), pod(0, "p2", "n1"), down(time.Minute, "n1", resolved))
+		var chat pipelinetest.Sink
+		o := outages(t, time.Minute)
+		o.Route.GroupBy = []string{"kind"}
+		told(t, o, &chat, time.Hour, history...)
+		all := chat.All()
+		if d := all[len(all)-1]; d.Labels["kind"] != "Pod" || d.Title != "2 in trouble: BackOff (kind Pod)" || d.Firing != 2 || d.Things != 2 || len(d.Details) != 2 {
+			t.Errorf("told at last: %+v", d)
+		}
+	})
+}
+
+// TestWhatIsHeldCostsNothing: while something is inhibited it is neither looked at nor
+// written, and when that ends what inhibited it is soon forgotten.
+func TestWhatIsHeldCostsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		history := []pipelinetest.Timed{down(0, "n1")}
+		for i := range 50 {
+			history = append(history, pod(0, fmt.Sprint("p", i), "n1"))
+		}
+		history = append(history, down(10*time.Hour, "n1", resolved))
+		for i := range history {
+			history[i].Event.ID = event.ID(fmt.Sprint("e", i))
+		}
+		var disk rowstest.Memory
+		store := disk.Open(0, false, nil)
+		o := outages(t, 30*time.Minute)
+		o.Store, o.Sources = store, []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}}
+		o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: &pipelinetest.Sink{}}}}}
+		p, err := pipeline.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 14*time.Hour)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		time.Sleep(30 * time.Minute)
+		before := store.Ops()
+		time.Sleep(25 * time.Minute) // between two sweeps
+		if n := store.Ops() - before; n > 0 {
+			t.Errorf("%d operations of the store while nothing happened", n)
+		}
+		time.Sleep(9*time.Hour + 20*time.Minute)
+		if n := len(disk.Keys("event/firing/")); n != 1 {
+			t.Errorf("%d rows of what inhibits while it does, want 1", n)
+		}
+		time.Sleep(2 * time.Hour)
+		if n := len(disk.Keys("event/firing/")); n != 0 {
+			t.Errorf("%d rows of what inhibits when it is over", n)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -151,7 +151,7 @@ func (t *Trouble) told(now time.Time) {
 	}
 	t.Told, t.Dirty, t.Due = now, false, time.Time{}
 	t.Revision++
-	if t.State == event.Firing && t.Timing.RepeatInterval > 0 && t.own() {
+	if t.State == event.Firing && t.repeated() {
 		t.Due = now.Add(t.Timing.RepeatInterval)
 	}
 }
