@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"ferry/internal/event"
 	"ferry/plugins/pipeline"
 	"ferry/plugins/pipeline/pipelinetest"
+	"ferry/plugins/rows/rowstest"
 	"ferry/plugins/sink"
 )
 
@@ -92,4 +94,38 @@ func TestADigestAndInhibitions(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestADigestThatIsHeldCostsNothing while all of it is inhibited.
+func TestADigestThatIsHeldCostsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const m = time.Minute
+		node := func(e *event.Event) { e.Labels = map[string]string{"node": "n1"} }
+		history := workloads("w", 6, time.Second, node)
+		history = slices.Concat(history, []pipelinetest.Timed{down(2*m, "n1")}, over(m, history[5:]))
+		history[6].Event.ID = "down"
+		store := new(rowstest.Memory).Open(0, false, nil)
+		o := outages(t, m)
+		o.Inhibit[0].Target = matchers(t, "kind=Deployment")
+		o.Store, o.Sources = store, []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}}
+		o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: &pipelinetest.Sink{}}}}}
+		p, err := pipeline.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 40*m)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		time.Sleep(10 * m)
+		before := store.Ops()
+		time.Sleep(20 * m)
+		if n := store.Ops() - before; n > 0 {
+			t.Errorf("%d operations of the store while nothing happened", n)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/internal/event"
 	"ferry/plugins/rows"
 	"ferry/plugins/sink"
 )
@@ -44,6 +45,18 @@ func TestALetterIsKeptWhateverItHolds(t *testing.T) {
 		}
 		if d.At.Equal(far) && !strings.Contains(got.Delivery.Text, "12026-01-01") {
 			t.Errorf("%s: when it was is lost: %+v", name, got.Delivery)
+		}
+	}
+}
+
+// TestADigestLooksForItsIncidents: of one whose digest tells of it nothing is awaited.
+func TestADigestLooksForItsIncidents(t *testing.T) {
+	t.Parallel()
+	for digest, waits := range map[string]bool{"": true, "d": false} {
+		one := &Trouble{Incident: event.Incident{State: event.Firing, Digest: digest}, Timing: Timing{GroupInterval: time.Minute}}
+		one.await(hidden{inhibited: true, silenced: true}, time.Unix(0, 0))
+		if one.Held != waits || one.Due.IsZero() == waits {
+			t.Errorf("in digest %q: held %v, due %s", digest, one.Held, one.Due)
 		}
 	}
 }

@@ -25,12 +25,11 @@ func (d *dispatch) misses(e *event.Event) bool {
 	return inhibited || silenced
 }
 
-// again takes a further event of a problem in, and reports whether it is missed: one
-// that may go on is not ended by a moment.
-func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) bool {
+// again takes a further event of a problem in. One that may go on is not ended by a
+// moment.
+func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) {
 	over := p.Resolved || p.Past
 	moment := e.Moment && (over || p.Moment)
-	missed = missed && moment
 	count := max(p.Seen, p.Count)
 	if !e.Resolved {
 		p.Seen++
@@ -42,7 +41,6 @@ func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) bool {
 		}
 	}
 	p.Moment = moment
-	p.Known = p.Known && (!over || e.Resolved) // it happens anew
 	switch {
 	case missed:
 		p.Past = over
@@ -50,7 +48,6 @@ func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) bool {
 		p.Past = false
 	}
 	t.Count += max(p.Seen, p.Count) - count
-	return missed
 }
 
 // things is how many problems there are or were, without those that people missed.
@@ -136,10 +133,8 @@ func (t *Trouble) await(h hidden, now time.Time) {
 		return
 	}
 	t.Due, t.Held = time.Time{}, h.inhibited
-	if repeat := t.Timing.RepeatInterval; t.Revision > 0 && t.repeated() {
-		if t.Due = t.Told.Add(repeat); !t.Due.After(now) {
-			t.Due = now.Add(repeat)
-		}
+	if at := t.Told.Add(t.Timing.RepeatInterval); t.Revision > 0 && t.repeated() && at.After(now) {
+		t.Due = at
 	}
 	if next := now.Add(t.Timing.GroupInterval); h.silenced && (t.Due.IsZero() || next.Before(t.Due)) {
 		t.Due = next
@@ -149,7 +144,7 @@ func (t *Trouble) await(h hidden, now time.Time) {
 // wake has everything looked at that an inhibition kept back.
 func (d *dispatch) wake(now time.Time) {
 	for _, t := range d.groups {
-		if t.Held && t.State == event.Firing {
+		if t.Held {
 			t.Due, t.Held = now, false
 		}
 	}

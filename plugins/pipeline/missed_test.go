@@ -30,6 +30,9 @@ func down(d time.Duration, name string, more ...func(*event.Event)) pipelinetest
 
 func moment(e *event.Event) { e.Moment, e.Reason = true, "FailedMount" }
 
+// elsewhere is another group than that of its pods.
+func elsewhere(e *event.Event) { e.Cluster = "infra" }
+
 // job is what no node inhibits.
 func job(e *event.Event) { e.Kind = "Job" }
 
@@ -116,12 +119,16 @@ func TestAfterAnInhibition(t *testing.T) {
 		"it happened shortly before the end": {0, nil, on(down(s, "n1"), pod(10*m, "p1", "n1", moment), down(s, "n1", resolved)), "6s n1 firing; 10m2s n1 resolved"},
 		"it was told, and happens":           {2 * m, nil, on(pod(s, "p1", "n1", moment), down(m, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(5*m, "p1", "n1", moment)), "6s p1 firing; 1m6s n1 firing; 11m2s n1 resolved; 16m2s p1 firing 3"},
 		"it was told, and is late":           {2 * m, nil, on(pod(s, "p1", "n1", moment), pod(20*s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved)), "6s p1 firing; 27s n1 firing; 10m22s n1 resolved"},
+		"it was told, is late, and happens":  {2 * m, nil, on(pod(s, "p1", "n1", moment), pod(20*s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved), pod(5*m, "p1", "n1", moment)), "6s p1 firing; 27s n1 firing; 10m22s n1 resolved; 15m22s p1 firing 3"},
 		"a moment of what goes on":           {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", func(e *event.Event) { e.About = "p" }), pod(s, "p1", "n1", moment, func(e *event.Event) { e.About = "p" }), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved; 12m3s p1 firing 2"},
 		"a moment that is resolved":          {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), pod(s, "p1", "n1", moment, resolved), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved"},
 
-		"with what is not inhibited":      {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s  firing 3; 10m2s  firing 3; 12m2s  firing 3"},
-		"moments with what goes on":       {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(5*m, "j1", "n1", job, resolved)), "6s  firing 3; 10m2s  firing 3; 15m2s  resolved 3"},
-		"moments with what is over first": {2 * m, byCluster, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved)), "6s n1 firing 2; 10m2s n1 resolved 2"},
+		"with what is not inhibited":         {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s  firing 3; 10m2s  firing 3; 12m2s  firing 3"},
+		"moments with what goes on":          {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(5*m, "j1", "n1", job, resolved)), "6s  firing 3; 10m2s  firing 3; 15m2s  resolved 3"},
+		"a moment before what is over first": {2 * m, byCluster, on(pod(s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved)), "6s n1 firing 2; 10m2s n1 resolved 2"},
+		"it was told with others":            {2 * m, byCluster, on(pod(s, "p1", "n1"), pod(0, "j1", "n1", job), down(m, "n1"), down(10*m, "n1", resolved)), "6s  firing 2; 1m6s  firing 3; 11m1s  firing 3; 13m1s  firing 3"},
+		"all is over before anybody hears":   {2 * m, byCluster, on(pod(s, "j1", "n1", job), pod(s, "p1", "n1", moment), down(s, "n1", elsewhere), pod(s, "j1", "n1", job, resolved)), "8s n1 firing"},
+		"moments with what is over first":    {2 * m, byCluster, on(down(s, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved)), "6s n1 firing 2; 10m2s n1 resolved 2"},
 	} {
 		for _, each := range []time.Duration{2 * time.Hour, 47300 * time.Millisecond} {
 			t.Run(fmt.Sprint(name, " ", each), func(t *testing.T) {
@@ -143,24 +150,29 @@ func TestAfterASilence(t *testing.T) {
 	t.Parallel()
 	const s, m = time.Second, time.Minute
 	for name, c := range map[string]struct {
+		from    time.Duration // until ten minutes later than the start
 		history []pipelinetest.Timed
 		want    string
 	}{
-		"it is still so":               {[]pipelinetest.Timed{pod(s, "p1", "n1")}, "10m6s p1 firing"},
-		"it merely happened":           {[]pipelinetest.Timed{pod(s, "p1", "n1", moment)}, ""},
-		"shortly before the end":       {[]pipelinetest.Timed{pod(599*s, "p1", "n1", moment)}, ""},
-		"it happens again":             {[]pipelinetest.Timed{pod(s, "p1", "n1", moment), pod(15*m, "p1", "n1", moment)}, "15m6s p1 firing"},
-		"it happens at the same place": {[]pipelinetest.Timed{pod(s, "p1", "n1"), pod(0, "p1", "n1", moment)}, "10m6s p1 firing"},
+		"it is still so":               {0, []pipelinetest.Timed{pod(s, "p1", "n1")}, "10m6s p1 firing"},
+		"it merely happened":           {0, []pipelinetest.Timed{pod(s, "p1", "n1", moment)}, ""},
+		"shortly before the end":       {0, []pipelinetest.Timed{pod(599*s, "p1", "n1", moment)}, ""},
+		"it happens again":             {0, []pipelinetest.Timed{pod(s, "p1", "n1", moment), pod(15*m, "p1", "n1", moment)}, "15m6s p1 firing"},
+		"it happens at the same place": {0, []pipelinetest.Timed{pod(s, "p1", "n1"), pod(0, "p1", "n1", moment)}, "10m6s p1 firing"},
+		"it was told, and is late":     {m, []pipelinetest.Timed{pod(s, "p1", "n1", moment), pod(20*s, "p1", "n1", moment)}, "6s p1 firing"},
+		"it was told, and goes on":     {m, []pipelinetest.Timed{pod(s, "p1", "n1"), pod(20*s, "p1", "n1")}, "6s p1 firing; 10m6s p1 firing 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				o := outages(t, 0)
 				m := &muted{}
-				m.name.Store("p1")
+				m.name.Store("")
+				for name, at := range map[string]time.Duration{"p1": c.from, "": 10 * time.Minute} {
+					timer := time.AfterFunc(at, func() { m.name.Store(name) })
+					defer timer.Stop()
+				}
 				o.Silences = m
-				timer := time.AfterFunc(10*time.Minute, func() { m.name.Store("") })
-				defer timer.Stop()
 				if got := lives(t, o, 2*time.Hour, 2*time.Hour, c.history...); got != c.want {
 					t.Errorf("told %q, want %q", got, c.want)
 				}
@@ -190,14 +202,22 @@ func TestWhatInhibitsIsNotHeardOfAnyMore(t *testing.T) {
 func TestRepeatsOfWhatIsSpared(t *testing.T) {
 	t.Parallel()
 	const s, m = time.Second, time.Minute
-	for want, p := range map[string]pipelinetest.Timed{
-		"6s p1 firing; 1m6s n1 firing; 31m6s n1 firing still; 51m1s n1 resolved; 53m1s p1 firing still; 1h23m1s p1 firing still": pod(s, "p1", "n1"),
-		"6s p1 firing; 1m6s n1 firing; 31m6s n1 firing still; 51m1s n1 resolved":                                                 pod(s, "p1", "n1", moment),
+	for want, c := range map[string]struct {
+		first   pipelinetest.Timed
+		groupBy []string
+	}{
+		"6s p1 firing; 1m6s n1 firing; 31m6s n1 firing still; 51m1s n1 resolved; 53m1s p1 firing still; 1h23m1s p1 firing still": {pod(s, "p1", "n1"), nil},
+		"6s p1 firing; 1m6s n1 firing; 31m6s n1 firing still; 51m1s n1 resolved":                                                 {pod(s, "p1", "n1", moment), nil},
+		"6s j1 firing; 1m6s  firing 3; 31m6s  firing 3 still; 51m1s  firing 3; 1h21m1s  firing 3 still":                          {pod(s, "j1", "n1", job), []string{"cluster"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			o := outages(t, 2*m)
-			o.Route.Timing.RepeatInterval = 30 * m
-			if got := lives(t, o, 85*m, 85*m, p, down(m, "n1"), down(50*m, "n1", resolved)); got != want {
+			o.Route.Timing.RepeatInterval, o.Route.GroupBy = 30*m, c.groupBy
+			history := []pipelinetest.Timed{c.first, down(m, "n1"), down(50*m, "n1", resolved)}
+			if c.groupBy != nil {
+				history = slices.Insert(history, 2, pod(0, "p1", "n1", moment))
+			}
+			if got := lives(t, o, 85*m, 85*m, history...); got != want {
 				t.Errorf("told\n%s, want\n%s", got, want)
 			}
 		})
@@ -234,13 +254,14 @@ func TestWhatIsHeldCostsNothing(t *testing.T) {
 		for i := range 50 {
 			history = append(history, pod(0, fmt.Sprint("p", i), "n1"))
 		}
-		history = append(history, down(9*time.Hour+50*time.Minute, "n1", resolved))
+		history = append(history, down(0, "n9"), down(9*time.Hour+50*time.Minute, "n1", resolved)) // n9 is gone for good
 		for i := range history {
 			history[i].Event.ID = event.ID(fmt.Sprint("e", i))
 		}
 		var disk rowstest.Memory
 		store := disk.Open(0, false, nil)
 		o := outages(t, 30*time.Minute)
+		o.ResolveTimeout = 11 * time.Hour
 		o.Store, o.Sources = store, []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}}
 		o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: &pipelinetest.Sink{}}}}}
 		p, err := pipeline.New(o)
@@ -258,8 +279,8 @@ func TestWhatIsHeldCostsNothing(t *testing.T) {
 			t.Errorf("%d operations of the store while nothing happened", n)
 		}
 		time.Sleep(9*time.Hour + 10*time.Minute) // it is over, and counts: one more sweep
-		if n := len(disk.Keys("event/firing/")); n != 1 {
-			t.Errorf("%d rows of what inhibits while it counts, want 1", n)
+		if n := len(disk.Keys("event/firing/")); n != 2 {
+			t.Errorf("%d rows of what inhibits while it counts, want 2", n)
 		}
 		time.Sleep(2 * time.Hour)
 		if n := len(disk.Keys("event/firing/")); n != 0 {
@@ -267,6 +288,63 @@ func TestWhatIsHeldCostsNothing(t *testing.T) {
 		}
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestARuleThatIsGone keeps nothing back any more, after a restart.
+func TestARuleThatIsGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var disk rowstest.Memory
+		source := &pipelinetest.Source{History: []pipelinetest.Timed{pod(0, "j1", "n1", job), down(0, "n1"), pod(0, "p1", "n1")}, Began: time.Now()}
+		for i := range source.History {
+			source.History[i].Event.ID = event.ID(fmt.Sprint("e", i))
+		}
+		var chat pipelinetest.Sink
+		for _, rules := range [][]pipeline.InhibitRule{outages(t, 0).Inhibit, nil} {
+			o := outages(t, 0)
+			o.Route.GroupBy, o.Inhibit, o.Store = []string{"cluster"}, rules, disk.Open(0, false, nil)
+			o.Sources = []pipeline.Binding{{Name: "test", Source: source}}
+			o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: &chat}}}}
+			p, err := pipeline.New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			if err := p.Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+		}
+		var firing []int
+		for _, d := range chat.All() {
+			firing = append(firing, d.Firing)
+		}
+		if !slices.Equal(firing, []int{2, 3}) {
+			t.Errorf("%v of three were told, want 2 and then 3", firing)
+		}
+	})
+}
+
+// TestWhatExpiresWhileItIsHeld is over, and forgotten like anything else.
+func TestWhatExpiresWhileItIsHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var disk rowstest.Memory
+		history := []pipelinetest.Timed{pod(0, "p1", "n1")}
+		for range 18 {
+			history = append(history, down(12*time.Hour, "n1"))
+		}
+		for i := range history {
+			history[i].Event.ID = event.ID(fmt.Sprint("e", i))
+		}
+		o := outages(t, time.Minute)
+		var chat pipelinetest.Sink
+		o.Store = disk.Open(0, false, nil)
+		told(t, o, &chat, 9*24*time.Hour, history...)
+		if left := disk.Keys("event/incident/"); len(left) != 1 {
+			t.Errorf("%d incidents are left, want the node's", len(left))
 		}
 	})
 }

@@ -87,7 +87,7 @@ func (t *Trouble) add(r *Route, e *event.Event, missed bool, now time.Time) bool
 	case known && echoes(&t.Problems[i], e):
 		return false
 	case known:
-		missed = t.again(&t.Problems[i], e, missed)
+		t.again(&t.Problems[i], e, missed)
 	case e.Resolved:
 		before := len(t.Rest)
 		if t.Rest = slices.DeleteFunc(t.Rest, func(d uint64) bool { return d == short(e.About) }); len(t.Rest) == before {
@@ -117,7 +117,7 @@ func (t *Trouble) settle(now time.Time) {
 	if t.Firing() > 0 || len(t.Rest) > 0 {
 		t.State, t.Ended = event.Firing, time.Time{}
 	} else if t.State == event.Firing {
-		t.State, t.Ended, t.Held = event.Resolved, now, false
+		t.State, t.Ended = event.Resolved, now
 		if !slices.ContainsFunc(t.Problems, func(p event.Problem) bool { return !p.Past }) {
 			t.State = event.Expired // nobody said that it is over
 		}
