@@ -112,7 +112,7 @@ func (in *Inhibitor) Mutes(e *event.Event) bool {
 
 // lapse forgets the sources that count no more. It reports whether there were any: what
 // they kept back can be told.
-func (in *Inhibitor) lapse(now time.Time) (any bool) {
+func (in *Inhibitor) lapse(now time.Time) (some bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.lapses.IsZero() || now.Before(in.lapses) {
@@ -126,7 +126,7 @@ func (in *Inhibitor) lapse(now time.Time) (any bool) {
 					in.sooner(until)
 					continue
 				}
-				any = true
+				some = true
 				delete(set, about)
 			}
 			if len(set) == 0 {
@@ -134,7 +134,7 @@ func (in *Inhibitor) lapse(now time.Time) (any bool) {
 			}
 		}
 	}
-	return any
+	return some
 }
 
 // next is when a source may lapse; later than that if none does.

@@ -60,3 +60,16 @@ func TestADigestLooksForItsIncidents(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsPastIsOver: of something that people only missed nobody said that it was
+// resolved.
+func TestWhatIsPastIsOver(t *testing.T) {
+	t.Parallel()
+	past, over, fires := event.Problem{Past: true}, event.Problem{Event: event.Event{Resolved: true}}, event.Problem{}
+	for want, problems := range map[event.State][]event.Problem{event.Expired: {past, past}, event.Resolved: {past, over}, event.Firing: {past, over, fires}} {
+		one := &Trouble{Incident: event.Incident{State: event.Firing, Problems: problems}}
+		if one.settle(time.Unix(0, 0)); one.State != want {
+			t.Errorf("it is %s, want %s", one.State, want)
+		}
+	}
+}

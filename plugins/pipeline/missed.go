@@ -77,16 +77,16 @@ func (t *Trouble) evict() bool {
 
 // miss makes moments past that people did not hear of before they were spared them. It
 // reports whether there were any.
-func (t *Trouble) miss(h hidden, now time.Time) (any bool) {
+func (t *Trouble) miss(h hidden, now time.Time) (some bool) {
 	for _, i := range h.places {
 		if p := &t.Problems[i]; p.Moment && !p.Known {
-			p.Past, any = true, true
+			p.Past, some = true, true
 		}
 	}
-	if any {
+	if some {
 		t.settle(now)
 	}
-	return any
+	return some
 }
 
 // news reports whether people do not know of something that fires and is not hidden.
