@@ -43,7 +43,7 @@ func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) {
 	p.Moment = moment
 	switch {
 	case missed:
-		p.Past = over
+		p.Past = over && !p.Resolved
 	case !e.Resolved:
 		p.Past = false
 	}
