@@ -73,3 +73,15 @@ func TestWhatIsPastIsOver(t *testing.T) {
 		}
 	}
 }
+
+// TestALateWord: what happened before something was over, and comes after, hides no end.
+func TestALateWord(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	over := event.Problem{Event: event.Event{About: "a", At: now, Resolved: true}, Seen: 1, Known: true}
+	one := &Trouble{Incident: event.Incident{State: event.Resolved, Problems: []event.Problem{over}}, index: map[event.About]int{"a": 0}}
+	one.add(&Route{}, &event.Event{About: "a", At: now.Add(-time.Second), Moment: true}, true, now)
+	if p := one.Problems[0]; p.Past || !p.Resolved || one.State != event.Resolved || one.Dirty {
+		t.Errorf("%+v is %s", p, one.State)
+	}
+}
