@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,7 @@ func planAlerts(c *config.Config, log *slog.Logger, to func(receiver string, s *
 		key := fmt.Sprintf("alerts.inhibit_rules[%d]", i)
 		out.inhibit = append(out.inhibit, pipeline.InhibitRule{
 			Source: p.matchers(key+".source_matchers", r.SourceMatchers), Target: p.matchers(key+".target_matchers", r.TargetMatchers), Equal: r.Equal,
+			KeepFiringFor: cmp.Or(r.KeepFiringFor, config.DefaultKeepFiringFor),
 		})
 	}
 	for i, f := range a.Filters {

@@ -97,7 +97,21 @@ func (o outlines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestEventsReachTheirSink goes from the host of the plugins to ferry's output.
+// TestWhatInhibitsCountsForAWhile: for as long as it is said, or two minutes.
+func TestWhatInhibitsCountsForAWhile(t *testing.T) {
+	for said, want := range map[string]time.Duration{"": 2 * time.Minute, ", keep_firing_for: 10s": 10 * time.Second} {
+		c, err := alertsOf(t, strings.Replace(alertConfig, "equal: [node]", "equal: [node]"+said, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := planAlerts(c, slog.New(slog.DiscardHandler), nil)
+		if err != nil || len(plan.inhibit) != 1 || plan.inhibit[0].KeepFiringFor != want {
+			t.Errorf("%q: %+v, %v, want %s", said, plan.inhibit, err, want)
+		}
+	}
+}
+
+// TestEventsReachTheirSink goes from the host of the plugins to ferry\'s output.
 func TestEventsReachTheirSink(t *testing.T) {
 	c, err := alertsOf(t, strings.Replace(alertConfig, "    receiver: ops\n", "    receiver: ops\n    group_by: [\"...\"]\n", 1))
 	if err != nil {

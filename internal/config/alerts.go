@@ -72,10 +72,16 @@ type SlackSink struct {
 
 // InhibitRule keeps people from hearing what follows from something else.
 type InhibitRule struct {
-	SourceMatchers []string `yaml:"source_matchers,required" eg:"[reason=NodeNotReady]" doc:"What is in trouble."`
-	TargetMatchers []string `yaml:"target_matchers,required" eg:"['node!=\"\"']" doc:"What nobody is told of meanwhile."`
-	Equal          []string `yaml:"equal" doc:"The labels that must have the same value in both."`
+	SourceMatchers []string      `yaml:"source_matchers,required" eg:"[reason=NodeNotReady]" doc:"What is in trouble."`
+	TargetMatchers []string      `yaml:"target_matchers,required" eg:"['node!=\"\"']" doc:"What nobody is told of meanwhile."`
+	Equal          []string      `yaml:"equal" doc:"The labels that must have the same value in both."`
+	KeepFiringFor  time.Duration `yaml:"keep_firing_for" doc:"For how long the first still counts as in trouble when it is over: what follows from it takes a while to be well again. Without it: 2m."`
 }
+
+// DefaultKeepFiringFor is for how long what inhibits still counts when it is over. That a
+// pod is well is known a minute after it is (resolve_after of the source events): this
+// leaves it another minute to start.
+const DefaultKeepFiringFor = 2 * time.Minute
 
 // EventFilter decides which events are taken.
 type EventFilter struct {

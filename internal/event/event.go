@@ -59,6 +59,9 @@ type Event struct {
 	// About may be left empty by a source: then it is made from the other fields.
 	About    About `json:"about,omitempty"`
 	Resolved bool  `json:"resolved,omitempty"`
+	// Moment is true of what happened and was over with that: nobody will say that it
+	// is resolved. Without it something may go on until somebody does.
+	Moment bool `json:"moment,omitempty"`
 	// Count is how often it happened by now, as the source counts; 0 and 1 are once.
 	Count int `json:"count,omitempty"`
 }
@@ -108,7 +111,14 @@ type Problem struct {
 	// First is when it was seen first, Seen how many events there were of it.
 	First time.Time `json:"first"`
 	Seen  int       `json:"seen"`
+	// Known is true if people were told of it, Past if it was a moment that they were
+	// spared: they are not told of it unless it happens again.
+	Known bool `json:"known,omitempty"`
+	Past  bool `json:"past,omitempty"`
 }
+
+// Fires reports whether a problem is not over.
+func (p *Problem) Fires() bool { return !p.Resolved && !p.Past }
 
 // Incident is one trouble: the problems that a route groups together, from the
 // first one until all are over.
@@ -131,18 +141,18 @@ type Incident struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// Firing returns how many of the kept problems are not resolved.
+// Firing returns how many of the kept problems are not over.
 func (i *Incident) Firing() (n int) {
 	for k := range i.Problems {
-		if !i.Problems[k].Resolved {
+		if i.Problems[k].Fires() {
 			n++
 		}
 	}
 	return n
 }
 
-// Severity is that of the worst problem that is not resolved, or of the worst of
-// all if all are.
+// Severity is that of the worst problem that is not over, or of the worst of all if
+// all are.
 func (i *Incident) Severity() Severity {
 	all, firing := Info, Severity("")
 	for k := range i.Problems {
@@ -150,7 +160,7 @@ func (i *Incident) Severity() Severity {
 		if s.Rank() > all.Rank() {
 			all = s
 		}
-		if !i.Problems[k].Resolved && (firing == "" || s.Rank() > firing.Rank()) {
+		if i.Problems[k].Fires() && (firing == "" || s.Rank() > firing.Rank()) {
 			firing = s
 		}
 	}

@@ -119,6 +119,10 @@ type Event struct {
 	About string `json:"about,omitempty"`
 	// Resolved ends the incident.
 	Resolved bool `json:"resolved,omitempty"`
+	// Moment says that it happened and was over with that: no Resolved will follow. If
+	// people are silenced or inhibited from it they are not told afterwards, as they
+	// are of what may still go on.
+	Moment bool `json:"moment,omitempty"`
 	// Count is how often it has happened; 0 means once.
 	Count int `json:"count,omitempty"`
 }

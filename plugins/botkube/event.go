@@ -53,7 +53,7 @@ func (p *Peer) toEvent(text []byte, cluster string, now time.Time) (e api.Event,
 	var from event
 	if err := decode(text, &from); err != nil {
 		return api.Event{
-			ID: p.sequence.next(), At: now, Cluster: cluster, Severity: api.SeverityWarning, Reason: "Unreadable", About: "unreadable",
+			ID: p.sequence.next(), At: now, Cluster: cluster, Severity: api.SeverityWarning, Reason: "Unreadable", About: "unreadable", Moment: true,
 			Title: "An event of " + orElse(p.Plugin, "a source") + " cannot be read", Text: cut(err.Error(), maxText),
 		}, true
 	}
@@ -67,6 +67,7 @@ func (p *Peer) toEvent(text []byte, cluster string, now time.Time) (e api.Event,
 	e = api.Event{
 		ID: p.sequence.next(), At: now, Cluster: orElse(o.Cluster, cluster), Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
 		Reason: orElse(o.Reason, orElse(o.Action, o.Type)), Severity: o.severity(), Count: o.Count, Object: from.RawObject,
+		Moment: true, // nothing in it says that something is over
 	}
 	if !o.TimeStamp.IsZero() {
 		e.At = o.TimeStamp

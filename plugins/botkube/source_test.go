@@ -76,7 +76,7 @@ func TestASourceGetsOneConfigurationAndItsContext(t *testing.T) {
 		b.Config, d.Webhooks = []byte("x: 1\n"), "http://ferry/sources/v1"
 	}))
 	e := to.wait(t, 1)[0]
-	if e.Title != "Plugin cm-watcher detected `ADDED` event on `default/cm-1`" || e.About != "thread 1700000000.000100" ||
+	if !e.Moment || e.Title != "Plugin cm-watcher detected `ADDED` event on `default/cm-1`" || e.About != "thread 1700000000.000100" ||
 		!strings.Contains(e.Text, "configs 1 x: 1\n cluster stage source cm-watcher at http://ferry/sources/v1/cm-watcher kubeconfig 0") {
 		t.Errorf("%+v", e)
 	}

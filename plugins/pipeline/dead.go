@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"ferry/internal/event"
 	"ferry/internal/fault"
 	"ferry/internal/job"
 	"ferry/plugins/rows"
@@ -29,11 +28,24 @@ type Dead struct {
 // dead is the row of a delivery that is given up.
 func (c *courier) dead(w *want, d wanted, err error, tries int) rows.Row {
 	d.Why, d.Tries, d.Died = clip(err.Error(), 1000), tries, c.now()
-	raw, jerr := json.Marshal(d)
-	if jerr != nil {
-		panic("pipeline: a delivery that came from JSON has none: " + jerr.Error())
+	return rows.Row{Key: deadRow + w.sink + "/" + w.order + "/" + w.place, Value: letter(d)}
+}
+
+// letter encodes what was given up, whatever it is: it must not be lost. What JSON has no
+// word for stands in it as a text.
+func letter(d wanted) []byte {
+	raw, err := json.Marshal(d)
+	if err == nil {
+		return raw
 	}
-	return rows.Row{Key: deadRow + w.sink + "/" + w.order + "/" + w.place, Value: raw}
+	d.Why = clip(fmt.Sprintf("%s; it cannot be encoded as it is: %v", d.Why, err), 1500)
+	d.Delivery.Event, _ = json.Marshal(string(d.Delivery.Event)) // a text always can be
+	if year := d.Delivery.At.Year(); year < 0 || year > 9999 {
+		d.Delivery.Text = strings.TrimSpace(d.Delivery.Text + "\n" + d.Delivery.At.String())
+		d.Delivery.At = d.Since
+	}
+	raw, _ = json.Marshal(d) // what is left are texts, numbers, and times of our own clock
+	return raw
 }
 
 // Dead returns deliveries that were given up, at most so many, by sink.
@@ -127,9 +139,8 @@ func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error)
 		}},
 		// What inhibits no more, and nobody said so.
 		{firingRow, func(r rows.Row) (bool, error) {
-			var e event.Event
-			err := json.Unmarshal(r.Value, &e)
-			return e.At.Before(p.now().Add(-p.o.ResolveTimeout)), err
+			f, err := decodeFiring(r)
+			return p.dispatch.inhibitor.forgets(&f, p.now()), err
 		}},
 	} {
 		if err == nil {

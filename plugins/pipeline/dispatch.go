@@ -17,10 +17,6 @@ import (
 // dispatcher is the name of the log's reader that makes incidents.
 const dispatcher = "incidents"
 
-// firingRow is the key of what fires of the sources of inhibition: + a digest of
-// what it is about.
-const firingRow = "event/firing/"
-
 // dispatch reads the log, makes incidents of it, and tells of them when they are
 // due. A batch's incidents and the position behind it are written in one
 // transaction, so that an event counts once; so are the incident that was told of
@@ -32,17 +28,17 @@ type dispatch struct {
 	route *Route
 	quiet time.Duration // after which an incident expires
 	now   func() time.Time
-	// inhibitor hears of every event; mute takes out what people are spared, and
-	// notify makes messages of what is left.
-	inhibitor    *Inhibitor
-	mute, notify Stage
+	// The inhibitor hears of every event; notify makes messages of what people are not
+	// spared.
+	sparing
+	notify Stage
 	// sent is told after what notify made is durable.
 	sent func(queued)
 
 	at      Position
 	saved   time.Time                // when at was written last
 	dirty   map[*Trouble]bool        // changed since the last commit
-	sources map[event.About]rows.Row // changed sources of inhibition; no value to delete
+	sources map[event.About]rows.Row // changed sources of inhibition
 
 	mu     sync.Mutex
 	groups map[string]*Trouble // by key, the newest
@@ -78,14 +74,15 @@ func (d *dispatch) load(ctx context.Context) (err error) {
 		return err
 	}
 	d.storms.restored()
-	return rows.Each(ctx, d.store, firingRow, func(r rows.Row) error {
-		var e event.Event
-		if err := json.Unmarshal(r.Value, &e); err != nil {
-			return fmt.Errorf("decode row %s: %w", r.Key, err)
+	err = rows.Each(ctx, d.store, firingRow, func(r rows.Row) error {
+		f, err := decodeFiring(r)
+		if err == nil {
+			d.inhibitor.restore(&f)
 		}
-		d.inhibitor.Observe(&e, e.At)
-		return nil
+		return err
 	})
+	d.wake(d.now()) // what kept something back may be over, or no rule any more
+	return err
 }
 
 // run returns when ctx ends.
@@ -126,7 +123,7 @@ func (d *dispatch) next() time.Time {
 			next = at
 		}
 	}
-	return d.storms.next(next)
+	return d.storms.next(d.inhibitor.next(next))
 }
 
 // take reads a batch from where it was left.
@@ -138,7 +135,9 @@ func (d *dispatch) take(ctx context.Context, b batch) error {
 	for i := d.at.Index; i < len(b.events); i++ {
 		e := &b.events[i]
 		if d.inhibitor.Observe(e, now) {
-			d.source(e)
+			if err := d.source(ctx, e, now); err != nil {
+				return err
+			}
 		}
 		changed := func(t *Trouble) {
 			if !d.dirty[t] {
@@ -150,7 +149,8 @@ func (d *dispatch) take(ctx context.Context, b batch) error {
 		if e.Resolved {
 			d.end(e, now, changed)
 		} else {
-			d.route.routes(e, func(r *Route) { d.group(r, e, now, changed) })
+			missed := d.misses(e)
+			d.route.routes(e, func(r *Route) { d.group(r, e, missed, now, changed) })
 		}
 		d.mu.Unlock()
 		d.at.Index = i + 1
@@ -170,7 +170,7 @@ func (d *dispatch) take(ctx context.Context, b batch) error {
 
 // group lets an event into the incident of its group, and calls fn with it if that
 // changes anything.
-func (d *dispatch) group(r *Route, e *event.Event, now time.Time, fn func(*Trouble)) {
+func (d *dispatch) group(r *Route, e *event.Event, missed bool, now time.Time, fn func(*Trouble)) {
 	if r.each() {
 		return
 	}
@@ -180,21 +180,8 @@ func (d *dispatch) group(r *Route, e *event.Event, now time.Time, fn func(*Troub
 		t = open(r, labels, key, e, now)
 		d.groups[key] = t
 	}
-	if t.add(r, e, now) {
+	if t.add(r, e, missed, now) {
 		fn(t)
-	}
-}
-
-// source remembers what fires of the inhibition's sources.
-func (d *dispatch) source(e *event.Event) {
-	key := fmt.Sprintf("%s%x", firingRow, digestOf(string(e.About)))
-	d.sources[e.About] = rows.Row{Key: key}
-	if !e.Resolved {
-		small := brief(e, e.Count)
-		small.At = d.now()
-		if raw, err := json.Marshal(small); err == nil {
-			d.sources[e.About] = rows.Row{Key: key, Value: raw}
-		}
 	}
 }
 
@@ -209,11 +196,7 @@ func (d *dispatch) save(ctx context.Context) error {
 		t.Put = append(t.Put, r)
 	}
 	for _, r := range d.sources {
-		if r.Value == nil {
-			t.Delete = append(t.Delete, r.Key)
-		} else {
-			t.Put = append(t.Put, r)
-		}
+		t.Put = append(t.Put, r)
 	}
 	if err := persist(ctx, d.store, t, d.log); err != nil {
 		return err

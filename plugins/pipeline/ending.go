@@ -13,7 +13,7 @@ import (
 // the severity and the reason by which the problem found its way.
 func (d *dispatch) end(e *event.Event, now time.Time, fn func(*Trouble)) {
 	for _, t := range d.groups {
-		if t.has(e.About) && t.add(&Route{Timing: t.Timing}, e, now) {
+		if t.has(e.About) && t.add(&Route{Timing: t.Timing}, e, false, now) {
 			fn(t)
 		}
 	}

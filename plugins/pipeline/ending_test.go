@@ -33,7 +33,7 @@ func TestAnEndThatSaysLittle(t *testing.T) {
 				Timing: pipeline.Timing{GroupWait: s, GroupInterval: 10 * s, RepeatInterval: -1},
 				Routes: []pipeline.Route{{Match: matchers(t, "severity=critical"), GroupBy: []string{"cluster", "node"}}},
 			},
-			Inhibit: []pipeline.InhibitRule{{Source: matchers(t, "reason=NotReady"), Target: matchers(t, "kind=Pod"), Equal: []string{"node"}}},
+			Inhibit: []pipeline.InhibitRule{{Source: matchers(t, "reason=NotReady"), Target: matchers(t, "kind=Pod"), Equal: []string{"node"}, KeepFiringFor: 3 * s}},
 		}, to, 5*time.Minute, after(s, "n1", sick, about), after(s, "p1", pod), after(58*s, "n1", over, about))
 		if want := []string{"2s firing 1", "1m0s resolved 1", "1m3s firing 1"}; !slices.Equal(lines, want) {
 			t.Errorf("told: %q, want %q", lines, want)

@@ -2,12 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"strings"
-	"sync"
-	"time"
+	"slices"
 
 	"ferry/internal/event"
-	"ferry/plugins/match"
 )
 
 // Muter decides whether people are to be spared an event.
@@ -27,88 +24,50 @@ func (m Mute) Exec(_ context.Context, p *Parcel) error {
 	return nil
 }
 
-// InhibitRule mutes events that match Target while something fires that matches
-// Source and has the same values of the labels Equal. A rule never mutes what
-// matches both.
-type InhibitRule struct {
-	Source, Target match.Matchers
-	Equal          []string
+// sparing is why people are not told of something. What an inhibition keeps back is
+// looked at again when that ends, which is known; a silence may end at any time.
+type sparing struct {
+	inhibitor *Inhibitor
+	silences  Muter // nil for none
 }
 
-// Inhibitor knows what fires of the rules' sources. It implements Muter.
-type Inhibitor struct {
-	rules []InhibitRule
-	// quiet is after how long something counts as over of which nobody said so.
-	quiet time.Duration
-
-	mu     sync.RWMutex
-	firing []map[string]map[event.About]time.Time // by rule, by equal labels
-}
-
-// NewInhibitor returns an inhibitor that has heard of nothing.
-func NewInhibitor(rules []InhibitRule, quiet time.Duration) *Inhibitor {
-	in := &Inhibitor{rules: rules, quiet: quiet}
-	for range rules {
-		in.firing = append(in.firing, map[string]map[event.About]time.Time{})
+func (s *sparing) mutes(e *event.Event) (inhibited, silenced bool) {
+	if s.inhibitor.Mutes(e) {
+		return true, false
 	}
-	return in
+	return false, s.silences != nil && s.silences.Mutes(e)
 }
 
-// Observe takes note of an event; it reports whether the event is any rule's source.
-// What ends a source ends it whatever else it says.
-func (in *Inhibitor) Observe(e *event.Event, now time.Time) (source bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for i, r := range in.rules {
-		if e.Resolved {
-			for key, set := range in.firing[i] {
-				if _, fires := set[e.About]; !fires {
-					continue
-				}
-				source = true
-				if delete(set, e.About); len(set) == 0 {
-					delete(in.firing[i], key)
-				}
-			}
+// hidden are the problems of an incident that fire and that people are spared.
+type hidden struct {
+	places []int // among its problems, in their order
+	// inhibited and silenced say why those are that may go on: they are told when that
+	// is over.
+	inhibited, silenced bool
+}
+
+func (h *hidden) has(place int) bool {
+	_, yes := slices.BinarySearch(h.places, place)
+	return yes
+}
+
+// show fills a parcel with the problems of its incident that people are not spared.
+func (s *sparing) show(p *Parcel) (h hidden) {
+	for i := range p.Incident.Problems {
+		one := &p.Incident.Problems[i]
+		if one.Past {
 			continue
 		}
-		if !r.Source.Matches(e) {
+		inhibited, silenced := false, false
+		if !one.Resolved {
+			inhibited, silenced = s.mutes(&one.Event)
+		}
+		if !inhibited && !silenced {
+			p.Events = append(p.Events, one.Event)
 			continue
 		}
-		source = true
-		key := equal(r.Equal, e)
-		if in.firing[i][key] == nil {
-			in.firing[i][key] = map[event.About]time.Time{}
-		}
-		in.firing[i][key][e.About] = now
+		h.places = append(h.places, i)
+		h.inhibited, h.silenced = h.inhibited || inhibited && !one.Moment, h.silenced || silenced && !one.Moment
 	}
-	return source
-}
-
-// Mutes implements Muter.
-func (in *Inhibitor) Mutes(e *event.Event) bool {
-	for i, r := range in.rules {
-		if !r.Target.Matches(e) || r.Source.Matches(e) {
-			continue
-		}
-		in.mu.RLock()
-		fires := false
-		for _, at := range in.firing[i][equal(r.Equal, e)] {
-			fires = fires || time.Since(at) < in.quiet
-		}
-		in.mu.RUnlock()
-		if fires {
-			return true
-		}
-	}
-	return false
-}
-
-func equal(names []string, e *event.Event) string {
-	var b strings.Builder
-	for _, name := range names {
-		b.WriteString(e.Label(name))
-		b.WriteByte(0)
-	}
-	return b.String()
+	return h
 }

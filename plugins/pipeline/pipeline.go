@@ -121,7 +121,7 @@ func New(o Options) (*Pipeline, error) {
 	}
 	p.dispatch = &dispatch{
 		log: o.Log, from: p.log, store: o.Store, route: &route, quiet: o.ResolveTimeout, now: p.now,
-		inhibitor: inhibitor, mute: mute, notify: notify, sent: p.wanted,
+		sparing: sparing{inhibitor, o.Silences}, notify: notify, sent: p.wanted,
 	}
 	return p, nil
 }

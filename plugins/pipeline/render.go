@@ -95,7 +95,7 @@ func (r *Render) Exec(_ context.Context, p *Parcel) error {
 // incident renders the present state; ok is false if all that fires is muted.
 func (r *Render) incident(p *Parcel) (d sink.Delivery, ok bool) {
 	t := p.Incident
-	data := Data{Incident: &t.Incident, Firing: len(t.Rest), Things: len(t.Problems) + len(t.Rest)}
+	data := Data{Incident: &t.Incident, Firing: len(t.Rest), Things: t.things()}
 	for i := range p.Events {
 		if !p.Events[i].Resolved {
 			data.Firing++
@@ -210,10 +210,14 @@ func calledOf(e *event.Event) string {
 }
 
 func commonReason(i *event.Incident) string {
-	reason := i.Problems[0].Reason
+	reason := ""
 	for k := range i.Problems {
-		if i.Problems[k].Reason != reason {
+		switch p := &i.Problems[k]; {
+		case p.Past:
+		case reason != "" && p.Reason != reason, p.Reason == "":
 			return ""
+		default:
+			reason = p.Reason
 		}
 	}
 	return reason

@@ -87,6 +87,9 @@ type stormDigest struct {
 	Trouble
 	// Joined is when the last one came.
 	Joined time.Time `json:"joined"`
+	// Hidden stands for those that people were spared because of an inhibition when
+	// they were told last.
+	Hidden string `json:"hidden,omitempty"`
 
 	members []*Trouble
 }

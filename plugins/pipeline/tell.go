@@ -56,9 +56,12 @@ func (d *telling) flush(ctx context.Context) error {
 func (d *dispatch) tell(ctx context.Context) error {
 	now, all := d.now(), telling{dispatch: d}
 	for _, trouble := range d.due(now) {
-		wants, err := d.message(ctx, trouble, now)
+		wants, changed, err := d.message(ctx, trouble, now)
 		if err != nil {
 			return err
+		}
+		if !changed {
+			continue
 		}
 		r, err := d.encode(trouble)
 		if err != nil {
@@ -90,6 +93,9 @@ func (d *dispatch) tell(ctx context.Context) error {
 func (d *dispatch) due(now time.Time) (out []*Trouble) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.inhibitor.lapse(now) {
+		d.wake(now)
+	}
 	for key, t := range d.groups {
 		expired := t.expire(now.Add(-d.quiet), now)
 		switch {
@@ -114,41 +120,43 @@ func (t *Trouble) first() (at time.Time) {
 }
 
 // message makes what tells of an incident; nothing if people are to be spared, know
-// already, or are told by a digest.
-func (d *dispatch) message(ctx context.Context, t *Trouble, now time.Time) (queued, error) {
+// already, or are told by a digest. What is not changed need not be stored: its row has it
+// looked at again after a restart.
+func (d *dispatch) message(ctx context.Context, t *Trouble, now time.Time) (out queued, changed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if t.Due.IsZero() || t.Due.After(now) {
-		return nil, nil // it expired, and nobody heard of it
+		return nil, true, nil // it expired, and nobody heard of it
 	}
-	var out queued
 	p := &Parcel{Receiver: t.Receiver, Incident: t, Queue: &out}
-	if err := d.show(ctx, p); err != nil {
-		return nil, err
+	h := d.show(p)
+	missed := t.miss(h, now)
+	if t.Revision == 0 && t.State != event.Firing {
+		t.Due = time.Time{}
+		return nil, true, nil // all of it is past
 	}
-	if spared := !p.tells(); spared && t.own() {
-		t.spared(now)
-		return nil, nil
+	t.Dirty = t.Dirty || t.news(h)
+	if t.own() && (!p.tells() || !t.Dirty && !t.repeats(now)) {
+		t.await(h, now)
+		waits := h.inhibited || h.silenced
+		t.Dirty = t.Dirty && waits
+		return nil, missed || !waits || t.State != event.Firing, nil
 	}
 	if d.storms.take(t, now) {
 		if err := d.notify.Exec(ctx, p); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if t.State == event.Firing && len(out) == 0 {
-			t.spared(now)
-			return nil, nil
+			t.later(now)
+			return nil, true, nil
 		}
 	}
 	t.told(now)
-	return out, nil
-}
-
-// show fills a parcel with the problems of its incident that people are not spared.
-func (d *dispatch) show(ctx context.Context, p *Parcel) error {
-	for i := range p.Incident.Problems {
-		p.Events = append(p.Events, p.Incident.Problems[i].Event)
+	t.heard(h)
+	if h.inhibited || h.silenced {
+		t.await(h, now)
 	}
-	return d.mute.Exec(ctx, p)
+	return out, true, nil
 }
 
 // tells reports whether there is anything in a parcel that people do not know or are
@@ -176,12 +184,12 @@ func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (q
 	}
 	var out queued
 	p := &Parcel{Receiver: g.Receiver, storm: &shown{stormDigest: g}, Queue: &out}
-	fires := false
+	fires, silenced := false, false
+	var all []hidden
 	for _, t := range g.members {
 		one := Parcel{Incident: t}
-		if err := d.show(ctx, &one); err != nil {
-			return nil, err
-		}
+		h := d.show(&one)
+		all, silenced = append(all, h), silenced || h.silenced
 		if !one.tells() {
 			continue
 		}
@@ -194,8 +202,11 @@ func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (q
 			return nil, err
 		}
 	}
+	g.Hidden = g.hides(all)
 	if g.State == event.Firing && len(out) == 0 {
-		g.spared(now)
+		if g.later(now); g.Hidden != "" && !silenced {
+			g.Due = time.Time{}
+		}
 		return nil, nil
 	}
 	g.told(now)

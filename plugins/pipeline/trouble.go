@@ -38,6 +38,9 @@ type Trouble struct {
 	Repeat   int       `json:"repeat,omitempty"`
 	// Dirty is true if there is something that they were not told.
 	Dirty bool `json:"dirty,omitempty"`
+	// Held is true if people are spared something of it because of an inhibition: it is
+	// looked at again when that ends.
+	Held bool `json:"held,omitempty"`
 	// Begun is how people came to know of it; nil before.
 	Begun *begun `json:"begun,omitempty"`
 	// Rest are digests of further problems that fire.
@@ -76,43 +79,36 @@ func (t *Trouble) over(now time.Time) bool {
 
 // add takes an event in; it reports whether that changed anything. What is resolved
 // that was never heard of is none of its business, and what says the same as
-// before at no later time is the echo of a resync.
-func (t *Trouble) add(r *Route, e *event.Event, now time.Time) bool {
+// before at no later time is the echo of a resync. Of what is missed, a moment that
+// people are spared, nobody is told.
+func (t *Trouble) add(r *Route, e *event.Event, missed bool, now time.Time) bool {
 	i, known := t.index[e.About]
 	switch {
 	case known && echoes(&t.Problems[i], e):
 		return false
 	case known:
-		p := &t.Problems[i]
-		before := max(p.Seen, p.Count)
-		if !e.Resolved {
-			p.Seen++
-		}
-		if !e.At.Before(p.At) {
-			before := p.Event
-			if p.Event = brief(e, max(p.Count, e.Count)); e.Resolved {
-				p.Event = ended(before, p.Event)
-			}
-		}
-		t.Count += max(p.Seen, p.Count) - before
+		t.again(&t.Problems[i], e, missed)
 	case e.Resolved:
 		before := len(t.Rest)
 		if t.Rest = slices.DeleteFunc(t.Rest, func(d uint64) bool { return d == short(e.About) }); len(t.Rest) == before {
 			return false
 		}
-	case len(t.Problems) < maxProblems:
+	case len(t.Problems) < maxProblems, !missed && t.evict():
 		t.index[e.About] = len(t.Problems)
-		t.Problems = append(t.Problems, event.Problem{Event: brief(e, e.Count), First: e.At, Seen: 1})
+		t.Problems = append(t.Problems, event.Problem{Event: brief(e, e.Count), First: e.At, Seen: 1, Past: missed})
 		t.Count += max(1, e.Count)
 	default:
 		t.Count += max(1, e.Count)
-		if d := short(e.About); len(t.Rest) < maxRest && !slices.Contains(t.Rest, d) {
+		if d := short(e.About); !missed && len(t.Rest) < maxRest && !slices.Contains(t.Rest, d) {
 			t.Rest = append(t.Rest, d)
 		}
 	}
-	t.Timing, t.Changed, t.Dirty, t.Further = r.Timing, now, true, len(t.Rest)
+	t.Timing, t.Changed, t.Further = r.Timing, now, len(t.Rest)
 	t.settle(now)
-	t.plan(now)
+	if !missed {
+		t.Dirty = true
+		t.plan(now)
+	}
 	return true
 }
 
@@ -122,6 +118,9 @@ func (t *Trouble) settle(now time.Time) {
 		t.State, t.Ended = event.Firing, time.Time{}
 	} else if t.State == event.Firing {
 		t.State, t.Ended = event.Resolved, now
+		if !slices.ContainsFunc(t.Problems, func(p event.Problem) bool { return !p.Past }) {
+			t.State = event.Expired // nobody said that it is over
+		}
 	}
 }
 
@@ -152,13 +151,13 @@ func (t *Trouble) told(now time.Time) {
 	}
 	t.Told, t.Dirty, t.Due = now, false, time.Time{}
 	t.Revision++
-	if t.State == event.Firing && t.Timing.RepeatInterval > 0 && t.own() {
+	if t.State == event.Firing && t.repeated() {
 		t.Due = now.Add(t.Timing.RepeatInterval)
 	}
 }
 
-// spared says that people are spared for now; it is looked at again.
-func (t *Trouble) spared(now time.Time) {
+// later says that it is looked at again after the interval, if it goes on.
+func (t *Trouble) later(now time.Time) {
 	t.Due = time.Time{}
 	if t.State == event.Firing {
 		t.Due = now.Add(t.Timing.GroupInterval)

@@ -513,6 +513,7 @@ type Event struct {
 	About         string                 `protobuf:"bytes,14,opt,name=about,proto3" json:"about,omitempty"`
 	Resolved      bool                   `protobuf:"varint,15,opt,name=resolved,proto3" json:"resolved,omitempty"`
 	Count         int64                  `protobuf:"varint,16,opt,name=count,proto3" json:"count,omitempty"`
+	Moment        bool                   `protobuf:"varint,17,opt,name=moment,proto3" json:"moment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,6 +658,13 @@ func (x *Event) GetCount() int64 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *Event) GetMoment() bool {
+	if x != nil {
+		return x.Moment
+	}
+	return false
 }
 
 type ExecuteRequest struct {
@@ -1516,7 +1524,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04mark\x18\x03 \x01(\x04R\x04mark\"#\n" +
 	"\rStoredRequest\x12\x12\n" +
 	"\x04mark\x18\x01 \x01(\x04R\x04mark\"\x10\n" +
-	"\x0eStoredResponse\"\xf0\x03\n" +
+	"\x0eStoredResponse\"\x88\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12*\n" +
@@ -1534,7 +1542,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06object\x18\r \x01(\fR\x06object\x12\x14\n" +
 	"\x05about\x18\x0e \x01(\tR\x05about\x12\x1a\n" +
 	"\bresolved\x18\x0f \x01(\bR\bresolved\x12\x14\n" +
-	"\x05count\x18\x10 \x01(\x03R\x05count\x1a9\n" +
+	"\x05count\x18\x10 \x01(\x03R\x05count\x12\x16\n" +
+	"\x06moment\x18\x11 \x01(\bR\x06moment\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd5\x01\n" +

@@ -271,7 +271,7 @@ func (w *watcher) event(m manifest, reason, says, text string) api.Event {
 		ID: fmt.Sprintf("change/%s/%s/%s/%s/%s", w.cluster, m.kind, m.key, reason, m.version), At: w.now(), Cluster: w.cluster,
 		Kind: m.kind, Namespace: m.namespace, Name: m.name, Reason: reason, Severity: api.SeverityInfo,
 		Title: fmt.Sprintf("%s %s %s%s", m.kind, where, says, by), Text: text, Labels: map[string]string{},
-		About: strings.Join([]string{w.cluster, m.kind, m.namespace, m.name, "changes"}, "/"), Object: m.shown,
+		About: strings.Join([]string{w.cluster, m.kind, m.namespace, m.name, "changes"}, "/"), Object: m.shown, Moment: true,
 	}
 	if m.manager != "" {
 		e.Labels["manager"] = m.manager

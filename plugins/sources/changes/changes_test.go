@@ -38,7 +38,7 @@ func TestChanges(t *testing.T) {
 	s.Put(deploys, deploy("web", "app:1", 7)) // generation, revision and status: nothing that matters
 	s.Put(deploys, deploy("web", "app:2", 8))
 	e := l.Await(t, "Deployment a/web changed by kubectl", 1)
-	if want := "~ spec.template.spec.containers[name=app].image: app:1 → app:2"; e.Text != want || e.About != "prod/Deployment/a/web/changes" {
+	if want := "~ spec.template.spec.containers[name=app].image: app:1 → app:2"; e.Text != want || e.About != "prod/Deployment/a/web/changes" || !e.Moment {
 		t.Errorf("%s: %s, want %s", e.About, e.Text, want)
 	}
 

@@ -53,6 +53,9 @@ func TestProblems(t *testing.T) {
 			s.Put(c.path, fmt.Sprintf(c.bad, "aaaaa"))
 			l := clustertest.Listen(t, Source{}, s, silent)
 			opened := l.Await(t, c.title, 1)
+			if opened.Moment {
+				t.Error("a problem has no end")
+			}
 			s.Put(c.path, fmt.Sprintf(c.bad, "bbbbb")) // another of the same
 			s.Put(c.path, fmt.Sprintf(c.bad, "aaaaa")) // nothing new
 			l.Stop(t)
@@ -237,8 +240,8 @@ func TestNotes(t *testing.T) {
 	ids := map[string]bool{}
 	for _, e := range l.Events() {
 		got = append(got, strings.Fields(e.Title)[2])
-		if ids[e.ID] {
-			t.Errorf("%s came twice", e.ID)
+		if ids[e.ID] || !e.Moment {
+			t.Errorf("%s came twice, or has an end", e.ID)
 		}
 		ids[e.ID] = true
 	}

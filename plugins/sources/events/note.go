@@ -93,6 +93,7 @@ func (n *note) event(clusterName string) api.Event {
 	e := api.Event{
 		ID: fmt.Sprintf("event/%s/%d/%d", n.Metadata.UID, count, at.UnixMicro()), At: at, Cluster: clusterName,
 		Kind: n.Regarding.Kind, Namespace: n.Regarding.Namespace, Name: n.Regarding.Name, Reason: n.Reason, Severity: api.SeverityInfo, Count: count,
+		Moment: true, // no Event says that another one is over
 	}
 	if n.Type == "Warning" {
 		e.Severity = api.SeverityWarning
@@ -162,7 +163,7 @@ func (w *watcher) catchUp(all []note, version string, tell func(api.Event)) {
 			Title: "Events of " + w.cluster + " may be missing",
 			Text: fmt.Sprintf("Nobody watched from %s to %s, and an API server keeps Events for an hour. What it still has follows.",
 				stamp(w.cursor.At), stamp(w.now())),
-			About: "ferry/source/" + w.cluster + "/gap",
+			About: "ferry/source/" + w.cluster + "/gap", Moment: true,
 		})
 	}
 	for i := range all {

@@ -234,7 +234,7 @@ func (w *watcher) tell(key string, o *object, n news, tell func(api.Event)) {
 	e := api.Event{
 		ID: fmt.Sprintf("flux/%s/%s/%s", w.cluster, key, n.id), At: w.now(), Cluster: w.cluster, Kind: parts[0], Namespace: parts[1], Name: parts[2],
 		Reason: n.reason, Severity: n.severity, Title: fmt.Sprintf("%s %s/%s %s", parts[0], parts[1], parts[2], n.says), Text: cluster.Clip(n.text, 4000),
-		About: w.cluster + "/" + key + "/" + n.about, Resolved: n.over, Labels: map[string]string{},
+		About: w.cluster + "/" + key + "/" + n.about, Resolved: n.over, Moment: n.about == revision, Labels: map[string]string{},
 	}
 	if r := w.cursor.Told[key].Revision; r != "" {
 		e.Labels["revision"] = r

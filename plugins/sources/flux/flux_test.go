@@ -54,8 +54,12 @@ func TestTransitions(t *testing.T) {
 			s.Put(kustomizations, step.object)
 		}
 		if step.title != "" {
-			if e := l.Await(t, step.title, 1); e.Resolved != step.over {
+			e := l.Await(t, step.title, 1)
+			if e.Resolved != step.over {
 				t.Errorf("%s: resolved is %v", step.title, e.Resolved)
+			}
+			if e.Moment != (e.Reason == "NewRevision") {
+				t.Errorf("%s: %s merely happened: %v", step.title, e.Reason, e.Moment)
 			}
 		}
 	}

@@ -193,7 +193,7 @@ func (c *compiled) event(vars map[string]any) (e api.Event, meant bool, err erro
 	e = api.Event{
 		ID: get("id"), About: get("about"), Title: get("title"), Text: get("text"), Severity: severity(get("severity"), api.SeverityInfo),
 		Cluster: get("cluster"), Kind: get("kind"), Namespace: get("namespace"), Name: get("name"), Reason: get("reason"),
-		Resolved: yes("resolved", c.resolved, false), Labels: map[string]string{},
+		Resolved: yes("resolved", c.resolved, false), Moment: c.resolved == nil, Labels: map[string]string{},
 	}
 	if at := get("at"); at != "" {
 		if e.At, err = time.Parse(time.RFC3339, at); err != nil {

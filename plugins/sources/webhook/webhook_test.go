@@ -75,7 +75,7 @@ func TestAlertmanager(t *testing.T) {
 		t.Fatalf("%d %s: %+v", w.Code, w.Body, got)
 	}
 	a, b := got[0], got[1]
-	if a.Title != "web is down" || a.Severity != api.SeverityCritical || a.Cluster != "stage" || a.Kind != "Pod" || a.Name != "web-1" || a.Reason != "Down" || a.About != "alertmanager/f1" || a.Resolved {
+	if a.Title != "web is down" || a.Severity != api.SeverityCritical || a.Cluster != "stage" || a.Kind != "Pod" || a.Name != "web-1" || a.Reason != "Down" || a.About != "alertmanager/f1" || a.Resolved || a.Moment {
 		t.Errorf("%+v", a)
 	}
 	if b.Title != "Slow" || !b.Resolved || b.Cluster != "prod" || b.About != "alertmanager/f2" || b.At.Minute() != 5 {
@@ -113,18 +113,18 @@ func TestMapped(t *testing.T) {
 	if a.ID != "webhook/builds/1" || a.Title != "build 7 of web: failed" || a.Severity != api.SeverityWarning || a.Labels["agent"] != "ci" || !strings.Contains(string(a.Object), `"number":7`) {
 		t.Errorf("%+v %s", a, a.Object)
 	}
-	if !b.Resolved || b.About != a.About || b.At.Minute() != 1 {
+	if !b.Resolved || b.About != a.About || b.At.Minute() != 1 || a.Moment {
 		t.Errorf("%+v", b)
 	}
 }
 
 // TestMappedTwice: without an id two items of a request are two events, and the same
-// two when it is sent again.
+// two when it is sent again. Nothing says how they would be over: they merely happened.
 func TestMappedTwice(t *testing.T) {
 	const config = `paths: [{path: /x, format: json, anybody: true, map: {each: body, title: '"the same"', text: item}}]`
 	_, got := post(t, config, "/x", `["one","two"]`, nil, nil)
 	_, again := post(t, config, "/x", `["one","two"]`, nil, nil)
-	if len(got) != 2 || got[0].ID == got[1].ID || got[0].ID != again[0].ID || got[1].ID != again[1].ID {
+	if len(got) != 2 || got[0].ID == got[1].ID || got[0].ID != again[0].ID || got[1].ID != again[1].ID || !got[0].Moment {
 		t.Errorf("%+v, then %+v", got, again)
 	}
 }

@@ -1,0 +1,87 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"ferry/internal/event"
+	"ferry/plugins/rows"
+	"ferry/plugins/sink"
+)
+
+// TestALetterIsKeptWhateverItHolds: a delivery that JSON has no word for is given up as
+// any other, and all of it is there when somebody asks.
+func TestALetterIsKeptWhateverItHolds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	c := &courier{now: func() time.Time { return now }}
+	far := time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, d := range map[string]sink.Delivery{
+		"whole":  {ID: "i", Title: "t", At: now, Event: json.RawMessage(`{"a":1}`)},
+		"broken": {ID: "i", Title: "t", At: now, Event: json.RawMessage(`{"a":`)},
+		"far":    {ID: "i", Title: "t", At: far, Event: json.RawMessage(`{"a":1}`)},
+		"both":   {ID: "i", Title: "t", At: far, Event: json.RawMessage("\x00")},
+	} {
+		r := c.dead(&want{sink: "s", order: "o", place: "p"}, wanted{Delivery: d, Since: now}, errors.New("refused"), 3)
+		w, got, err := decodeWant(deadRow, rows.Row{Key: r.Key, Value: r.Value})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		event := string(got.Delivery.Event)
+		if name != "whole" {
+			var text string
+			if err := json.Unmarshal(got.Delivery.Event, &text); err != nil {
+				t.Errorf("%s: its event is no text: %s", name, event)
+			}
+			event = text
+		}
+		said := got.Why == "refused" || name != "whole" && strings.HasPrefix(got.Why, "refused; it cannot be encoded as it is: ")
+		if w.sink != "s" || got.Tries != 3 || !got.Died.Equal(now) || got.Delivery.Title != "t" || event != string(d.Event) || !said {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if d.At.Equal(far) && !strings.Contains(got.Delivery.Text, "12026-01-01") {
+			t.Errorf("%s: when it was is lost: %+v", name, got.Delivery)
+		}
+	}
+}
+
+// TestADigestLooksForItsIncidents: of one whose digest tells of it nothing is awaited.
+func TestADigestLooksForItsIncidents(t *testing.T) {
+	t.Parallel()
+	for digest, waits := range map[string]bool{"": true, "d": false} {
+		one := &Trouble{Incident: event.Incident{State: event.Firing, Digest: digest}, Timing: Timing{GroupInterval: time.Minute}}
+		one.await(hidden{inhibited: true, silenced: true}, time.Unix(0, 0))
+		if one.Held != waits || one.Due.IsZero() == waits {
+			t.Errorf("in digest %q: held %v, due %s", digest, one.Held, one.Due)
+		}
+	}
+}
+
+// TestWhatIsPastIsOver: of something that people only missed nobody said that it was
+// resolved.
+func TestWhatIsPastIsOver(t *testing.T) {
+	t.Parallel()
+	past, over, fires := event.Problem{Past: true}, event.Problem{Event: event.Event{Resolved: true}}, event.Problem{}
+	for want, problems := range map[event.State][]event.Problem{event.Expired: {past, past}, event.Resolved: {past, over}, event.Firing: {past, over, fires}} {
+		one := &Trouble{Incident: event.Incident{State: event.Firing, Problems: problems}}
+		if one.settle(time.Unix(0, 0)); one.State != want {
+			t.Errorf("it is %s, want %s", one.State, want)
+		}
+	}
+}
+
+// TestALateWord: what happened before something was over, and comes after, hides no end.
+func TestALateWord(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	over := event.Problem{Event: event.Event{About: "a", At: now, Resolved: true}, Seen: 1, Known: true}
+	one := &Trouble{Incident: event.Incident{State: event.Resolved, Problems: []event.Problem{over}}, index: map[event.About]int{"a": 0}}
+	one.add(&Route{}, &event.Event{About: "a", At: now.Add(-time.Second), Moment: true}, true, now)
+	if p := one.Problems[0]; p.Past || !p.Resolved || one.State != event.Resolved || one.Dirty {
+		t.Errorf("%+v is %s", p, one.State)
+	}
+}
