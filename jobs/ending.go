@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ferry/internal/chat"
@@ -136,22 +137,22 @@ func (r *change) settled(ctx context.Context, losses []loss) error {
 	if r.Follower == nil || len(losses) != 1 || r.rule(losses[0]).Mode != deploy.RetreatAuto || r.cmd.Verb == rollbackSyntax.Verb {
 		return nil
 	}
+	timed, cancel := context.WithTimeout(ctx, r.until().Sub(r.Now()))
+	defer cancel()
+	var waiting sync.WaitGroup
 	for _, goal := range r.goals() {
 		if goal.Change.Owner.Release == (deploy.Ref{}) {
 			continue
 		}
-		timed, cancel := context.WithTimeout(ctx, r.until().Sub(r.Now()))
-		err := r.Cluster.Observe(timed, goal.Change.Target, goal.Change.Owner, goal.Site, func(o deploy.Observation) bool { return remediating(o) })
-		over := timed.Err() != nil
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil && !over {
-			r.Log.Warn("it is not known whether Helm has ended what it does by itself", "job", r.job.ID, "target", goal.Change.Target.String(), "error", err)
-		}
+		waiting.Go(func() {
+			err := r.Cluster.Observe(timed, goal.Change.Target, goal.Change.Owner, goal.Site, func(o deploy.Observation) bool { return remediating(o) })
+			if err != nil && timed.Err() == nil {
+				r.Log.Warn("it is not known whether Helm has ended what it does by itself", "job", r.job.ID, "target", goal.Change.Target.String(), "error", err)
+			}
+		})
 	}
-	return nil
+	waiting.Wait()
+	return ctx.Err()
 }
 
 // remediating reports whether Helm is bringing something older back now. The

@@ -27,6 +27,7 @@ import (
 //	setask.go     the confirmation, and the gates
 //	setrun.go     the waves
 //	setfollow.go  what becomes of one
+//	setknown.go   what is known of its targets, and remembered
 //	setafter.go   what follows from its end
 //	setshow.go    how all of it looks
 
@@ -117,6 +118,10 @@ type fate struct {
 	// Unsure: it was healthy and is not ready, and nothing says that it failed. A node
 	// may have been drained: that alone takes nothing back.
 	Unsure bool `json:"unsure,omitempty"`
+	// Unknown: ferry could not look. That takes nothing back either.
+	Unknown bool `json:"unknown,omitempty"`
+	// Fell is when it was seen that what had been healthy was so no longer.
+	Fell time.Time `json:"fell,omitzero"`
 }
 
 // leftOut is a target that is not in a set.

@@ -158,6 +158,9 @@ func (s *setRun) watched() (healthy int, lines []string) {
 		if x.shown.cause != "" {
 			text += "; " + x.shown.cause
 		}
+		if x.trouble != nil && !x.over {
+			text = strings.TrimSuffix(inTheWay(x.trouble), ".") + "; ferry goes on trying"
+		}
 		rest = append(rest, clipTo(fmt.Sprintf("%s on %s: %s", t.App.Name, t.Cluster, text), mostLineSize))
 	}
 	if healthy == 0 && len(rest) > mostTrouble && !slices.ContainsFunc(s.view.now, func(x *follower) bool { return x.shown.verdict == failed || x.shown.verdict == failing }) {
