@@ -23,6 +23,7 @@ import (
 //
 //	set.go        what a command asks for, and the row
 //	setpick.go    which apps are in it, and why others are not
+//	setsource.go  what is taken from where it runs
 //	setplan.go    the plans, in waves
 //	setask.go     the confirmation, and the gates
 //	setrun.go     the waves
@@ -156,7 +157,7 @@ func targetClusters(f Fleet, cmd chat.Command) []deploy.Cluster {
 // ordinary turns a command about one app on one cluster into the promotion that it
 // is. What runs on the cluster that it names is what it asks for. What has begun stays
 // what it is, as its row says, whatever clusters there are by now.
-func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, error) {
+func (p promote) ordinary(ctx context.Context, cmd chat.Command, j *job.Job) (chat.Command, bool, error) {
 	if !isSet(cmd) || cmd.Args.App == "" {
 		return cmd, false, nil
 	}
@@ -177,7 +178,7 @@ func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, err
 	version, field, app := deploy.Version(cmd.Args.Version), deploy.FieldKind(cmd.Args.Field), string(cmd.Args.App)
 	if cmd.Args.From != "" {
 		if version, field = row.Change.Version, row.Change.Field; version == "" {
-			from, err := p.source(cmd)
+			from, err := p.source(ctx, cmd)
 			if err != nil {
 				return cmd, true, err
 			}
@@ -191,26 +192,6 @@ func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, err
 		cmd.Text = fmt.Sprintf("promote %s@%s to %s", app, version, clusters[0])
 	}
 	return cmd, true, nil
-}
-
-// source is the app that a command takes the version of: healthy, on a cluster that
-// is known for certain.
-func (c changer) source(cmd chat.Command) (deploy.AppState, error) {
-	from := deploy.Cluster(cmd.Args.From)
-	if err := fresh(c.Fleet, from); err != nil {
-		return deploy.AppState{}, err
-	}
-	app, err := find(c.Fleet, from, string(cmd.Args.App))
-	if err != nil {
-		return app, commands(err, func(app string) string {
-			return fmt.Sprintf("promote %s from %s to %s", app, from, cmd.Args.Clusters) + endings(cmd.Args)
-		})
-	}
-	if why := unfit(app); why != "" {
-		return app, fault.Newf(fault.Refused, "%s on %s %s", app.App.Name, from, why).
-			WithHelp("nothing was changed\nonly what is healthy there is taken from there; `promote %s@… to %s` names a version", shortest(c.Fleet, app.Target), cmd.Args.Clusters)
-	}
-	return app, nil
 }
 
 // Admit of a set.
