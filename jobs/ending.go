@@ -121,6 +121,9 @@ func (r *change) lossOf(w *watcher) loss {
 	c := r.row.Change
 	l := loss{Target: c.Target, With: c.With, Version: c.Version, Field: r.row.Plan.Site.Field, Why: w.last.why(), Raw: w.last.raw}
 	l.Part = r.row.Soak != nil && r.row.Soak.Part
+	if r.row.Soak != nil && r.row.Soak.Missed > 0 {
+		l.Asks = "it was seen only after the time for which it was to be watched"
+	}
 	if w.late && w.blind() {
 		l.Asks = fmt.Sprintf("%s does not answer: how the app is doing there is not known", w.goal.Change.Target.Cluster)
 	}
