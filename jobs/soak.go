@@ -41,23 +41,16 @@ type soaking struct {
 // is a job without a queue: what else is asked for its target goes on.
 type soak struct{ changer }
 
-// arrived ends a change that is proven everywhere. Where nothing follows from that,
-// it needs no row of its own.
+// arrived ends a change that is proven everywhere. That is stored before it is recorded
+// or shown: whoever takes the job up then neither judges it again nor shows it as going
+// on.
 func (r *change) arrived(ctx context.Context, m chat.Message, records []deploy.Record, edit func(*progress)) (chat.Message, error) {
 	c := r.row.Change
 	var watch time.Duration
 	if r.cmd.Verb == promoteSyntax.Verb && r.Follower != nil {
 		watch = r.rule(loss{Target: c.Target, With: c.With}).Soak
 	}
-	if watch > 0 || r.row.Undo != nil {
-		return r.conclude(ctx, &end{Message: m, Records: records, Soak: watch}, edit)
-	}
-	for i := range records {
-		if err := r.History.Append(ctx, &records[i]); err != nil {
-			return chat.Message{}, err
-		}
-	}
-	return m, r.show(ctx, edit)
+	return r.conclude(ctx, &end{Message: m, Records: records, Soak: watch}, edit)
 }
 
 // watched makes the job that watches what has arrived; a key makes one. It reports
