@@ -77,8 +77,10 @@ type setRow struct {
 	Left  []leftOut `json:"left,omitempty"`
 	// At is the wave at hand.
 	At int `json:"at"`
-	// Asked is since when people are asked to confirm or approve.
-	Asked time.Time `json:"asked,omitzero"`
+	// Asked is since when people are asked to confirm or approve. Confirmed names who
+	// confirmed it, where that is not who asked for it.
+	Asked     time.Time `json:"asked,omitzero"`
+	Confirmed string    `json:"confirmed,omitempty"`
 	// Change and Plan stand for all of the wave that waits for approval, in the
 	// places in which those of a change do; Question is the message that asks.
 	Change    deploy.Change `json:"change,omitzero"`

@@ -69,6 +69,9 @@ func (s *setRun) status() chat.Message {
 	if s.view.tone != "" {
 		m.Tone = s.view.tone
 	}
+	if s.row.Confirmed != "" {
+		m.Footer += " · confirmed by " + s.row.Confirmed
+	}
 	if s.job.Attempts > 1 && !s.view.over {
 		m.Footer += " · resumed"
 	}
