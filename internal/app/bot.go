@@ -117,9 +117,13 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	})
 	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing(c)})
 
+	people, err := namesOf(c, slack, policy, log)
+	if err != nil {
+		return errors.Join(err, alerting.close())
+	}
 	services := slices.Concat([]service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
-		{name: "names", run: namesOf(c, slack, policy, log).run},
+		{name: "names", run: people.run},
 	}, alerting.services(), []service{
 		{name: "plugins", run: hosting.Run},
 		{name: "jobs", run: work.Run, patience: c.Timeouts.Drain + defaultPatience},
