@@ -65,8 +65,12 @@ const (
 // pull requests. That is known already, but for once in some minutes.
 const mostAsking = 2 * time.Second
 
-// mostMoves bounds a set: its plans have to fit into a row.
-const mostMoves = 400
+// mostMoves bounds a set, and mostWhy what is kept of why one failed: its plans and
+// what became of them have to fit into a row.
+const (
+	mostMoves = 400
+	mostWhy   = 600
+)
 
 // setRow is a set's part of its job's row.
 type setRow struct {
@@ -116,8 +120,7 @@ type move struct {
 // fate is what became of a target.
 type fate struct {
 	Outcome job.Outcome `json:"outcome,omitempty"` // empty while it is on its way
-	Why     string      `json:"why,omitempty"`
-	Raw     string      `json:"raw,omitempty"`
+	Why     string      `json:"why,omitempty"`     // at most mostWhy
 	// Unsure: it was healthy and is not ready, and nothing says that it failed. A node
 	// may have been drained: that alone takes nothing back.
 	Unsure bool `json:"unsure,omitempty"`

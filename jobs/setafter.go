@@ -96,18 +96,20 @@ func (s *setRun) losses() []fallen {
 		w := &s.row.Waves[i]
 		for k := range w.Moves {
 			m := &w.Moves[k]
-			bad := slices.IndexFunc(m.Ends, func(f fate) bool { return f.Outcome == job.Failed || f.Outcome == job.Expired })
+			lost := func(f fate) bool { return f.Outcome == job.Failed || f.Outcome == job.Expired }
+			bad := slices.IndexFunc(m.Ends, func(f fate) bool { return lost(f) && !f.Unsure && !f.Unknown })
+			sure := bad >= 0
+			if !sure {
+				bad = slices.IndexFunc(m.Ends, lost)
+			}
 			if bad < 0 {
 				continue
 			}
 			t := append([]deploy.Target{m.Change.Target}, m.Change.With...)[bad]
-			l := loss{Target: m.Change.Target, With: m.Change.With, Version: m.Change.Version, Field: m.Plan.Site.Field, Why: m.Ends[bad].Why, Raw: m.Ends[bad].Raw}
+			l := loss{Target: m.Change.Target, With: m.Change.With, Version: m.Change.Version, Field: m.Plan.Site.Field, Why: m.Ends[bad].Why}
 			if len(l.With) > 0 {
 				l.Why = fmt.Sprintf("On %s: %s", place(l.Target, t), l.Why)
 			}
-			sure := slices.ContainsFunc(m.Ends, func(f fate) bool {
-				return !f.Unsure && !f.Unknown && (f.Outcome == job.Failed || f.Outcome == job.Expired)
-			})
 			switch err := fresh(s.Fleet, t.Cluster); {
 			case err != nil:
 				l.Asks = fmt.Sprintf("%s does not answer", t.Cluster)

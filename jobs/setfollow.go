@@ -81,7 +81,7 @@ func (s *setRun) stands(ctx context.Context, w *wave) (well bool, err error) {
 		case f.Outcome == job.Done:
 			continue
 		case f.Unknown && !bad && (x.trouble == nil || passes(x.trouble)):
-			return false, fault.Newf(fault.Unavailable, "whether %s stays healthy is not known", x.goal.Change.Target).Because(x.trouble)
+			return false, fault.Newf(fault.Unavailable, "whether %s stays healthy on %s is not known", x.goal.Change.Target.App.Name, x.goal.Change.Target.Cluster).Because(x.trouble)
 		case f.Unknown && !bad:
 			return false, x.trouble
 		case f.Unknown:

@@ -53,7 +53,7 @@ func passes(err error) bool {
 
 // fate is what a watcher saw become of its target.
 func (x *follower) fate(within time.Duration) fate {
-	out := fate{Why: x.last.why(), Raw: x.last.raw}
+	out := fate{Why: clipTo(x.last.why(), mostWhy)}
 	switch {
 	case x.last.verdict == arrived:
 		return fate{Outcome: job.Done}
@@ -62,7 +62,7 @@ func (x *follower) fate(within time.Duration) fate {
 	case x.last.verdict == replaced:
 		out.Outcome, out.Why = job.Superseded, "It was changed again in Git before it was seen healthy."
 	case x.trouble != nil:
-		return fate{Outcome: job.Expired, Unknown: true, Why: "How it is doing is not known: " + inTheWay(x.trouble)}
+		return fate{Outcome: job.Expired, Unknown: true, Why: clipTo("How it is doing is not known: "+inTheWay(x.trouble), mostWhy)}
 	case x.late:
 		out.Outcome, out.Unknown = job.Expired, x.last.verdict == ""
 		out.Why = firstOf(out.Why, "It was not healthy within "+span(within)+".")

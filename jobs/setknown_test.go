@@ -2,7 +2,9 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -173,7 +175,7 @@ func TestTheErrorOfOneHidesNobody(t *testing.T) {
 				for _, want := range []string{
 					"*app1 on prod-ca*: ferry goes back to `1.0.0`", "*app2 on prod-eu* (`2.0.0`): How it is doing is not known: " + why,
 					"*app2 on prod-eu*: Git still holds `2.0.0`. ferry does not go back by itself, because how it is doing is not known.",
-					"app0 | 2.0.0 | healthy | healthy | healthy",
+					"app0 | 2.0.0 | healthy | healthy | healthy", "app2 | 2.0.0 | healthy | not known | healthy",
 				} {
 					if !strings.Contains(said, want) {
 						t.Errorf("%q is not in\n%s", want, said)
@@ -284,5 +286,50 @@ func TestAWaveThatCannotBeLookedAtWaits(t *testing.T) {
 				t.Errorf("%d commits, %+v, %v: %s", len(x.sets), f.cmds, err, says(m))
 			}
 		})
+	}
+}
+
+// TestTheRowOfTheLargestSetIsStored, with all that can be told of it.
+func TestTheRowOfTheLargestSetIsStored(t *testing.T) {
+	x := allProd(t)
+	row := setRow{Hash: digest(nil)}
+	for i := range mostMoves {
+		at := at2("production-europe-west", fmt.Sprintf("a-service-with-a-name-%d", i))
+		object := deploy.Ref{Kind: "Deployment", Namespace: at.App.Namespace, Name: at.App.Name}
+		c := deploy.Change{Target: at, Version: "2.0.0-20260101.1", Field: deploy.FieldImage, Owner: deploy.Owner{Kustomization: object, Workloads: []deploy.Ref{object}}}
+		m := move{Change: c, Plan: slim(deploy.Plan{
+			Change: c, Base: strings.Repeat("b", 40), Hash: strings.Repeat("h", 64), From: "1.0.0-20260101.1", Site: imageSite,
+			Diff: strings.Repeat("d", 5000), Affected: []deploy.Affected{{Cluster: at.Cluster, Object: object}},
+		})}
+		x := &follower{watcher: &watcher{last: judgement{verdict: failed, reason: strings.Repeat("why ", 5000), raw: strings.Repeat("word ", 5000)}}}
+		m.Ends = []fate{x.fate(time.Minute)}
+		row.Waves = append(row.Waves, wave{Clusters: []deploy.Cluster{at.Cluster}, Moves: []move{m}})
+	}
+	data, err := json.Marshal(row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &job.Job{Key: "k", Created: time.Now()}
+	if _, err := x.rows.Create(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	if j.Data = data; x.rows.Save(t.Context(), j) != nil {
+		t.Errorf("a row of %d bytes is not stored", len(data))
+	}
+}
+
+// TestWhatIsCertainDecides of several that go together: the one that failed is the
+// reason, and not the one of which nothing is known.
+func TestWhatIsCertainDecides(t *testing.T) {
+	x, _ := ruled(t, deploy.Retreat{Mode: deploy.RetreatAuto})
+	c := deploy.Change{Target: at2("prod-ca", "app1"), With: []deploy.Target{at2("prod-eu", "app1")}, Version: "2.0.0"}
+	m := move{Change: c, Owners: make([]deploy.Owner, 1), Ends: []fate{{Outcome: job.Expired, Unknown: true, Why: "Not known."}, {Outcome: job.Failed, Why: "It crashes."}}}
+	s := &setRun{changer: changer{x.options.withDefaults()}, cmd: x.cmd, job: &job.Job{ID: "j1"}, row: setRow{Waves: []wave{{Moves: []move{m}}}}}
+	if all := s.losses(); len(all) != 1 || all[0].Asks != "" || all[0].Why != "On prod-eu: It crashes." {
+		t.Errorf("%+v", all)
+	}
+	s.row.Waves[0].Moves[0].Ends[1] = fate{Outcome: job.Done}
+	if all := s.losses(); len(all) != 1 || all[0].Asks != "how it is doing is not known" {
+		t.Errorf("%+v", all)
 	}
 }
