@@ -161,8 +161,11 @@ func (s *setRun) watched() (healthy int, lines []string) {
 		if x.shown.cause != "" {
 			text += "; " + x.shown.cause
 		}
-		if x.trouble != nil && !x.over {
-			text = strings.TrimSuffix(inTheWay(x.trouble), ".") + "; ferry goes on trying"
+		if x.trouble != nil {
+			text = strings.TrimSuffix(inTheWay(x.trouble), ".")
+			if !x.over {
+				text += "; ferry goes on trying"
+			}
 		}
 		rest = append(rest, clipTo(fmt.Sprintf("%s on %s: %s", t.App.Name, t.Cluster, text), mostLineSize))
 	}
