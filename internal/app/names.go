@@ -73,8 +73,8 @@ func (n names) run(ctx context.Context) error {
 			if answered.IsZero() {
 				answered, pause = time.Now(), time.Minute/2
 			}
-			open = n.lacks(known, said, missing, "nobody, or more than one, goes by a configured name: it gives no rights")
-			open = n.lacks(known, said, renamed, "somebody has taken a configured name since ferry looked first: it gives no rights; write the ID instead") || open
+			open = n.lacks(known, said, missing, "nobody, or more than one, goes by it")
+			open = n.lacks(known, said, renamed, "somebody has taken it since ferry looked first; if it is meant, write the ID") || open
 		}
 		if open && !answered.IsZero() && time.Since(answered) >= lookFor {
 			n.log.Warn("configured names are not looked for any longer: write the IDs instead, or restart ferry", "names", slices.DeleteFunc(n.wanted, func(name string) bool { _, is := known[name]; return is }))
@@ -110,15 +110,15 @@ func (n names) learn(known, found map[string]chat.UserID) (more bool) {
 }
 
 // lacks reports whether one of some names stands for nobody yet, and says so once.
-func (n names) lacks(known map[string]chat.UserID, said map[string]string, these []string, why string) (any bool) {
+func (n names) lacks(known map[string]chat.UserID, said map[string]string, these []string, why string) (some bool) {
 	for _, name := range these {
 		if _, is := known[name]; is {
 			continue
 		}
-		if any = true; said[name] != why {
+		if some = true; said[name] != why {
 			said[name] = why
-			n.log.Warn(why, "name", name)
+			n.log.Warn("a configured name gives no rights", "name", name, "because", why)
 		}
 	}
-	return any
+	return some
 }

@@ -48,8 +48,8 @@ func TestNamesAreLookedForAgain(t *testing.T) {
 			t.Errorf("it looked %d times", looks)
 		}
 		for words, times := range map[string]int{
-			"cannot be looked up now": 3, "name=ann id=U1": 1, "id=U9": 0, "name=ben id=U2": 1, "goes by a configured name: it gives no rights\" name=ben": 1,
-			"goes by a configured name: it gives no rights\" name=cid": 1, "has taken a configured name since ferry looked first: it gives no rights; write the ID instead\" name=dot": 1,
+			"cannot be looked up now": 3, "name=ann id=U1": 1, "id=U9": 0, "name=ben id=U2": 1, "gives no rights\" name=ben because=\"nobody": 1,
+			"gives no rights\" name=cid because=\"nobody": 1, "gives no rights\" name=dot because=\"somebody has taken it since ferry looked first; if it is meant, write the ID": 1,
 			"not looked for any longer: write the IDs instead, or restart ferry\" names=\"[cid dot]\"": 1,
 		} {
 			if got := strings.Count(log.String(), words); got != times {
