@@ -275,16 +275,6 @@ func Check(ctx context.Context, o Options) []Finding {
 	return append(client.Check(ctx), client.CheckGroups(ctx, o.Groups)...)
 }
 
-// ResolveNames finds the users that go by names, as older configurations name
-// their admins. missing are those whom nobody, or more than one, is called.
-func ResolveNames(ctx context.Context, o Options, names []string) (found map[string]chat.UserID, missing []string, err error) {
-	client, err := newClient(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	return client.Resolve(ctx, names)
-}
-
 // mayAnswer reports whether ferry answers in a channel.
 func (b *Bot) mayAnswer(c chat.ChannelID) bool {
 	return len(b.o.Channels) == 0 || slices.Contains(b.o.Channels, c)

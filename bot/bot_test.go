@@ -258,9 +258,21 @@ func TestCheckAndResolve(t *testing.T) {
 		"U3": {"name": "y", "profile": map[string]any{"real_name": "twin"}}, "U4": {"name": "gone", "deleted": true},
 		"U5": {"name": "z", "profile": map[string]any{"display_name": "Ann B", "real_name": "Ann B"}},
 	}
-	found, missing, err := bot.ResolveNames(t.Context(), h.options, []string{"@some.name", "Twin", "gone", "ann b"})
-	if err != nil || len(found) != 2 || found["@some.name"] != "U1" || found["ann b"] != "U5" || !slices.Equal(missing, []string{"Twin", "gone"}) {
-		t.Errorf("found %v, missing %v, %v", found, missing, err)
+	names, err := bot.NewNames(h.options, []string{"@some.name", "Twin", "gone", "ann b", "new", "taken"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, missing, renamed, err := names.Find(t.Context())
+	if err != nil || len(found) != 2 || found["@some.name"] != "U1" || found["ann b"] != "U5" || !slices.Equal(missing, []string{"Twin", "gone", "new", "taken"}) || renamed != nil {
+		t.Errorf("found %v, missing %v, renamed %v, %v", found, missing, renamed, err)
+	}
+	// Who comes later counts, and who is the only one left; who takes a name does not.
+	delete(h.slack.Users, "U2")
+	h.slack.Users["U6"] = map[string]any{"name": "new"}
+	h.slack.Users["U1"]["name"], h.slack.Users["U5"]["name"] = "other.name", "taken"
+	found, missing, renamed, err = names.Find(t.Context())
+	if err != nil || len(found) != 3 || found["Twin"] != "U3" || found["ann b"] != "U5" || found["new"] != "U6" || !slices.Equal(missing, []string{"@some.name", "gone"}) || !slices.Equal(renamed, []string{"taken"}) {
+		t.Errorf("later: found %v, missing %v, renamed %v, %v", found, missing, renamed, err)
 	}
 }
 

@@ -182,7 +182,11 @@ func TestCheckOnTheLocalSlack(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
-	found, missing, err := bot.ResolveNames(t.Context(), h.options, []string{"alice", "nobody"})
+	names, err := bot.NewNames(h.options, []string{"alice", "nobody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, missing, _, err := names.Find(t.Context())
 	if err != nil || found["alice"] != "U01ALICE" || len(missing) != 1 {
 		t.Errorf("found %v, missing %v, %v", found, missing, err)
 	}

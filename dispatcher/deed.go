@@ -14,8 +14,9 @@ import (
 type Deed interface {
 	// Admit is as that of Work.
 	Admit(ctx context.Context, cmd chat.Command) (title string, targets []deploy.Target, err error)
-	// Do does it and says so. It may be called again for the same command and must
-	// then end as it did before.
+	// Do does it and says so, unless it is shown elsewhere: then the message has no
+	// Title. It may be called again for the same command and must then end as it did
+	// before.
 	Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 }
 
@@ -52,7 +53,7 @@ func (d *Dispatcher) preview(ctx context.Context, cmd chat.Command, w Work) erro
 // reply makes a message and puts it below the command.
 func (d *Dispatcher) reply(ctx context.Context, cmd chat.Command, fn func() (chat.Message, error)) error {
 	m, err := guarded(fn)
-	if err != nil {
+	if err != nil || m.Title == "" {
 		return err
 	}
 	m.Final = true

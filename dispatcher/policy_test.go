@@ -250,8 +250,10 @@ func TestADeedWaitsForNoTarget(t *testing.T) {
 			<-over
 			return chat.Message{Title: "promoted"}, nil
 		}}},
-		Route{Verb: "hold", Deed: deed{work{admit: onApp}, func(chat.Command) (chat.Message, error) {
-			done++
+		Route{Verb: "hold", Deed: deed{work{admit: onApp}, func(cmd chat.Command) (chat.Message, error) {
+			if done++; cmd.Args.App == "silent" {
+				return chat.Message{}, nil
+			}
 			return chat.Message{Title: "held"}, nil
 		}}})
 	h.Policy = NewPolicy(rules(), newWitnesses().all())
@@ -265,8 +267,12 @@ func TestADeedWaitsForNoTarget(t *testing.T) {
 	if m := h.replies.get("h/answer"); m.Title != "held" || !m.Final || m.By != "U-admin" || done != 1 {
 		t.Errorf("answer %+v, done %d times", m, done)
 	}
+	cmd.Key, cmd.Args.App = "q", "silent"
+	if h.handle(t, cmd); h.replies.get("q/answer").Title != "" || h.replies.get("q/answer").Final || done != 2 {
+		t.Errorf("what is shown elsewhere is answered: %+v, done %d times", h.replies.get("q/answer"), done)
+	}
 	cmd.Key, cmd.User = "x", "U-other"
-	if err := h.Handle(t.Context(), cmd); !fault.Is(err, fault.Denied) || done != 1 {
+	if err := h.Handle(t.Context(), cmd); !fault.Is(err, fault.Denied) || done != 2 {
 		t.Errorf("somebody without a role: %v, done %d times", err, done)
 	}
 	close(over)

@@ -180,6 +180,11 @@ func before(p deploy.Part, now deploy.Version) deploy.Site {
 // carry takes the change from wherever its row says to its end.
 func (r *change) carry(ctx context.Context) (chat.Message, error) {
 	if r.job.Step == stepEnd { // a wish that it end comes too late
+		if r.job.Cancel != nil { // and may have come before the end was stored
+			if err := r.step(ctx, stepEnd); err != nil {
+				return chat.Message{}, err
+			}
+		}
 		return r.close(ctx)
 	}
 	if m, over, err := r.cancelled(ctx); over || err != nil {

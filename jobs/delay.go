@@ -15,7 +15,7 @@ import (
 // attempts too, until one comes further.
 func (r *change) delayed(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || e.Kind != fault.Unavailable {
+	if !ok || e.Kind != fault.Unavailable || r.job.Step == stepEnd { // then the end is what is shown
 		return nil
 	}
 	r.row.Delay = e.Says

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ferry/internal/chat"
@@ -120,6 +121,9 @@ func (r *change) lossOf(w *watcher) loss {
 	c := r.row.Change
 	l := loss{Target: c.Target, With: c.With, Version: c.Version, Field: r.row.Plan.Site.Field, Why: w.last.why(), Raw: w.last.raw}
 	l.Part = r.row.Soak != nil && r.row.Soak.Part
+	if r.row.Soak != nil && r.row.Soak.Missed > 0 {
+		l.Asks = "it was seen only after the time for which it was to be watched"
+	}
 	if w.late && w.blind() {
 		l.Asks = fmt.Sprintf("%s does not answer: how the app is doing there is not known", w.goal.Change.Target.Cluster)
 	}
@@ -136,22 +140,22 @@ func (r *change) settled(ctx context.Context, losses []loss) error {
 	if r.Follower == nil || len(losses) != 1 || r.rule(losses[0]).Mode != deploy.RetreatAuto || r.cmd.Verb == rollbackSyntax.Verb {
 		return nil
 	}
+	timed, cancel := context.WithTimeout(ctx, r.until().Sub(r.Now()))
+	defer cancel()
+	var waiting sync.WaitGroup
 	for _, goal := range r.goals() {
 		if goal.Change.Owner.Release == (deploy.Ref{}) {
 			continue
 		}
-		timed, cancel := context.WithTimeout(ctx, r.until().Sub(r.Now()))
-		err := r.Cluster.Observe(timed, goal.Change.Target, goal.Change.Owner, goal.Site, func(o deploy.Observation) bool { return remediating(o) })
-		over := timed.Err() != nil
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil && !over {
-			r.Log.Warn("it is not known whether Helm has ended what it does by itself", "job", r.job.ID, "target", goal.Change.Target.String(), "error", err)
-		}
+		waiting.Go(func() {
+			err := r.Cluster.Observe(timed, goal.Change.Target, goal.Change.Owner, goal.Site, func(o deploy.Observation) bool { return remediating(o) })
+			if err != nil && timed.Err() == nil {
+				r.Log.Warn("it is not known whether Helm has ended what it does by itself", "job", r.job.ID, "target", goal.Change.Target.String(), "error", err)
+			}
+		})
 	}
-	return nil
+	waiting.Wait()
+	return ctx.Err()
 }
 
 // remediating reports whether Helm is bringing something older back now. The

@@ -19,12 +19,18 @@ type Planner interface {
 
 // Preview implements the dispatcher's Preview.
 func (p promote) Preview(ctx context.Context, cmd chat.Command) (chat.Message, error) {
-	cmd, one, err := p.ordinary(cmd, nil)
+	asked := cmd
+	cmd, one, err := p.ordinary(ctx, cmd, nil)
 	if err != nil {
 		return chat.Message{}, err
 	}
 	if isSet(cmd) && !one {
 		return p.previewSet(ctx, cmd)
+	}
+	if one {
+		if err := p.asWanted(ctx, asked, deploy.Version(cmd.Args.Version)); err != nil {
+			return chat.Message{}, err
+		}
 	}
 	want, err := p.want(cmd)
 	if err != nil {

@@ -40,7 +40,7 @@ type promote struct{ changer }
 
 // Admit implements Work.
 func (p promote) Admit(ctx context.Context, cmd chat.Command) (string, []deploy.Target, error) {
-	cmd, one, err := p.ordinary(cmd, nil)
+	cmd, one, err := p.ordinary(ctx, cmd, nil)
 	if err != nil {
 		return "", nil, err
 	}
@@ -62,14 +62,22 @@ func (p promote) Admit(ctx context.Context, cmd chat.Command) (string, []deploy.
 
 // Run implements Work.
 func (p promote) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(context.Context) error) (chat.Message, error) {
-	cmd, one, err := p.ordinary(cmd, j)
+	asked := cmd
+	cmd, one, err := p.ordinary(ctx, cmd, j)
 	if err != nil {
 		return chat.Message{}, err
 	}
 	if isSet(cmd) && !one {
 		return p.runSet(ctx, cmd, j, save)
 	}
-	return p.run(ctx, cmd, j, save, func(context.Context) (deploy.Change, error) { return p.want(cmd) })
+	return p.run(ctx, cmd, j, save, func(ctx context.Context) (deploy.Change, error) {
+		if one {
+			if err := p.asWanted(ctx, asked, deploy.Version(cmd.Args.Version)); err != nil {
+				return deploy.Change{}, err
+			}
+		}
+		return p.want(cmd)
+	})
 }
 
 // want is the change that a command asks for.

@@ -23,10 +23,12 @@ import (
 //
 //	set.go        what a command asks for, and the row
 //	setpick.go    which apps are in it, and why others are not
+//	setsource.go  what is taken from where it runs
 //	setplan.go    the plans, in waves
 //	setask.go     the confirmation, and the gates
 //	setrun.go     the waves
 //	setfollow.go  what becomes of one
+//	setknown.go   what is known of its targets, and remembered
 //	setafter.go   what follows from its end
 //	setshow.go    how all of it looks
 
@@ -63,8 +65,12 @@ const (
 // pull requests. That is known already, but for once in some minutes.
 const mostAsking = 2 * time.Second
 
-// mostMoves bounds a set: its plans have to fit into a row.
-const mostMoves = 400
+// mostMoves bounds a set, and mostWhy what is kept of why one failed: its plans and
+// what became of them have to fit into a row.
+const (
+	mostMoves = 400
+	mostWhy   = 600
+)
 
 // setRow is a set's part of its job's row.
 type setRow struct {
@@ -75,8 +81,10 @@ type setRow struct {
 	Left  []leftOut `json:"left,omitempty"`
 	// At is the wave at hand.
 	At int `json:"at"`
-	// Asked is since when people are asked to confirm or approve.
-	Asked time.Time `json:"asked,omitzero"`
+	// Asked is since when people are asked to confirm or approve. Confirmed names who
+	// confirmed it, where that is not who asked for it.
+	Asked     time.Time `json:"asked,omitzero"`
+	Confirmed string    `json:"confirmed,omitempty"`
 	// Change and Plan stand for all of the wave that waits for approval, in the
 	// places in which those of a change do; Question is the message that asks.
 	Change    deploy.Change `json:"change,omitzero"`
@@ -112,11 +120,14 @@ type move struct {
 // fate is what became of a target.
 type fate struct {
 	Outcome job.Outcome `json:"outcome,omitempty"` // empty while it is on its way
-	Why     string      `json:"why,omitempty"`
-	Raw     string      `json:"raw,omitempty"`
+	Why     string      `json:"why,omitempty"`     // at most mostWhy
 	// Unsure: it was healthy and is not ready, and nothing says that it failed. A node
 	// may have been drained: that alone takes nothing back.
 	Unsure bool `json:"unsure,omitempty"`
+	// Unknown: ferry could not look. That takes nothing back either.
+	Unknown bool `json:"unknown,omitempty"`
+	// Fell is when it was seen that what had been healthy was so no longer.
+	Fell time.Time `json:"fell,omitzero"`
 }
 
 // leftOut is a target that is not in a set.
@@ -151,7 +162,7 @@ func targetClusters(f Fleet, cmd chat.Command) []deploy.Cluster {
 // ordinary turns a command about one app on one cluster into the promotion that it
 // is. What runs on the cluster that it names is what it asks for. What has begun stays
 // what it is, as its row says, whatever clusters there are by now.
-func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, error) {
+func (p promote) ordinary(ctx context.Context, cmd chat.Command, j *job.Job) (chat.Command, bool, error) {
 	if !isSet(cmd) || cmd.Args.App == "" {
 		return cmd, false, nil
 	}
@@ -172,7 +183,7 @@ func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, err
 	version, field, app := deploy.Version(cmd.Args.Version), deploy.FieldKind(cmd.Args.Field), string(cmd.Args.App)
 	if cmd.Args.From != "" {
 		if version, field = row.Change.Version, row.Change.Field; version == "" {
-			from, err := p.source(cmd)
+			from, err := p.source(ctx, cmd)
 			if err != nil {
 				return cmd, true, err
 			}
@@ -186,26 +197,6 @@ func (p promote) ordinary(cmd chat.Command, j *job.Job) (chat.Command, bool, err
 		cmd.Text = fmt.Sprintf("promote %s@%s to %s", app, version, clusters[0])
 	}
 	return cmd, true, nil
-}
-
-// source is the app that a command takes the version of: healthy, on a cluster that
-// is known for certain.
-func (c changer) source(cmd chat.Command) (deploy.AppState, error) {
-	from := deploy.Cluster(cmd.Args.From)
-	if err := fresh(c.Fleet, from); err != nil {
-		return deploy.AppState{}, err
-	}
-	app, err := find(c.Fleet, from, string(cmd.Args.App))
-	if err != nil {
-		return app, commands(err, func(app string) string {
-			return fmt.Sprintf("promote %s from %s to %s", app, from, cmd.Args.Clusters) + endings(cmd.Args)
-		})
-	}
-	if why := unfit(app); why != "" {
-		return app, fault.Newf(fault.Refused, "%s on %s %s", app.App.Name, from, why).
-			WithHelp("nothing was changed\nonly what is healthy there is taken from there; `promote %s@… to %s` names a version", shortest(c.Fleet, app.Target), cmd.Args.Clusters)
-	}
-	return app, nil
 }
 
 // Admit of a set.

@@ -242,6 +242,8 @@ func (w *wave) stateOf(move, part int) string {
 	switch ends := w.Moves[move].Ends; {
 	case w.Commit.SHA == "":
 		return untouched
+	case part < len(ends) && ends[part].Unknown:
+		return "not known"
 	case part < len(ends) && ends[part].Outcome != "":
 		return ending(ends[part].Outcome)
 	}

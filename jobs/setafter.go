@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ferry/internal/chat"
@@ -16,7 +17,7 @@ import (
 // account ends a set: it tells what is where, and what becomes of what failed and of
 // what is healthy. why is set where something else ended it.
 func (s *setRun) account(ctx context.Context, why error) (chat.Message, error) {
-	if err := s.abandoned(ctx, why); err != nil {
+	if err := s.accounted(ctx, why); err != nil {
 		return chat.Message{}, err
 	}
 	lines, buttons, err := s.retreats(ctx)
@@ -51,12 +52,11 @@ func (s *setRun) retreats(ctx context.Context) (lines []string, buttons []chat.B
 		all = append(append(all, l.Target), l.With...)
 	}
 	called, part := naming(s.Fleet), len(all) < len(s.brought())
+	if err := settledAll(ctx, losses); err != nil {
+		return nil, nil, err
+	}
 	for _, l := range losses {
-		if l.Part = part; l.Asks == "" {
-			if err := l.settled(ctx, []loss{l.loss}); err != nil {
-				return nil, nil, err
-			}
-		}
+		l.Part = part
 		said, more, err := s.retreatOne(ctx, s.job, s.cmd, l.loss, all)
 		if err != nil {
 			return nil, nil, err
@@ -75,6 +75,20 @@ func (s *setRun) retreats(ctx context.Context) (lines []string, buttons []chat.B
 	return lines, buttons, nil
 }
 
+// settledAll waits until Helm has ended what it does by itself, for all at the same
+// time: each has the same deadline.
+func settledAll(ctx context.Context, losses []fallen) error {
+	errs := make([]error, len(losses))
+	var waiting sync.WaitGroup
+	for i, l := range losses {
+		if l.Asks == "" {
+			waiting.Go(func() { errs[i] = l.settled(ctx, []loss{l.loss}) })
+		}
+	}
+	waiting.Wait()
+	return errors.Join(errs...)
+}
+
 // losses are the moves that failed, for those who decide what becomes of them.
 func (s *setRun) losses() []fallen {
 	var out []fallen
@@ -82,19 +96,25 @@ func (s *setRun) losses() []fallen {
 		w := &s.row.Waves[i]
 		for k := range w.Moves {
 			m := &w.Moves[k]
-			bad := slices.IndexFunc(m.Ends, func(f fate) bool { return f.Outcome == job.Failed || f.Outcome == job.Expired })
+			lost := func(f fate) bool { return f.Outcome == job.Failed || f.Outcome == job.Expired }
+			bad := slices.IndexFunc(m.Ends, func(f fate) bool { return lost(f) && !f.Unsure && !f.Unknown })
+			sure := bad >= 0
+			if !sure {
+				bad = slices.IndexFunc(m.Ends, lost)
+			}
 			if bad < 0 {
 				continue
 			}
 			t := append([]deploy.Target{m.Change.Target}, m.Change.With...)[bad]
-			l := loss{Target: m.Change.Target, With: m.Change.With, Version: m.Change.Version, Field: m.Plan.Site.Field, Why: m.Ends[bad].Why, Raw: m.Ends[bad].Raw}
+			l := loss{Target: m.Change.Target, With: m.Change.With, Version: m.Change.Version, Field: m.Plan.Site.Field, Why: m.Ends[bad].Why}
 			if len(l.With) > 0 {
 				l.Why = fmt.Sprintf("On %s: %s", place(l.Target, t), l.Why)
 			}
-			sure := slices.ContainsFunc(m.Ends, func(f fate) bool { return !f.Unsure && (f.Outcome == job.Failed || f.Outcome == job.Expired) })
 			switch err := fresh(s.Fleet, t.Cluster); {
 			case err != nil:
 				l.Asks = fmt.Sprintf("%s does not answer", t.Cluster)
+			case !sure && m.Ends[bad].Unknown:
+				l.Asks = "how it is doing is not known"
 			case !sure:
 				l.Asks = "it is not ready, and nothing says that the version is to blame"
 			}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,6 +76,9 @@ func (c confirm) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		return chat.Message{}, err
 	}
 	m := chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Job %s is confirmed by you", j.ID), Lines: []string{sentence(j.Title)}}
+	if cmd.Press != "" { // the plan that has the button shows who pressed it, and goes on
+		m = chat.Message{}
+	}
 	if spoken, err := c.spoken(ctx, cmd); spoken || err != nil {
 		return m, errors.Join(err, c.Nudge(ctx, j.ID))
 	}
@@ -95,7 +99,7 @@ func (c confirm) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 	if err != nil {
 		return chat.Message{}, err
 	}
-	if !added {
+	if !added && cmd.Press == "" {
 		m.Tone, m.Title = chat.Info, fmt.Sprintf("You have confirmed job %s before", j.ID)
 	}
 	return m, c.Nudge(ctx, j.ID)
@@ -108,8 +112,10 @@ func (s *setRun) confirmed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(said, func(a deploy.Approval) bool { return a.Plan == confirmed(s.row.Hash) }) {
-		s.job.Note = ""
+	if i := slices.IndexFunc(said, func(a deploy.Approval) bool { return a.Plan == confirmed(s.row.Hash) }); i >= 0 {
+		if s.job.Note = ""; said[i].By != string(s.cmd.User) {
+			s.row.Confirmed = cmp.Or(said[i].Name, said[i].By)
+		}
 		return nil
 	}
 	return s.wait(ctx, "nobody confirmed it within %s", time.Time{}, func() error {

@@ -2,8 +2,8 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,10 +21,31 @@ const drawn = 500 * time.Millisecond
 
 // follow watches a wave onto its clusters until all of it is healthy, and remembers
 // what became of each target. Once one has failed the others have a little time to
-// show the same; who is on the way then is followed no further.
+// show the same; who is on the way then is followed no further. What was seen stands in
+// the row before it stands in the history: whoever takes the set up in between looks
+// at no cluster again, which may show something else by then.
 func (s *setRun) follow(ctx context.Context) error {
 	w := &s.row.Waves[s.row.At]
 	all := s.watchers(w, later(w.Followed.Add(s.Rollout), s.Now().Add(lastLook)))
+	if w.Seen.IsZero() {
+		if err := s.sees(ctx, w, all); err != nil {
+			return err
+		}
+	}
+	if err := s.remembered(ctx, w, all); err != nil {
+		return err
+	}
+	if err := s.show(ctx, func(v *setView) { v.watch(nil) }); err != nil {
+		return err
+	}
+	if !w.Healthy.IsZero() && s.row.At < len(s.row.Waves)-1 {
+		return s.step(ctx, stepStay)
+	}
+	return s.step(ctx, stepAccount)
+}
+
+// sees watches a wave until it is known what became of it, and stores that.
+func (s *setRun) sees(ctx context.Context, w *wave, all []*follower) error {
 	if err := s.show(ctx, func(v *setView) { v.watch(all) }); err != nil {
 		return err
 	}
@@ -33,56 +54,50 @@ func (s *setRun) follow(ctx context.Context) error {
 	}
 	well := true
 	for _, x := range all {
-		f := x.fate(s.Rollout)
-		*x.fated = f
-		well = well && f.Outcome == job.Done
-		outcome, why := f.Outcome, f.Why
-		if outcome == "" {
-			outcome, why = job.Failed, "not followed to its end, because another one of the wave failed"
-		}
-		if err := x.recordOf(ctx, x.part(), outcome, why, &x.seen); err != nil {
-			return err
-		}
+		*x.fated = x.fate(s.Rollout)
+		well = well && x.fated.Outcome == job.Done
 	}
-	if err := s.show(ctx, func(v *setView) { v.watch(nil) }); err != nil {
-		return err
+	if w.Seen = s.Now(); well {
+		w.Healthy = w.Seen
 	}
-	w.Seen = s.Now()
-	if w.Healthy = w.Seen; well && s.row.At < len(s.row.Waves)-1 {
-		return s.step(ctx, stepStay)
-	}
-	if !well {
-		w.Healthy = time.Time{}
-	}
-	return s.step(ctx, stepAccount)
+	return s.step(ctx, stepFollow)
 }
 
-// stands looks once more at a wave that was healthy.
+// stands looks once more at a wave that was healthy. What is not known of one, while
+// all others stand, is an error: then it is looked at again.
 func (s *setRun) stands(ctx context.Context, w *wave) (well bool, err error) {
 	all := s.watchers(w, s.Now().Add(s.Grace+lastLook))
 	if err := s.watch(ctx, w, all, false); err != nil {
 		return false, err
 	}
-	well = true
-	for _, x := range all {
-		f := x.fate(w.Soak)
-		if f.Outcome == job.Done {
-			continue
-		}
-		if f.Outcome != job.Superseded {
-			f.Unsure = f.Outcome == job.Expired
-			f.Outcome, f.Why = job.Failed, "It was healthy, and did not stay so. "+f.Why
-		}
-		well, *x.fated = false, f
-		x.cmd.Verb = fellOver
-		if err := x.recordOf(ctx, x.part(), f.Outcome, f.Why, &x.seen); err != nil {
-			return false, err
-		}
+	fates, bad := make([]fate, len(all)), false
+	for i, x := range all {
+		fates[i] = x.fate(w.Soak)
+		bad = bad || fates[i].Outcome != job.Done && !fates[i].Unknown
 	}
-	if !well {
+	for i, x := range all {
+		f, now := fates[i], s.Now()
+		switch {
+		case f.Outcome == job.Done:
+			continue
+		case f.Unknown && !bad && (x.trouble == nil || passes(x.trouble)):
+			return false, fault.Newf(fault.Unavailable, "whether %s stays healthy on %s is not known", x.goal.Change.Target.App.Name, x.goal.Change.Target.Cluster).Because(x.trouble)
+		case f.Unknown && !bad:
+			return false, x.trouble
+		case f.Unknown:
+			f.Why = "It was healthy. " + f.Why
+		case f.Outcome == job.Superseded:
+			f.Why, f.Fell = "It was changed again in Git after it was healthy.", now
+		default:
+			f.Unsure = f.Outcome != job.Failed // it is late, or was not looked at for long enough
+			f.Outcome, f.Why, f.Fell = job.Failed, strings.TrimSpace("It was healthy, and did not stay so. "+f.Why), now
+		}
+		*x.fated = f
+	}
+	if bad {
 		w.Healthy = time.Time{}
 	}
-	return well, nil
+	return !bad, nil
 }
 
 // follower is a watcher of one target of a wave.
@@ -92,6 +107,8 @@ type follower struct {
 	// shown is the judgement that is shown, over is set once it will not change.
 	shown judgement
 	over  bool
+	// trouble is why it cannot be looked at now, or could not to the end.
+	trouble error
 }
 
 // watchers are those of all targets of a wave, in its order.
@@ -112,7 +129,8 @@ func (s *setRun) watchers(w *wave, deadline time.Time) []*follower {
 }
 
 // watch runs watchers until each has ended, or, after one has failed, for as long as
-// it takes to believe the same of others.
+// it takes to believe the same of others. Its error is about all of them; what is wrong
+// with one stays with that one.
 func (s *setRun) watch(ctx context.Context, w *wave, all []*follower, nudge bool) error {
 	listens, asked, stop := listening(ctx)
 	defer stop()
@@ -127,27 +145,23 @@ func (s *setRun) watch(ctx context.Context, w *wave, all []*follower, nudge bool
 	var watching, drawing sync.WaitGroup
 	over := make(chan struct{})
 	drawing.Go(func() { s.draw(listens, changed, over) })
-	errs := make([]error, len(all))
-	for i, x := range all {
-		x.tell = func(context.Context, deploy.Observation) error {
+	for _, x := range all {
+		told := func(why error, over bool) {
 			s.showing.Lock()
-			x.shown = x.last
+			x.trouble, x.shown, x.over = why, x.last, over
 			s.showing.Unlock()
 			select {
 			case changed <- struct{}{}:
 			default:
 			}
-			return nil
 		}
+		x.tell = func(context.Context, deploy.Observation) error { told(nil, false); return nil }
 		watching.Go(func() {
-			errs[i] = x.watcher.watch(within)
-			s.showing.Lock()
-			x.over, x.shown = true, x.last
-			s.showing.Unlock()
+			why := x.follows(within, func(why error) { told(why, false) })
 			if x.ended() != nil || x.late {
 				once.Do(func() { hurry = time.AfterFunc(s.Grace, end) })
 			}
-			_ = x.tell(within, x.seen)
+			told(why, true)
 		})
 	}
 	watching.Wait()
@@ -162,11 +176,6 @@ func (s *setRun) watch(ctx context.Context, w *wave, all []*follower, nudge bool
 		return ctx.Err()
 	case asked():
 		return job.ErrCancelled
-	}
-	for i, err := range errs {
-		if err != nil && (within.Err() == nil || !errors.Is(err, context.Canceled)) && all[i].ended() == nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -220,49 +229,4 @@ func (s *setRun) nudgeAll(ctx context.Context, w *wave, all []*follower) (done f
 			stop()
 		}
 	}
-}
-
-// fate is what a watcher saw become of its target.
-func (x *follower) fate(within time.Duration) fate {
-	out := fate{Why: x.last.why(), Raw: x.last.raw}
-	switch {
-	case x.last.verdict == arrived:
-		return fate{Outcome: job.Done}
-	case x.last.verdict == failed:
-		out.Outcome = job.Failed
-	case x.last.verdict == replaced:
-		out.Outcome, out.Why = job.Superseded, "It was changed again in Git before it was seen healthy."
-	case x.late:
-		out.Outcome = job.Expired
-		out.Why = firstOf(out.Why, "It was not healthy within "+span(within)+".")
-	}
-	return out
-}
-
-// abandoned records what was committed and is followed no further.
-func (s *setRun) abandoned(ctx context.Context, why error) error {
-	if why == nil || s.row.At >= len(s.row.Waves) {
-		return nil
-	}
-	w := &s.row.Waves[s.row.At]
-	if w.Commit.SHA == "" || !w.Healthy.IsZero() {
-		return nil
-	}
-	outcome := job.Failed
-	switch fault.KindOf(why) {
-	case fault.Cancelled:
-		outcome = job.Cancelled
-	case fault.Expired:
-		outcome = job.Expired
-	default:
-	}
-	for _, x := range s.watchers(w, s.Now()) {
-		if x.fated.Outcome != "" {
-			continue
-		}
-		if err := x.recordOf(ctx, x.part(), outcome, "not followed to its end", nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -203,6 +203,32 @@ func TestWhoConfirms(t *testing.T) {
 	})
 }
 
+// TestAPressIsAnsweredWhereTheButtonWas: the plan goes on and names who began it, and
+// nothing else is said of it, however often the press comes.
+func TestAPressIsAnsweredWhereTheButtonWas(t *testing.T) {
+	for user, footer := range map[chat.UserID]string{"U1": "job j1", "U2": "job j1 · confirmed by Ada"} {
+		synctest.Test(t, func(t *testing.T) {
+			x, _ := guarded(t)
+			x.options.Rights = &rightsOf{}
+			_, err := x.goes()
+			parkedUntil(t, err)
+			cmd := chat.Command{Key: "click/1", Press: "p1", User: user, Verb: "confirm", Args: chat.Args{Job: "j1"}}
+			for _, key := range []string{"click/1", "click/1", "click/2"} {
+				cmd.Key = key
+				if m, err := x.command("confirm").Deed.Do(t.Context(), cmd); err != nil || m.Title != "" {
+					t.Errorf("pressed: %+v, %v", m, err)
+				}
+			}
+			if _, err := x.goes(); err == nil || len(x.sets) != 1 {
+				t.Errorf("%d commits, %v", len(x.sets), err)
+			}
+			if m := x.bench.put["job/j1/status"]; m.Footer != footer || len(m.Buttons) != 0 {
+				t.Errorf("it shows %q, %+v", m.Footer, m.Buttons)
+			}
+		})
+	}
+}
+
 type lawyers struct{ targets int }
 
 func (l *lawyers) Allow(_ context.Context, _ chat.UserID, _ chat.Verb, targets []deploy.Target) error {

@@ -21,38 +21,6 @@ type candidate struct {
 	From    deploy.AppState // where the version comes from; zero if it was named
 }
 
-// unfit says why what runs is not taken elsewhere; empty if it may be.
-func unfit(a deploy.AppState) string {
-	switch {
-	case a.Owner.Kustomization == (deploy.Ref{}):
-		return "is not managed by Flux"
-	case a.Health != deploy.Healthy:
-		return strings.TrimSuffix(fmt.Sprintf("is %s: %s", a.Health, clip(a.Reason)), ": ")
-	case a.Version == "":
-		return "has no version that ferry knows"
-	}
-	return ""
-}
-
-// unsettled is unfit for a set, which holds what runs against Git: there an app may be
-// taken while Flux applies another commit of the Kustomization that it shares, if it
-// stands itself and is what was seen healthy there last.
-func (c changer) unsettled(ctx context.Context, a deploy.AppState) (why string, err error) {
-	if why = unfit(a); why == "" || a.Health != deploy.Progressing || !a.Stands || c.Git == nil {
-		return why, nil
-	}
-	proven := false
-	err = c.History.Of(ctx, a.Target, func(r deploy.Record) bool {
-		proven = r.Healthy && !r.FromGit && runs(a, r.Field, r.Version)
-		return false
-	})
-	if err != nil || !proven {
-		return why, err
-	}
-	a.Health = deploy.Healthy
-	return unfit(a), nil
-}
-
 // pick finds what a command asks for, as the clusters and the store show it now.
 func (c changer) pick(ctx context.Context, cmd chat.Command) (found []candidate, left []leftOut, err error) {
 	if c.Sets == nil {
@@ -122,7 +90,7 @@ func (c changer) bySource(ctx context.Context, cmd chat.Command, clusters []depl
 	}
 	sources := slices.Clone(c.Fleet.Apps(from))
 	if cmd.Args.App != "" {
-		one, err := c.source(cmd)
+		one, err := c.source(ctx, cmd)
 		if err != nil {
 			return nil, nil, err
 		}

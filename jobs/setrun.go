@@ -276,8 +276,15 @@ func (s *setRun) soak(ctx context.Context) error {
 // cancelled ends a set that somebody wished to end: at once, but for a commit that may
 // just have been made.
 func (s *setRun) cancelled(ctx context.Context) (m chat.Message, over bool, err error) {
-	if s.job.Cancel == nil || s.job.Step == stepAccount {
+	if s.job.Cancel == nil {
 		return m, false, nil
+	}
+	if s.job.Step == stepAccount || s.job.Step == stepFollow {
+		// What was seen may not be stored: the wish came in that moment. It has to be,
+		// before anything is made of it.
+		if err := s.step(ctx, s.job.Step); err != nil || s.job.Step == stepAccount {
+			return m, false, err
+		}
 	}
 	if s.job.Step == stepCommit {
 		w := &s.row.Waves[s.row.At]

@@ -69,6 +69,9 @@ func (s *setRun) status() chat.Message {
 	if s.view.tone != "" {
 		m.Tone = s.view.tone
 	}
+	if s.row.Confirmed != "" {
+		m.Footer += " · confirmed by " + s.row.Confirmed
+	}
 	if s.job.Attempts > 1 && !s.view.over {
 		m.Footer += " · resumed"
 	}
@@ -157,6 +160,12 @@ func (s *setRun) watched() (healthy int, lines []string) {
 		text := firstOf(x.shown.reason, "Flux has not applied the commit yet")
 		if x.shown.cause != "" {
 			text += "; " + x.shown.cause
+		}
+		if x.trouble != nil {
+			text = strings.TrimSuffix(inTheWay(x.trouble), ".")
+			if !x.over {
+				text += "; ferry goes on trying"
+			}
 		}
 		rest = append(rest, clipTo(fmt.Sprintf("%s on %s: %s", t.App.Name, t.Cluster, text), mostLineSize))
 	}

@@ -1,11 +1,14 @@
 package jobs
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"ferry/internal/chat"
 	"ferry/internal/deploy"
+	"ferry/internal/fault"
 	"ferry/internal/job"
 )
 
@@ -58,6 +61,70 @@ func TestAnAppWhoseKustomizationIsAtWorkIsTaken(t *testing.T) {
 				shown := says(x.bench.put["job/j1/status"])
 				if taken := strings.Contains(shown, "\napp1 | 1.0.0 → 2.0.0"); taken != (c.left == "") || !strings.Contains(shown, c.left) {
 					t.Errorf("it shows\n%s", shown)
+				}
+			})
+		})
+	}
+}
+
+// TestOneAppIsTakenAsInASet: alone and for several clusters, what Flux is at work on is
+// taken if it is proven and wanted; else it is said what would help, and when.
+func TestOneAppIsTakenAsInASet(t *testing.T) {
+	proven := deploy.Record{Target: at2("stage", "app1"), Version: "2.0.0", Field: deploy.FieldImage, Job: "a", Command: "promote", Outcome: string(job.Done), Healthy: true}
+	for name, c := range map[string]struct {
+		to      chat.Word
+		stands  bool
+		proven  bool
+		wanted  deploy.Version
+		refused string
+		help    string
+	}{
+		"one cluster":       {to: "prod-eu", stands: true, proven: true, wanted: "2.0.0"},
+		"several clusters":  {to: "prod-*", stands: true, proven: true, wanted: "2.0.0"},
+		"it does not stand": {to: "prod-eu", proven: true, wanted: "2.0.0", refused: "app1 on stage is progressing: Fetching manifests", help: "nothing was changed\nask again once `list app1 on stage` calls it healthy; `promote app1@… to prod-eu` names a version"},
+		"nobody saw it healthy": {
+			to: "prod-eu", stands: true, wanted: "2.0.0", refused: "app1 on stage is progressing: Fetching manifests",
+			help: "nothing was changed\nits pods run well, but ferry never saw this version proven there, and Flux is still at work\nask again once `list app1 on stage` calls it healthy; `promote app1@… to prod-eu` names a version",
+		},
+		"Git wants another one": {
+			to: "prod-eu", stands: true, proven: true, wanted: "2.1.0", refused: "app1 runs `2.0.0` on stage, where Git wants `2.1.0`",
+			help: "nothing was changed\nFlux is at work there: ask again once `list app1 on stage` calls it healthy; `promote app1@… to prod-eu` names a version",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x := newFlight(t, "promote app1 from stage to "+string(c.to), chat.Args{App: "app1", From: "stage", Clusters: c.to})
+				x.bench.plan.From, x.bench.plan.Site.Value = "1.0.0", "app1:2.0.0"
+				x.options.Git = heldInGit{{Target: at2("stage", "app1"), Versions: []deploy.WantedVersion{{Field: deploy.FieldImage, Version: c.wanted}}}}
+				x.options.Planner = x.bench.world
+				app := &x.bench.apps["stage"][1]
+				app.Health, app.Reason, app.Stands = deploy.Progressing, "Fetching manifests", c.stands
+				if c.proven {
+					r := proven
+					if err := x.history.Append(t.Context(), &r); err != nil {
+						t.Fatal(err)
+					}
+				}
+				err := x.admit()
+				if err == nil {
+					_, err = x.goes()
+				}
+				dry := x.cmd
+				dry.Args.Mode = "--dry-run"
+				_, tried := x.command("promote").Work.(promote).Preview(t.Context(), dry)
+				if c.refused == "" {
+					if _, parks := errors.AsType[*job.Park](err); err != nil && !parks || tried != nil {
+						t.Fatalf("refused: %v, %v", err, tried)
+					}
+					return
+				}
+				for _, err := range []error{err, tried} {
+					if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Refused || e.Says != c.refused || e.Help != c.help {
+						t.Errorf("%+v", err)
+					}
+				}
+				if len(x.bench.commits) != 0 {
+					t.Error("something was committed")
 				}
 			})
 		})

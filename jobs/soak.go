@@ -30,29 +30,27 @@ type soaking struct {
 	Until   time.Time `json:"until"`
 	// Part: the job that is followed brought more than this.
 	Part bool `json:"part,omitempty"`
+	// Missed is how long after Until ferry looked again, which did not watch then; 0 if it
+	// did.
+	Missed time.Duration `json:"missed,omitempty"`
+	// look is until when this process looks at least.
+	look time.Time
 }
 
 // soak watches what a promotion brought, for a time after it was seen healthy. It
 // is a job without a queue: what else is asked for its target goes on.
 type soak struct{ changer }
 
-// arrived ends a change that is proven everywhere. Where nothing follows from that,
-// it needs no row of its own.
+// arrived ends a change that is proven everywhere. That is stored before it is recorded
+// or shown: whoever takes the job up then neither judges it again nor shows it as going
+// on.
 func (r *change) arrived(ctx context.Context, m chat.Message, records []deploy.Record, edit func(*progress)) (chat.Message, error) {
 	c := r.row.Change
 	var watch time.Duration
 	if r.cmd.Verb == promoteSyntax.Verb && r.Follower != nil {
 		watch = r.rule(loss{Target: c.Target, With: c.With}).Soak
 	}
-	if watch > 0 || r.row.Undo != nil {
-		return r.conclude(ctx, &end{Message: m, Records: records, Soak: watch}, edit)
-	}
-	for i := range records {
-		if err := r.History.Append(ctx, &records[i]); err != nil {
-			return chat.Message{}, err
-		}
-	}
-	return m, r.show(ctx, edit)
+	return r.conclude(ctx, &end{Message: m, Records: records, Soak: watch}, edit)
 }
 
 // watched makes the job that watches what has arrived; a key makes one. It reports
@@ -97,7 +95,9 @@ func (s soak) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(c
 		c := row.Change
 		says := fmt.Sprintf("ferry no longer watches %s `%s` on %s", c.Target.App.Name, c.Version, places(c))
 		return chat.Message{Tone: chat.Info, Title: says, By: chat.UserID(j.Cancel.By)}, fault.New(fault.Cancelled, says, "")
-	case j.Step == "":
+	case j.Step == stepSoak:
+		r.overslept()
+	default:
 		j.Note = fmt.Sprintf("healthy; watched until %s UTC", row.Soak.Until.UTC().Format("15:04"))
 		if err := r.step(ctx, stepSoak); err != nil {
 			return chat.Message{}, err
@@ -115,13 +115,13 @@ func (s soak) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(c
 // soaks watches all targets of a change until one has fallen over, somebody changed
 // it, or the time is over.
 func (r *change) soaks(ctx context.Context) (chat.Message, error) {
-	goals, missed := r.goals(), !r.Now().Before(r.row.Soak.Until)
+	goals, until := r.goals(), later(r.row.Soak.Until, r.row.Soak.look)
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	all, errs := make([]*watcher, len(goals)), make([]error, len(goals))
 	var watching sync.WaitGroup
 	for i, goal := range goals {
-		w := &watcher{change: r, goal: goal, deadline: r.row.Soak.Until, soaks: true}
+		w := &watcher{change: r, goal: goal, deadline: until, soaks: true}
 		w.tell = func(context.Context, deploy.Observation) error { return nil }
 		all[i] = w
 		watching.Go(func() {
@@ -139,7 +139,7 @@ func (r *change) soaks(ctx context.Context) (chat.Message, error) {
 	case worst == nil:
 		return chat.Message{}, fault.New(fault.Unavailable, "what was brought cannot be watched", "").Because(errors.Join(errs...))
 	case worst.late:
-		r.job.Note = r.lasted(all, missed)
+		r.job.Note = r.lasted(all)
 		return chat.Message{}, &job.Quiet{Outcome: job.Done}
 	case worst.last.verdict == replaced:
 		return r.changedSince()
@@ -153,15 +153,33 @@ func (r *change) soaks(ctx context.Context) (chat.Message, error) {
 	return r.fell(ctx, worst)
 }
 
-// lasted says what is known at the end of a watch; missed if ferry did not run then.
-func (r *change) lasted(all []*watcher, missed bool) string {
-	took := span(r.row.Soak.Until.Sub(r.row.Soak.Healthy))
+// overslept gives a watch that is taken up at its end, or after it, the time for a look
+// in which a failure can be believed. What is seen after the end may have come after it,
+// too: that is said, and nothing goes back for it by itself.
+func (r *change) overslept() {
+	w, now := r.row.Soak, r.Now()
+	if now.Add(r.Grace).Before(w.Until) {
+		return
+	}
+	w.look = now.Add(r.Grace + lastLook)
+	if missed := now.Sub(w.Until); missed > r.Grace { // else it is what a restart takes
+		w.Missed = missed
+	}
+}
+
+// lasted says what is known at the end of a watch.
+func (r *change) lasted(all []*watcher) string {
+	took, w := span(r.row.Soak.Until.Sub(r.row.Soak.Healthy)), r.row.Soak
 	blind := slices.IndexFunc(all, (*watcher).blind)
 	switch {
-	case missed:
-		return fmt.Sprintf("nothing was seen to fall over, but ferry did not watch until the %s were over", took)
+	case blind >= 0 && w.Missed > 0:
+		return fmt.Sprintf("nothing was seen to fall over, but ferry did not watch when the %s were over, and %s does not answer", took, all[blind].goal.Change.Target.Cluster)
 	case blind >= 0:
 		return fmt.Sprintf("nothing was seen to fall over within %s, but %s does not answer", took, all[blind].goal.Change.Target.Cluster)
+	case w.Missed > 0 && slices.ContainsFunc(all, func(x *watcher) bool { return x.last.verdict != arrived }):
+		return fmt.Sprintf("it was not ready when ferry looked again, %s after the %s were over, and nothing says that it failed", span(w.Missed), took)
+	case w.Missed > 0:
+		return fmt.Sprintf("it was healthy when ferry looked again, %s after the %s were over", span(w.Missed), took)
 	}
 	return "nothing fell over within " + took
 }
@@ -196,10 +214,16 @@ func (r *change) fell(ctx context.Context, w *watcher) (chat.Message, error) {
 	failing, _ := w.times()
 	err := fault.Newf(fault.Failed, "%s `%s` fell over on %s, %s after it was healthy", c.Target.App.Name, c.Version,
 		place(c.Target, w.goal.Change.Target), span(failing.Sub(r.row.Soak.Healthy)))
+	var missed []string
+	if s := r.row.Soak; s.Missed > 0 {
+		err = fault.Newf(fault.Failed, "%s `%s` fell over on %s: seen %s after it was healthy", c.Target.App.Name, c.Version, place(c.Target, w.goal.Change.Target), span(failing.Sub(s.Healthy)))
+		missed = []string{fmt.Sprintf("ferry was to watch it for %s, and did not watch when they were over: it may have fallen over later.", span(s.Until.Sub(s.Healthy)))}
+	}
 	m := chat.Message{Tone: chat.Failure, Title: err.Says, Links: r.links()}
 	if why := w.last.why(); why != "" {
 		m.Lines = append(m.Lines, why)
 	}
+	m.Lines = append(m.Lines, missed...)
 	if w.last.raw != "" {
 		m.Code = &chat.Code{Text: w.last.raw}
 	}

@@ -148,20 +148,50 @@ func TestSoaking(t *testing.T) {
 	}
 }
 
-// TestAWatchThatIsOverWhenFerryComesBack says nothing.
+// TestAWatchThatIsOverWhenFerryComesBack looks once more and says when it did; what is
+// seen long after the end is told, and does not go back by itself.
 func TestAWatchThatIsOverWhenFerryComesBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSoaked(t, deploy.RetreatAuto, nil)
-		time.Sleep(time.Hour) // the bubble's clock
-		began := time.Now()
-		m, err := s.run(t.Context())
-		if quiet, _ := errors.AsType[*job.Quiet](err); quiet == nil || quiet.Outcome != job.Done || m.Title != "" || time.Since(began) > time.Minute {
-			t.Errorf("%+v, %v after %s", m, err, time.Since(began))
-		}
-		if s.ran.Note != "nothing was seen to fall over, but ferry did not watch until the 5 min were over" {
-			t.Errorf("it notes %q", s.ran.Note)
-		}
-	})
+	crashes := []edit{pods(2, 1, 2), pod("CrashLoopBackOff")}
+	for name, c := range map[string]struct {
+		script []event
+		away   time.Duration // from the middle of the watch on
+		note   string
+		title  string
+		made   bool
+	}{
+		"it is healthy":          {away: time.Hour, note: "it was healthy when ferry looked again, 56 min after the 5 min were over"},
+		"the cluster is lost":    {away: time.Hour, script: []event{sec(400, lost)}, note: "nothing was seen to fall over, but ferry did not watch when the 5 min were over, and prod does not answer"},
+		"a node is drained":      {away: time.Hour, script: []event{sec(400, pods(2, 0, 2), pod(deploy.NotReady))}, note: "it was not ready when ferry looked again, 56 min after the 5 min were over, and nothing says that it failed"},
+		"it has fallen over":     {away: time.Hour, script: []event{sec(400, crashes...)}, title: "podinfo `6.5.4` fell over on prod: seen 61 min after it was healthy"},
+		"a restart at the end":   {away: 245 * time.Second, script: []event{sec(280, crashes...)}, title: "podinfo `6.5.4` fell over on prod, 5 min after it was healthy", made: true},
+		"a restart near the end": {away: 238 * time.Second, script: []event{sec(280, crashes...)}, title: "podinfo `6.5.4` fell over on prod, 4 min after it was healthy", made: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSoaked(t, deploy.RetreatAuto, c.script)
+				s.rows = []*job.Job{s.job}
+				life, cancel := context.WithTimeout(t.Context(), time.Minute)
+				if _, err := s.run(life); life.Err() == nil {
+					t.Fatalf("it ended: %v", err)
+				}
+				cancel()
+				time.Sleep(c.away)
+				began := time.Now()
+				m, err := s.run(t.Context())
+				if took := time.Since(began); took > 15*time.Second || m.Title != c.title || len(s.made.made) == 1 != c.made {
+					t.Fatalf("after %s: %q, %d rollbacks, %v", took, m.Title, len(s.made.made), err)
+				}
+				if quiet, _ := errors.AsType[*job.Quiet](err); c.note != "" && (quiet == nil || quiet.Outcome != job.Done || s.ran.Note != c.note) {
+					t.Errorf("it notes %q, %v", s.ran.Note, err)
+				}
+				said := strings.Join(m.Lines, "\n")
+				if late := c.title != "" && !c.made; late != strings.Contains(said, "ferry was to watch it for 5 min, and did not watch when they were over: it may have fallen over later.") ||
+					late != strings.Contains(said, "ferry does not go back by itself, because it was seen only after the time for which it was to be watched.") || late != (len(m.Buttons) == 1) {
+					t.Errorf("it says %s, buttons %+v", said, m.Buttons)
+				}
+			})
+		})
+	}
 }
 
 // TestAWatchCanBeCancelled by whoever may promote there.

@@ -17,8 +17,8 @@ func TestTheTrailIsTold(t *testing.T) {
 		already bool
 		want    string
 	}{
-		"a change":        {false, "committing: planned h  6.5.3 → 6.5.4, following: committed h c0ffee00112233 6.5.3 → 6.5.4"},
-		"Git had it then": {true, "committing: planned h  Git holds 6.5.4 already, following: "},
+		"a change":        {false, "committing: planned h  6.5.3 → 6.5.4, following: committed h c0ffee00112233 6.5.3 → 6.5.4, ending: "},
+		"Git had it then": {true, "committing: planned h  Git holds 6.5.4 already, following: , ending: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

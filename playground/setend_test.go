@@ -37,8 +37,11 @@ func TestASetThatFailsGoesBack(t *testing.T) {
 		t.Fatalf("%d commits, %v", len(log), err)
 	}
 	b.click("bob")
-	b.spoken(thread, fmt.Sprintf("✅ Job %s is confirmed by you\n", b.id))
+	b.spoken(thread, fmt.Sprintf("job %s · confirmed by bob", b.id))
 	account := b.spoken(thread, "❌ Wave 2 of 3 failed: app17 is not healthy on prod-eu, prod-us is untouched\n")
+	if said := strings.Join(b.thread(t, thread), "\n"); strings.Contains(said, "is confirmed by") {
+		t.Errorf("the press is answered twice:\n%s", said)
+	}
 	for _, want := range []string{
 		"*app17 on prod-eu*: ferry goes back to `1.0.0`, the last version seen healthy there: job ", "`2.0.0` is held back on prod-eu: `release app17 on prod-eu because …` ends that.",
 		"Wave 1 of 3 (prod-ca): healthy, 1 change.", "Untouched: prod-us.", "app17  2.0.0  healthy  failed   untouched",

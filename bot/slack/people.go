@@ -111,11 +111,16 @@ func (c *Client) Person(ctx context.Context, id chat.UserID) (Person, error) {
 	return p, nil
 }
 
-// Resolve finds the users that are called by names, as older configurations
-// name them. A handle is unique; a shown name counts only if exactly one full
-// member has it. Names that nobody or several have are missing.
-func (c *Client) Resolve(ctx context.Context, names []string) (found map[string]chat.UserID, missing []string, err error) {
-	byHandle, byName := map[string]chat.UserID{}, map[string][]chat.UserID{}
+// Named is somebody and the names that they go by, in lower case.
+type Named struct {
+	ID     chat.UserID
+	Handle string
+	Names  []string
+}
+
+// Named returns all people of the workspace but guests.
+func (c *Client) Named(ctx context.Context) ([]Named, error) {
+	var out []Named
 	form := url.Values{"limit": {"200"}}
 	for {
 		var a struct {
@@ -123,35 +128,45 @@ func (c *Client) Resolve(ctx context.Context, names []string) (found map[string]
 			Members []member `json:"members"`
 		}
 		if err := c.patient(ctx, "users.list", form, &a); err != nil {
-			return nil, nil, fmt.Errorf("list users: %w", err)
+			return nil, fmt.Errorf("list users: %w", err)
 		}
 		for _, m := range a.Members {
-			p := m.person()
-			if p.Deleted || p.Bot || p.Guest {
-				continue
-			}
-			byHandle[strings.ToLower(p.Handle)] = p.ID
-			for _, name := range uniq(m.Profile.Display, m.Profile.Real) {
-				byName[name] = append(byName[name], p.ID)
+			if p := m.person(); !p.Deleted && !p.Bot && !p.Guest {
+				out = append(out, Named{p.ID, strings.ToLower(p.Handle), uniq(m.Profile.Display, m.Profile.Real)})
 			}
 		}
 		if a.Metadata.Cursor == "" {
-			break
+			return out, nil
 		}
 		form.Set("cursor", a.Metadata.Cursor)
 	}
-	found = map[string]chat.UserID{}
-	for _, name := range names {
-		key := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@"))
-		if id, ok := byHandle[key]; ok && key != "" {
-			found[name] = id
-		} else if ids := byName[key]; len(ids) == 1 {
-			found[name] = ids[0]
-		} else {
-			missing = append(missing, name)
+}
+
+// Goes reports whether somebody goes by a name.
+func (n *Named) Goes(name string) bool {
+	return n.Handle == spelled(name) || slices.Contains(n.Names, spelled(name))
+}
+
+// ByName finds the one who has a name as a handle, else the only one who goes by it.
+func ByName(all []Named, name string) (id chat.UserID, ok bool) {
+	key, n := spelled(name), 0
+	if key == "" {
+		return "", false
+	}
+	for i := range all {
+		if all[i].Handle == key {
+			return all[i].ID, true
+		}
+		if slices.Contains(all[i].Names, key) {
+			id = all[i].ID
+			n++
 		}
 	}
-	return found, missing, nil
+	return id, n == 1
+}
+
+func spelled(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@"))
 }
 
 func uniq(names ...string) (out []string) {

@@ -118,9 +118,13 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	})
 	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing(c)})
 
+	people, err := namesOf(c, slack, policy, log)
+	if err != nil {
+		return err
+	}
 	services := slices.Concat([]service{
 		{name: "clusters", run: fleet.Run, settled: patiently(firstLook, fleet.Settled)},
-		{name: "names", run: namesOf(c, slack, policy, log).run},
+		{name: "names", run: people.run},
 		// Notifiers end after those who have something to tell.
 		{name: "notifiers", run: func(ctx context.Context) error { return hosting.Run(ctx, api.KindNotifier) }},
 	}, alerting.services(), []service{

@@ -128,7 +128,7 @@ type PullRequests struct {
 
 // Bot says who looks after ferry.
 type Bot struct {
-	Admins []Person `yaml:"admins" doc:"People who may do everything, each as a user ID (U…), a user group's ID (S…) or a name. Names are looked up once, at start; IDs are safer, since people can change their names."`
+	Admins []Person `yaml:"admins" doc:"People who may do everything, each as a user ID (U…), a user group's ID (S…) or a name. Names are looked up at start, and those that nobody goes by for a day from then; IDs are safer, since people can change their names."`
 }
 
 // Role lets people use commands on some apps of some clusters.

@@ -19,9 +19,10 @@ func (c *command) thread(a aftermath) verdict.Thread {
 		if one != c && !one.click() {
 			continue
 		}
-		if one.work() {
+		switch {
+		case one.work():
 			t.Jobs++
-		} else {
+		case !one.click() || one.tells != "": // else the message that has the button shows it
 			t.Answers++
 		}
 		t.Spare += max(0, int(one.presses.Load())-1) // each may be answered with who had it

@@ -59,6 +59,8 @@ func TestThreadsAreCounted(t *testing.T) {
 		"a button heard twice":        {of(sharedKind, allKind, 1), said("status", "closing", "status", "closing", "status", "closing"), false},
 		"one press answered":          {of(sharedKind, allKind, 1), said("status", "closing", "status", "closing", "answer"), false},
 		"two presses, one answered":   {of(sharedKind, allKind, 2), said("status", "closing", "status", "closing", "answer"), true},
+		"begun with a button":         {of(setKind, beginKind, 1), said("status", "closing"), true},
+		"begun, and answered":         {of(setKind, beginKind, 1), said("status", "answer", "closing"), false},
 		"approved":                    {of(pressedKind, pressKind, 1), said("status", "approval/1", "answer", "closing"), true},
 		"approved, asked twice":       {of(pressedKind, pressKind, 1), said("status", "approval/1", "approval/2", "answer", "closing"), false},
 		"approved, not answered":      {of(pressedKind, pressKind, 1), said("status", "approval/1", "closing"), false},

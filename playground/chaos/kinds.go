@@ -95,7 +95,8 @@ type play struct {
 	by string
 	// ends are how its job may end; without one it is answered and no more.
 	ends []string
-	// tells is what the answer has to say, of what has no job.
+	// tells is what the answer has to say, of what has no job; a button without it is
+	// answered by the message that has it.
 	tells string
 	// bad: the version cannot start. alone: nothing else may be going on.
 	bad, alone bool
@@ -180,7 +181,7 @@ func plays() []play {
 
 		// Sets.
 		{kind: setKind, weight: 1, on: canary, apps: setApps, says: sets, ends: done, then: []kind{beginKind, badSetKind, confirmKind, clearedKind}},
-		{kind: beginKind, tells: "is confirmed by you", button: "Promote 2", waits: "status"},
+		{kind: beginKind, button: "Promote 2", waits: "status"},
 		{kind: badSetKind, says: sets, bad: true, ends: back, waits: "closing"},
 		{kind: freshKind, weight: 1, alone: true, on: direct, apps: setApps, says: promotes, ends: done, then: []kind{wholeKind, confirmKind}},
 		{kind: wholeKind, says: all, ends: done, waits: "closing"},
