@@ -70,7 +70,7 @@ func (w *watcher) ingresses() []func(context.Context) error {
 	again := func(tell func(api.Event)) {
 		w.forgetMissing(missing)
 		for _, i := range w.routes {
-			w.tracker.see("ingresses", i.Metadata.Key(), w.now(), func(now time.Time) view { return look(&i, w.lens(now)) }, tell)
+			w.tracker.see("ingresses", i.Metadata.Key(), w.now(), func(now time.Time) view { return look(&i, w.lens("ingresses", now)) }, tell)
 		}
 	}
 	out := []func(context.Context) error{

@@ -124,15 +124,15 @@ func (l *Listener) Await(t testing.TB, title string, count int) api.Event {
 	}
 }
 
-// AwaitCursor waits until there is one.
-func (l *Listener) AwaitCursor(t testing.TB) {
+// AwaitCursor waits until there is one that says a word.
+func (l *Listener) AwaitCursor(t testing.TB, word string) {
 	t.Helper()
 	timeout := time.After(8 * time.Second)
-	for l.Cursor() == "" {
+	for {
 		l.mu.Lock()
-		more := l.more
+		more, there := l.more, l.cursor != "" && strings.Contains(l.cursor, word)
 		l.mu.Unlock()
-		if l.Cursor() != "" {
+		if there {
 			return
 		}
 		select {
