@@ -50,6 +50,8 @@ type cursor struct {
 	Began time.Time        `json:"began"`
 	Told  map[string]told  `json:"told,omitempty"`
 	Looks map[string]looks `json:"looks,omitempty"` // by resource
+
+	Troubled cluster.Troubles `json:"troubled,omitempty"`
 }
 
 // watcher is one stream.
@@ -162,7 +164,7 @@ func follow[T looked](w *watcher, resource, path string, look func(*T, lens) vie
 		w.tracker.see(resource, meta.Key(), w.now(), func(now time.Time) view { return look(item, w.lens(resource, now)) }, tell)
 	}
 	f := &cluster.Feed[T]{
-		Client: w.client, Path: path, Trouble: w.troubled(resource),
+		Client: w.client, Path: path, Trouble: w.troubled(resource), Troubled: w.cursor.Troubled[resource],
 		Listed: func(ctx context.Context, items []T, _, _ string, _ bool) error {
 			if happens(resource) {
 				defer w.out.Mark() // from when on it is known what happens
@@ -201,7 +203,10 @@ func follow[T looked](w *watcher, resource, path string, look func(*T, lens) vie
 // troubled tells that a kind cannot be followed, and when it can again.
 func (w *watcher) troubled(resource string) func(context.Context, error) error {
 	return func(ctx context.Context, err error) error {
-		return w.out.Do(ctx, func(tell func(api.Event)) { tell(cluster.TroubleEvent(w.cluster, resource, err, w.now())) })
+		return w.out.Do(ctx, func(tell func(api.Event)) {
+			w.cursor.Troubled.Note(resource, err)
+			tell(cluster.TroubleEvent(w.cluster, resource, err, w.now()))
+		})
 	}
 }
 

@@ -101,7 +101,7 @@ func names[T looked, V any](w *watcher, resource, path string, query url.Values,
 		w.tracker.gone(resource, key, w.now(), tell)
 	}
 	f := &cluster.Feed[T]{
-		Client: w.client, Path: path, Query: query, Metadata: resource == "secrets", Trouble: w.troubled(resource),
+		Client: w.client, Path: path, Query: query, Metadata: resource == "secrets", Trouble: w.troubled(resource), Troubled: w.cursor.Troubled[resource],
 		Listed: func(ctx context.Context, items []T, _, _ string, _ bool) error {
 			return w.out.Do(ctx, func(tell func(api.Event)) {
 				clear(into)

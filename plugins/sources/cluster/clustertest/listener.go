@@ -81,6 +81,21 @@ func (l *Listener) Stop(t testing.TB) {
 	}
 }
 
+// AwaitEnd waits until the stream ends by itself, and returns why; the listener may be
+// started again.
+func (l *Listener) AwaitEnd(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-l.ended:
+		l.stop()
+		l.stop = nil
+		return err
+	case <-time.After(15 * time.Second):
+		t.Fatalf("the stream does not end; it told %q", l.Titles())
+		return nil
+	}
+}
+
 // Cursor is that of the last event.
 func (l *Listener) Cursor() string {
 	l.mu.Lock()
