@@ -34,7 +34,6 @@ func TestAStreamIsOpenedWithTheWayInReadAnew(t *testing.T) {
 	var reads atomic.Int32
 	came := make(chan api.Event, 1)
 	b := animal("guest", api.KindSource)
-	b.Kind = api.KindSource
 	b.Clusters = func(context.Context) ([]api.Cluster, error) {
 		return []api.Cluster{{Name: "prod", Kubeconfig: fmt.Appendf(nil, "key %d", reads.Add(1))}}, nil
 	}
