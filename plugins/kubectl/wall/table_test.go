@@ -2,8 +2,8 @@ package wall_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +11,7 @@ import (
 const (
 	foreign  = "/apis/example.com/v1/namespaces/podinfo/copies"
 	asTable  = "application/json;as=Table;v=v1;g=meta.k8s.io"
-	password = `"columnDefinitions":[{"name":"Name","type":"string","format":"name"},{"name":"Password","type":"string"},{"name":"All","type":"string"},{"name":"Ready","type":"string"},{"name":"Size","type":"integer"},{"name":"Age","type":"date"}]`
+	password = `"columnDefinitions":[{"name":"Name","type":"string","format":"name"},{"name":"Password","type":"string"},{"name":"All","type":"string"},{"name":"Ready","type":"string"},{"name":"Size","type":"integer"},{"name":"Age","type":"date"},{"name":"List","type":"array"}]`
 )
 
 // copied is an object that holds a Secret, or none.
@@ -21,7 +21,7 @@ func copied(kind, annotations string) string {
 }
 
 func tableOf(object string) string {
-	return `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"7"},` + password + `,"rows":[{"cells":["c","` + encoded() + `","map[password:` + encoded() + `]","True",3,"2d"],"object":` + object + `}]}`
+	return `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"7"},` + password + `,"rows":[{"cells":["c","` + encoded() + `","map[password:` + encoded() + `]","True",3,"2d",["` + encoded() + `"]],"object":` + object + `}]}`
 }
 
 // shownRow is the one row of a table that is answered.
@@ -44,12 +44,12 @@ func shownRow(t *testing.T, body string) (cells []any, object string) {
 // by whatever way it came there; the others are not, nor any of an object without one.
 func TestColumnsOfOthers(t *testing.T) {
 	const partial = `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"c"}}`
-	all := []any{"c", encoded(), "map[password:" + encoded() + "]", "True", 3.0, "2d"}
-	hidden := []any{"c", "***", "***", "True", 3.0, "2d"}
+	all := fmt.Sprint([]any{"c", encoded(), "map[password:" + encoded() + "]", "True", 3, "2d", []any{encoded()}})
+	hidden := "[c *** *** True 3 2d ***]"
 	applied := `"kubectl.kubernetes.io/last-applied-configuration":"` + strings.ReplaceAll(copied("Secret", ""), `"`, `\"`) + `"`
 	for name, row := range map[string]struct {
 		object, asked string
-		want          []any
+		want          string
 		kept          string // what stands in its object
 	}{
 		"a Secret":                       {copied("Secret", ""), "", hidden, `"PartialObjectMetadata"`},
@@ -59,7 +59,7 @@ func TestColumnsOfOthers(t *testing.T) {
 		"none":                           {copied("Thing", ""), "", all, `"PartialObjectMetadata"`},
 		"asked for with objects":         {copied("Secret", ""), "&includeObject=Object", hidden, `"spec"`},
 		"none, asked for with objects":   {copied("Thing", ""), "&includeObject=Object", all, `"spec"`},
-		"of which only metadata is told": {partial, "", []any{"c", "***", "***", "***", 3.0, "2d"}, `"PartialObjectMetadata"`},
+		"of which only metadata is told": {partial, "", "[c *** *** *** 3 2d ***]", `"PartialObjectMetadata"`},
 	} {
 		for _, watched := range []bool{false, true} {
 			body, path := tableOf(row.object), foreign+"?limit=500"+row.asked
@@ -79,13 +79,13 @@ func TestColumnsOfOthers(t *testing.T) {
 				got = string(event.Object)
 			}
 			cells, object := shownRow(t, got)
-			if code != http.StatusOK || !slices.Equal(cells, row.want) {
+			if code != http.StatusOK || fmt.Sprint(cells) != row.want {
 				t.Errorf("%s, watched %v: %v, want %v", name, watched, cells, row.want)
 			}
 			if !strings.Contains(object, row.kept) || strings.Contains(object, `"spec"`) != (row.asked != "") {
 				t.Errorf("%s: its object is %s", name, object)
 			}
-			if slices.Equal(row.want, hidden) && !strings.Contains(row.object, "guess") && strings.Contains(got, encoded()) {
+			if row.want == hidden && !strings.Contains(row.object, "guess") && strings.Contains(got, encoded()) {
 				t.Errorf("%s: %s", name, got)
 			}
 		}

@@ -68,6 +68,15 @@ func TestWhatHappenedOnceMeanwhile(t *testing.T) {
 	}
 }
 
+// TestSeenBeforeAnythingHappened: who is stopped before there was anything to tell knows
+// all the same until when it looked.
+func TestSeenBeforeAnythingHappened(t *testing.T) {
+	t.Parallel()
+	l := clustertest.Listen(t, Source{}, clustertest.New(t), silent)
+	l.AwaitCursor(t, `"pods"`)
+	l.AwaitCursor(t, `"jobs"`)
+}
+
 // TestAbsences: when nobody looked, in one life and over several.
 func TestAbsences(t *testing.T) {
 	t.Parallel()
