@@ -16,8 +16,9 @@ import (
 // from another: who presses a button twice has said two.
 type Lines interface {
 	// Begin notes that the line of a key is begun. If it was begun before, fresh is
-	// false, and ended is what End was given, nil if that never came.
-	Begin(ctx context.Context, key string) (fresh bool, ended []byte, err error)
+	// false, and ended is what End was given, nil if that never came. Otherwise ready
+	// is called first; its error is returned, and nothing is noted.
+	Begin(ctx context.Context, key string, ready func() error) (fresh bool, ended []byte, err error)
 	End(ctx context.Context, key string, how []byte) error
 	// Forget takes a Begin back.
 	Forget(ctx context.Context, key string) error
@@ -30,26 +31,44 @@ type ending struct {
 	Fault    *fault.Error    `json:"fault,omitempty"`
 }
 
+// line is one that is to be run once.
+type line struct {
+	name  string // of the executor
+	typed string
+	again chat.Button
+	run   func() ([]botkube.Shown, error)
+}
+
 // once runs a line unless it was begun before. Then it is answered as it was, or, if
 // ferry ended in the middle of it, with the question whether to run it again: what a
-// line does twice nobody can know.
-func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button, typed string, run func() ([]botkube.Shown, error)) ([]botkube.Shown, error) {
+// line does twice nobody can know. While its executor is only starting it is not begun.
+func (e Executors) once(ctx context.Context, cmd chat.Command, l line) ([]botkube.Shown, error) {
 	if e.Lines == nil {
-		return run()
+		return l.run()
 	}
 	key := cmd.Key
 	if cmd.Press != "" {
 		key += "/" + cmd.Press
 	}
-	fresh, ended, err := e.Lines.Begin(ctx, key)
+	var stands error // that the executor does not run is an answer, which is kept
+	fresh, ended, err := e.Lines.Begin(ctx, key, func() error {
+		err := e.ready(ctx, l.name)
+		if ctx.Err() != nil || fault.Is(err, fault.Unavailable) {
+			return err
+		}
+		stands = err
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	var how ending
 	switch {
+	case fresh && stands != nil:
+		how.Fault = asFault(stands)
 	case fresh:
 		var err error
-		if how.Messages, err = run(); err != nil && ctx.Err() != nil {
+		if how.Messages, err = l.run(); err != nil && ctx.Err() != nil {
 			return nil, err // it is ferry that ends: nobody knows how far the line came
 		}
 		if fault.Is(err, fault.Unavailable) {
@@ -58,11 +77,11 @@ func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button
 		how.Fault = asFault(err)
 	case ended != nil:
 		if err := json.Unmarshal(ended, &how); err != nil {
-			return nil, fmt.Errorf("decode how `%s` ended: %w", typed, err)
+			return nil, fmt.Errorf("decode how `%s` ended: %w", l.typed, err)
 		}
 		return how.told()
 	default:
-		how.Messages = []botkube.Shown{{Message: interrupted(typed, again)}}
+		how.Messages = []botkube.Shown{{Message: interrupted(l.typed, l.again)}}
 		if e.Abandon != nil {
 			if err := e.Abandon(ctx, cmd); err != nil {
 				return nil, err
@@ -77,6 +96,14 @@ func (e Executors) once(ctx context.Context, cmd chat.Command, again chat.Button
 		return nil, err
 	}
 	return how.told()
+}
+
+// ready waits for an executor that is starting.
+func (e Executors) ready(ctx context.Context, name string) error {
+	if e.Ready == nil {
+		return nil
+	}
+	return e.Ready(ctx, name)
 }
 
 func (h ending) told() ([]botkube.Shown, error) {

@@ -128,6 +128,56 @@ func TestALineRunsOnce(t *testing.T) {
 	}
 }
 
+// TestALineWaitsForItsExecutor: until it runs nothing of a line is begun, so that it is
+// run when it is told again; an answer stands.
+func TestALineWaitsForItsExecutor(t *testing.T) {
+	t.Parallel()
+	stopping, stop := context.WithCancel(t.Context())
+	for name, c := range map[string]struct {
+		ctx         context.Context
+		ready       func(ctx context.Context) error
+		runs        int
+		first, then string
+	}{
+		"it runs":                        {runs: 1, first: "Done it", then: "Done it", ready: func(context.Context) error { return nil }},
+		"ferry is killed meanwhile":      {runs: 1, then: "Done it", ready: func(context.Context) error { panic(errKilled) }},
+		"ferry is stopped meanwhile":     {runs: 1, ctx: stopping, first: "internal: context canceled", then: "Done it", ready: func(ctx context.Context) error { stop(); return ctx.Err() }},
+		"it comes in a moment":           {runs: 1, first: "unavailable: not yet", then: "Done it", ready: func(context.Context) error { return fault.New(fault.Unavailable, "not yet", "") }},
+		"it does not run, nor will soon": {runs: 0, first: "failed: it was refused", then: "failed: it was refused", ready: func(context.Context) error { return fault.New(fault.Failed, "it was refused", "") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			waited := 0
+			w.Ready = func(ctx context.Context, name string) error {
+				if waited++; waited > 1 {
+					return nil // by now it runs
+				}
+				if name != "real" {
+					t.Errorf("%s is waited for, which is only an alias", name)
+				}
+				return c.ready(ctx)
+			}
+			w.Aliases = map[string]string{"do": "real thing"}
+			if c.ctx == nil {
+				c.ctx = t.Context()
+			}
+			cmd := chat.Command{Key: "T1/C1/1", User: "U1"}
+			for i, want := range []string{c.first, c.then, c.then} {
+				ctx := t.Context()
+				if i == 0 {
+					ctx = c.ctx
+				}
+				if got := words(w.told(ctx, cmd, "it")); got != want {
+					t.Errorf("told for the %d. time: %q, want %q", i+1, got, want)
+				}
+			}
+			if w.n != c.runs || len(w.abandoned) > 0 {
+				t.Errorf("it ran %d times, want %d; its output was abandoned %d times", w.n, c.runs, len(w.abandoned))
+			}
+		})
+	}
+}
+
 const unknown = "ferry ended while `do rm -rf <x>` ran, and nobody knows how far it came"
 
 func fails(err error) func(context.Context, io.Writer) (api.Result, error) {

@@ -43,6 +43,9 @@ type Executors struct {
 	Aliases map[string]string
 	// Put shows a message beside the one that Execute returns; the bot's Replier.
 	Put func(ctx context.Context, thread chat.Thread, key string, m chat.Message) error
+	// Ready returns when an executor runs, or says why it does not: a line is not begun
+	// before. nil: they all do.
+	Ready func(ctx context.Context, name string) error
 	// Lines remembers what was begun; nil for nothing, so that a line may run twice.
 	Lines Lines
 	// Abandon says of a command's output that nobody writes it any more; nil for nothing.
@@ -67,18 +70,19 @@ func (e Executors) Help(name string) string {
 // Execute runs a command line with the executor of that name. What it prints goes
 // to the writer that out opens, at the first byte; the returned message says how it
 // ended. Told again for the same command it does not run the line again.
-func (e Executors) Execute(ctx context.Context, name, line string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error) {
+func (e Executors) Execute(ctx context.Context, name, words string, cmd chat.Command, out func(title string) (io.WriteCloser, error)) (chat.Message, error) {
 	user, err := e.Who(ctx, cmd.User)
 	if err != nil {
 		return chat.Message{}, err
 	}
-	again := runAgain(name, line)
-	line, confirmed := Confirmed(name, line)
-	typed := name + " " + line
-	name, line, _ = strings.Cut(botkube.Expand(e.Aliases, typed), " ")
-	all, err := e.once(ctx, cmd, again, typed, func() ([]botkube.Shown, error) {
-		return e.run(ctx, name, api.ExecuteRequest{Line: line, User: user, Confirmed: confirmed}, cmd, func() (io.WriteCloser, error) { return out(typed) })
-	})
+	again := runAgain(name, words)
+	words, confirmed := Confirmed(name, words)
+	typed := name + " " + words
+	request := api.ExecuteRequest{User: user, Confirmed: confirmed}
+	name, request.Line, _ = strings.Cut(botkube.Expand(e.Aliases, typed), " ")
+	all, err := e.once(ctx, cmd, line{name: name, typed: typed, again: again, run: func() ([]botkube.Shown, error) {
+		return e.run(ctx, name, request, cmd, func() (io.WriteCloser, error) { return out(typed) })
+	}})
 	if err != nil {
 		return chat.Message{}, err
 	}

@@ -73,7 +73,7 @@ func fill(t *testing.T, db storage.KV) {
 	if _, err := storage.NewJournal(db, now).Append(t.Context(), "e", noon, []byte("raw")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := storage.NewLines(db, now).Begin(t.Context(), "l"); err != nil {
+	if _, _, err := storage.NewLines(db, now).Begin(t.Context(), "l", func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := storage.NewOutbox(db, now).Save(t.Context(), "k", []byte("{}"), true); err != nil {

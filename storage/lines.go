@@ -35,8 +35,15 @@ type line struct {
 
 // Begin notes that the line of a key is begun, durably on return. If it was begun
 // before, fresh is false and nothing is written; ended is then what End was given,
-// nil if that never came.
-func (l *Lines) Begin(ctx context.Context, key string) (fresh bool, ended []byte, err error) {
+// nil if that never came. Otherwise ready is called first, however long it takes: its
+// error is returned, and nothing is written then either.
+func (l *Lines) Begin(ctx context.Context, key string, ready func() error) (fresh bool, ended []byte, err error) {
+	if known, ended, err := l.look(ctx, key); err != nil || known {
+		return false, ended, err
+	}
+	if err := ready(); err != nil {
+		return false, nil, err
+	}
 	now := l.now()
 	row, err := json.Marshal(line{Begun: now})
 	if err != nil {
@@ -62,15 +69,27 @@ func (l *Lines) Begin(ctx context.Context, key string) (fresh bool, ended []byte
 	case !errors.Is(err, ErrConflict):
 		return false, nil, fmt.Errorf("note that line %s begins: %w", key, err)
 	}
-	e, ok, err := l.kv.Get(ctx, lineRow+key)
-	if err != nil || !ok {
-		return false, nil, errors.Join(err, fmt.Errorf("read line %s: it is there and is not", key))
+	known, ended, err := l.look(ctx, key)
+	if err == nil && !known {
+		err = fmt.Errorf("read line %s: it is there and is not", key)
 	}
-	var known line
-	if err := json.Unmarshal(e.Value, &known); err != nil {
+	return false, ended, err
+}
+
+// look reads how the line of a key ended, nil if that is not known.
+func (l *Lines) look(ctx context.Context, key string) (known bool, ended []byte, err error) {
+	e, ok, err := l.kv.Get(ctx, lineRow+key)
+	if err != nil {
+		return false, nil, fmt.Errorf("read line %s: %w", key, err)
+	}
+	if !ok {
+		return false, nil, nil
+	}
+	var row line
+	if err := json.Unmarshal(e.Value, &row); err != nil {
 		return false, nil, fmt.Errorf("decode line %s: %w", key, err)
 	}
-	return false, known.Ended, nil
+	return true, row.Ended, nil
 }
 
 // Known tells whether the line of a key was begun.

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -14,9 +15,19 @@ func TestLines(t *testing.T) {
 	ctx, l := t.Context(), storage.NewLines(db, c.now)
 	begin := func(key string, fresh bool, ended string) {
 		t.Helper()
-		if f, e, err := l.Begin(ctx, key); err != nil || f != fresh || string(e) != ended {
+		ready := func() error {
+			if !fresh {
+				t.Errorf("begin %s: it is asked whether it can, and was begun before", key)
+			}
+			return nil
+		}
+		if f, e, err := l.Begin(ctx, key, ready); err != nil || f != fresh || string(e) != ended {
 			t.Errorf("begin %s: %v, %q, %v; want %v, %q", key, f, e, err, fresh, ended)
 		}
+	}
+	starting := errors.New("it is still starting")
+	if fresh, _, err := l.Begin(ctx, "a/1", func() error { return starting }); !errors.Is(err, starting) || fresh {
+		t.Errorf("what cannot begin yet: %v, %v", fresh, err)
 	}
 	begin("a/1", true, "")
 	begin("a/1", false, "") // nobody knows
@@ -55,5 +66,23 @@ func TestLines(t *testing.T) {
 	begin("a/1", true, "")
 	if left, err := db.Scan(ctx, storage.Scan{Prefix: "line/"}); err != nil || len(left) != 6 {
 		t.Errorf("three lines leave %d rows, %v", len(left), err)
+	}
+}
+
+// TestTwoBeginOneLine: who waits while another begins comes second.
+func TestTwoBeginOneLine(t *testing.T) {
+	t.Parallel()
+	c := &clock{t: noon}
+	l := storage.NewLines(open(t), c.now)
+	begin := func(ready func() error) (fresh bool) {
+		fresh, _, err := l.Begin(t.Context(), "a", ready)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fresh
+	}
+	var other bool
+	if fresh := begin(func() error { other = begin(func() error { return nil }); return nil }); fresh || !other {
+		t.Errorf("it is fresh for the first %v, for the other %v", fresh, other)
 	}
 }

@@ -16,7 +16,7 @@ namespace: podinfo
 impersonate: {user: "ferry:{{.ID}}", groups: [people]}
 limits: {time: 60s}
 rules:
-  - {users: [READER, POOR], clusters: ["*"], resources: ["*", secrets, secretcopies.example.com], cluster_resources: ["*"], namespaces: ["*"]}
+  - {users: [READER, POOR], clusters: ["*"], resources: ["*", secrets, gadgets.example.com], cluster_resources: ["*"], namespaces: ["*"]}
   - {users: [WRITER], clusters: [prod], namespaces: [podinfo], resources: [pods, deployments], cluster_resources: [nodes],
      verbs: ["*", scale, rollout restart, rollout undo, delete, label, annotate, set image, cordon, uncordon]}
   - {users: [SECRETS], clusters: [prod], resources: ["*", secrets], namespaces: [podinfo]}
@@ -29,8 +29,10 @@ var ordinary = []string{
 	"get deployments", "get deploy web -o yaml", "get deploy/web -o json", "get deploy web -o name", "get deploy web -o jsonpath={.spec.replicas}", "get rs -o wide",
 	"get pods -o custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image", "get pods -o go-template='{{range .items}}{{.metadata.name}}{{\"\\n\"}}{{end}}'",
 	"get pods --sort-by=.metadata.name", "get svc,deploy", "get deploy/web cm/settings", "get cm settings -o yaml", "get configmaps -L app", "get nodes", "get nodes -o wide", "get node node -o yaml",
-	"get ns", "get crd", "get secretcopies", "get secrets", "get secret plain", "get secrets -o name", "get clusterroles --no-headers", "get endpointslices", "get events", "get pods missing",
+	"get ns", "get crd", "get secrets", "get secret plain", "get secrets -o name", "get clusterroles --no-headers", "get endpointslices", "get events", "get pods missing",
 	"get nonsense", "get pods -n nowhere", "get deploy web --subresource=scale", "get deploy web --show-managed-fields -o yaml", "get pods --field-selector=status.phase=Running",
+	"get gadgets", "get gadgets -o wide", "get gadgets -A", "get gadgets --sort-by=.spec.size", "get gadget one", "get gadgets --show-labels -L app", "get gadgets,cm", "get gadgets -o yaml",
+	"get gadgets --no-headers --chunk-size=1", "get gadget missing", "get gadgets -l app=none", "describe gadget one",
 	"describe deploy web", "describe pods", "describe svc web", "describe cm settings", "describe node node", "describe ns podinfo", "describe secret plain", "describe rs", "describe pod missing",
 	"events", "events --for deployment/web", "events --types=Warning", "explain pods.spec.containers", "explain deployment --recursive", "api-resources", "api-resources --namespaced=false -o name",
 	"api-versions", "version", "version -o yaml", "version --client", "rollout status deploy/web", "rollout history deploy/web", "rollout history deploy/web --revision=1", "top pods", "top nodes",
@@ -47,12 +49,14 @@ func TestKubectl(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	manifests, err := os.ReadFile("testdata/objects.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cluster.Apply(t.Context(), string(manifests)); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"testdata/objects.yaml", "testdata/others.yaml"} {
+		manifests, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.Apply(t.Context(), string(manifests)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := cluster.WaitRollout(t.Context(), "podinfo", "web"); err != nil {
 		t.Fatal(err)
@@ -62,6 +66,7 @@ func TestKubectl(t *testing.T) {
 	t.Run("several clusters", b.several)
 	t.Run("RBAC has the last word", b.lastWord)
 	t.Run("attacks", b.attacked)
+	t.Run("columns", b.columns)
 	t.Run("changes", b.changes)
 }
 
@@ -164,6 +169,20 @@ func (b *bench) attacked(t *testing.T) {
 		t.Errorf("kubectl itself shows the secret in %d of them: this proves little", shown)
 	}
 	t.Logf("%d refused; %d ran and showed nothing, where kubectl itself shows the secret in %d", len(refused), len(blind), shown)
+}
+
+// columns of other kinds hide what is secret, and nothing else.
+func (b *bench) columns(t *testing.T) {
+	for line, want := range map[string]string{
+		"get secretcopies --no-headers on prod":         "copy Opaque *** *** 3",
+		"get secretcopies --no-headers -o wide on prod": "copy Opaque *** *** *** *** 3",
+	} {
+		a := b.say(t, "SECRETS", line, false)
+		words := strings.Fields(string(a.Output))
+		if a.Error != "" || len(words) == 0 || strings.Join(slices.DeleteFunc(words, func(w string) bool { return strings.HasSuffix(w, "s") && w != "Opaque" }), " ") != want {
+			t.Errorf("%s: %s%s, want %s and an age", line, a.Output, a.Error, want)
+		}
+	}
 }
 
 // changes are done after they were confirmed, and not before.

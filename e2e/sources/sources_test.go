@@ -118,16 +118,12 @@ func (f *ferry) see(t *testing.T, titles ...string) {
 	}
 }
 
-const quick = "resolve_after: 1s\npending_after: 2s\n"
+const quick = "resolve_after: 1s\npending_after: 2s\nrecent: 4s\n"
 
 func build(t *testing.T, kubeconfig string) *ferry {
 	t.Helper()
 	dir := t.TempDir()
 	if err := local.Sources(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
-	way, err := os.ReadFile(kubeconfig)
-	if err != nil {
 		t.Fatal(err)
 	}
 	f := &ferry{cursors: map[string]string{}, more: make(chan struct{})}
@@ -150,7 +146,8 @@ func build(t *testing.T, kubeconfig string) *ferry {
 				return host.File{Path: filepath.Join(dir, name), Name: name}, nil
 			},
 			Clusters: func(context.Context) ([]api.Cluster, error) {
-				return []api.Cluster{{Name: "prod", Kubeconfig: way}}, nil
+				way, err := os.ReadFile(kubeconfig)
+				return []api.Cluster{{Name: "prod", Kubeconfig: way}}, err
 			},
 		})
 	}
@@ -193,7 +190,15 @@ func TestSources(t *testing.T) {
 		"---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: shop}\nspec: {interval: 1m, path: ./, prune: true, sourceRef: {kind: GitRepository, name: x}}\n" +
 		"---\napiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\nstringData: {password: hunter1-canary}\n")
 	w.status(kustomization("False", "BuildFailed", "main@sha1:aaa"))
-	f := build(t, cluster.Kubeconfig())
+	way := filepath.Join(t.TempDir(), "kubeconfig")
+	admin, err := os.ReadFile(cluster.Kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(way, admin, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := build(t, way)
 	f.start(t)
 	f.see(t, "crashing is in a crash loop", "pulling cannot pull its image", "Kustomization shop/apps fails")
 
@@ -205,7 +210,9 @@ func TestSources(t *testing.T) {
 	f.end(t)
 
 	// While nobody watches: the API server restarts, one problem ends, others begin.
+	killed := w.killed("eater")
 	cluster.Down()
+	w.rotate(way, "sources-1")
 	if err := cluster.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -213,19 +220,22 @@ func TestSources(t *testing.T) {
 	w.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: shop}\nstringData: {password: hunter2-canary}\n")
 	w.note("second", "Unhealthy")
 	w.status(kustomization("True", "ReconciliationSucceeded", "main@sha1:bbb"))
+	<-time.After(time.Until(killed.Add(recent + time.Second))) // until that is not recent any more
 	f.start(t)
-	f.see(t, "crashing: CrashLoopBackOff is over", "later is in a crash loop", "web-0: Unhealthy: second", "Secret shop/db changed",
+	f.see(t, "eater was killed because it took too much memory", "eater: OOMKilled is over", "crashing: CrashLoopBackOff is over", "later is in a crash loop", "web-0: Unhealthy: second", "Secret shop/db changed",
 		"Kustomization shop/apps is healthy again", "Kustomization shop/apps is at main@sha1:bbb")
 
 	w.apply(deployment("later", "2") + deployment("pulling", "2"))
 	f.see(t, "later: CrashLoopBackOff is over", "pulling: ImagePullBackOff is over")
-	cluster.Down() // while they watch
+	cluster.Down() // while they watch, and their token is another one then
+	w.rotate(way, "sources-2")
 	if err := cluster.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.note("third", "Unhealthy")
 	f.see(t, "web-0: Unhealthy: third")
 	w.storm(f, 2000)
+	w.refused(f)
 	f.end(t)
 	judge(t, f)
 }
@@ -256,6 +266,7 @@ func judge(t *testing.T, f *ferry) {
 		"prod/Deployment/shop/web/changes/Changed/false": 2, "prod/Deployment/shop/crashing/changes/Changed/false": 1, "prod/Deployment/shop/pulling/changes/Changed/false": 1,
 		"prod/Deployment/shop/later/changes/Created/false": 1, "prod/Deployment/shop/later/changes/Changed/false": 1, "prod/Secret/shop/db/changes/Changed/false": 1,
 		"prod/Kustomization/shop/apps/failure/BuildFailed/false": 1, "prod/Kustomization/shop/apps/failure/Healthy/true": 1, "prod/Kustomization/shop/apps/revision/NewRevision/false": 1,
+		"prod/Pod/shop/eater/OOMKilled/OOMKilled/false": 1, "prod/Pod/shop/eater/OOMKilled/OOMKilled/true": 1,
 		"/Unhealthy/false": 3,
 	} {
 		if counts[what] != want {

@@ -108,7 +108,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 		Fleet: fleet, Cluster: bounded{fleet, c.Timeouts.Reconcile}, Delivery: changes, Proposer: changes, Proposals: changes, Git: changes, History: past, Rows: rows,
 		Planner: changes, Sets: changes, Waves: wavesOf(c), Voices: approvals, Gate: policy, Holds: holds, Approvals: approvals, Approve: c.Timeouts.Approve,
 		Canceller: rows, Rights: rights{policy}, Nudge: func(ctx context.Context, id job.ID) error { return work.Nudge(ctx, id) },
-		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who, Aliases: c.Plugins.Aliases, Put: b.Put, Lines: lines, Abandon: abandon(b)}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
+		Executor: plugins.Executors{Runner: hosting, Who: acquaintances{policy}.who, Aliases: c.Plugins.Aliases, Put: b.Put, Ready: hosting.Ready, Lines: lines, Abandon: abandon(b)}, Plugins: hosted{hosting}, People: authors{b, c.Repo}, Replier: b, Streamer: b, Log: log, Rollout: c.Timeouts.Rollout, Grace: c.Timeouts.Grace, Merge: c.Timeouts.Merge,
 		May: policy.May, Retreat: retreats(c), Follower: later{&work}, Amender: amended{rows, numbers}, Suspender: bounded{fleet, c.Timeouts.Reconcile},
 	}
 	alerting.talk(&options)

@@ -83,6 +83,8 @@ func behave(animal string) {
 		api.ServeSource(counter{})
 	case "flood":
 		api.ServeSource(counter{endless: true})
+	case "guest":
+		api.ServeSource(guest{})
 	case "witness":
 		api.ServeSource(witness{})
 	case "fat":

@@ -22,6 +22,7 @@ import (
 	"ferry/plugins/kubectl/asked"
 	"ferry/plugins/kubectl/guard"
 	"ferry/plugins/kubectl/rules"
+	"ferry/plugins/kubectl/turns"
 )
 
 //go:embed schema.json
@@ -31,9 +32,7 @@ var schema []byte
 type Executor struct {
 	version string
 	asked   *asked.Questions
-
-	mu    sync.Mutex
-	slots chan struct{} // for all lines together; made by the first
+	turns   turns.Turns // of the clusters that are read for all lines
 }
 
 // New returns an executor.
@@ -154,21 +153,14 @@ func (e *Executor) do(ctx context.Context, t *work.Task, limits rules.Limits) (d
 	return e.read(ctx, t, limits.Parallel)
 }
 
-// read reads when one of the slots is free, which all lines share: a cluster's
+// read reads when fewer than so many are read for all lines together: a cluster's
 // objects lie in memory meanwhile.
 func (e *Executor) read(ctx context.Context, t *work.Task, parallel int) (done end) {
-	e.mu.Lock()
-	if e.slots == nil {
-		e.slots = make(chan struct{}, parallel)
+	back, err := e.turns.Take(ctx, parallel)
+	if err != nil {
+		return end{err: err}
 	}
-	slots := e.slots
-	e.mu.Unlock()
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-	case <-ctx.Done():
-		return end{err: ctx.Err()}
-	}
+	defer back()
 	if t.Command.Verb == line.Tree {
 		done.text, done.count, done.err = t.Tree(ctx)
 	} else {
@@ -180,7 +172,7 @@ func (e *Executor) read(ctx context.Context, t *work.Task, parallel int) (done e
 // result says in one line how it ended.
 func result(d line.Decision, ends []end) api.Result {
 	verb := "flux " + d.Command.Verb
-	r := api.Result{File: "flux-" + d.Command.Verb + ".txt"}
+	r := api.Result{File: file(d)}
 	var good, bad []string
 	var n work.Count
 	for i, run := range d.Runs {

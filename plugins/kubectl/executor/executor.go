@@ -25,6 +25,7 @@ import (
 	"ferry/plugins/kubectl/child"
 	"ferry/plugins/kubectl/guard"
 	"ferry/plugins/kubectl/rules"
+	"ferry/plugins/kubectl/turns"
 )
 
 //go:embed schema.json
@@ -39,9 +40,7 @@ type Executor struct {
 	Self    string
 	version string
 	asked   *asked.Questions
-
-	mu    sync.Mutex
-	slots chan struct{} // for all lines together; made by the first
+	turns   turns.Turns // of the clusters of all lines
 }
 
 // New returns an executor whose children are started from the program self.
@@ -96,7 +95,9 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 	if d.Confirm != "" && !e.asked.Take(r.User.ID, d.Runs) {
 		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what you confirmed; say it again"))
 	}
-	return e.run(ctx, d, clusters, cfg.Limits, out)
+	result, err := e.run(ctx, d, clusters, cfg.Limits, out)
+	result.File = file(command, d)
+	return result, err
 }
 
 // outcome is how one cluster ended.
@@ -141,21 +142,14 @@ func (e *Executor) run(ctx context.Context, d guard.Decision, clusters map[strin
 	return result(d.Runs, ends), nil
 }
 
-// inTurn runs a job when one of the slots is free, which all lines share: a child is
-// a process of 100 MiB.
+// inTurn runs a job when fewer than limits.Parallel are run for all lines together: a
+// child is a process of 100 MiB.
 func (e *Executor) inTurn(ctx context.Context, job child.Job, limits rules.Limits, out io.Writer) outcome {
-	e.mu.Lock()
-	if e.slots == nil {
-		e.slots = make(chan struct{}, limits.Parallel)
+	back, err := e.turns.Take(ctx, limits.Parallel)
+	if err != nil {
+		return outcome{err: err}
 	}
-	slots := e.slots
-	e.mu.Unlock()
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-	case <-ctx.Done():
-		return outcome{err: ctx.Err()}
-	}
+	defer back()
 	limited, stop := context.WithTimeout(ctx, time.Duration(limits.Time))
 	defer stop()
 	code, err := e.process(limited, job, out)
@@ -176,7 +170,7 @@ func lastWord(cluster string, err error, limit time.Duration) string {
 // result says in one line how it ended.
 func result(runs []guard.Run, ends []outcome) api.Result {
 	verb := strings.Split(runs[0].Argv[0], " ")[0]
-	r := api.Result{File: "kubectl-" + verb + ".txt"}
+	var r api.Result
 	var good, bad []string
 	for i, run := range runs {
 		if ends[i].err == nil && ends[i].code == 0 {

@@ -30,7 +30,7 @@ func run(t *testing.T, e *executor.Executor, r api.ExecuteRequest) (string, api.
 func TestOneCluster(t *testing.T) {
 	prod := newFake(t)
 	out, result, err := run(t, one(t), request("U1", "get pods on prod", api.Cluster{Name: "prod", Kubeconfig: kubeconfig(prod.URL)}))
-	if err != nil || result.Failed || !strings.Contains(out, "web-1") || strings.Contains(out, "==") {
+	if err != nil || result.Failed || !strings.Contains(out, "web-1") || strings.Contains(out, "==") || result.File != "kubectl-get-pods-prod.txt" {
 		t.Errorf("out = %q, result = %+v, %v", out, result, err)
 	}
 	if got, want := prod.requests(), []string{"GET /api/v1/namespaces/podinfo/pods as ferry:U1"}; !slices.Equal(got, want) {

@@ -54,7 +54,7 @@ type Limits struct {
 	Time Duration `json:"time"`
 	// Output is the most bytes that are shown of each.
 	Output int `json:"output"`
-	// Parallel is how many clusters are asked at once, by all lines together.
+	// Parallel is how many clusters are asked at once, by all lines of a binding together.
 	Parallel int `json:"parallel"`
 }
 

@@ -19,10 +19,19 @@ const tellsNothing = "kubernetes.io/service-account. meta.helm.sh/ cert-manager.
 // hidden is what stands where something was taken out.
 const hidden = "***"
 
+// answer is what is known of one before it is read.
+type answer struct {
+	// secrets is true if the path was one of secrets: then everything in it is one,
+	// whatever it says of itself.
+	secrets bool
+	// whole is true if rows of tables were asked for with their objects, extra if
+	// kubectl did not ask for them.
+	whole, extra bool
+}
+
 // redact writes the JSON documents of in to out without the data of any Secret.
-// secrets is true if the path was one of secrets: then everything in it is one,
-// whatever it says of itself. Documents without a Secret come out as they went in.
-func redact(out io.Writer, in io.Reader, secrets bool) error {
+// Documents without a Secret come out as they went in.
+func redact(out io.Writer, in io.Reader, a answer) error {
 	d := json.NewDecoder(in)
 	for {
 		var raw json.RawMessage
@@ -31,7 +40,7 @@ func redact(out io.Writer, in io.Reader, secrets bool) error {
 		} else if err != nil {
 			return fmt.Errorf("read what the cluster answers: %w", err)
 		}
-		clean, err := document(raw, secrets)
+		clean, err := document(raw, a)
 		if err != nil {
 			return err
 		}
@@ -42,9 +51,14 @@ func redact(out io.Writer, in io.Reader, secrets bool) error {
 }
 
 // document redacts one document.
-func document(raw []byte, secrets bool) ([]byte, error) {
+func document(raw []byte, a answer) ([]byte, error) {
+	if a.whole {
+		if clean, is, err := table(raw, a); is || err != nil {
+			return clean, err
+		}
+	}
 	// An escape could spell the word in another way.
-	if !secrets && !bytes.Contains(raw, []byte("Secret")) && !bytes.Contains(raw, []byte(`\u`)) {
+	if !a.secrets && !bytes.Contains(raw, []byte("Secret")) && !bytes.Contains(raw, []byte(`\u`)) {
 		return raw, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -56,7 +70,7 @@ func document(raw []byte, secrets bool) ([]byte, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the cluster answers more than one document")
 	}
-	if !walk(v, secrets) {
+	if !walk(v, a.secrets) {
 		return raw, nil
 	}
 	var b bytes.Buffer
@@ -139,7 +153,7 @@ func applied(v map[string]any) (found bool) {
 		if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
 			continue
 		}
-		clean, err := document([]byte(text), false)
+		clean, err := document([]byte(text), answer{})
 		if err != nil {
 			clean = []byte(hidden)
 		}

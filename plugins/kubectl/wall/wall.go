@@ -51,15 +51,17 @@ func (w *Wall) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	out := req.Clone(req.Context())
 	plain := r.paper || r.subresource == "log"
+	a := answer{secrets: r.kind.Plural == rules.Secrets && r.kind.Group == ""}
 	if !plain {
 		out.Header.Set("Accept", readable(req.Header.Values("Accept")))
+		a.whole, a.extra = wholeRows(out, r)
 	}
 	out.Header.Del("Accept-Encoding") // the transport's own is undone by itself
 	resp, err := w.Next.RoundTrip(out)
 	if err != nil || plain {
 		return resp, err
 	}
-	return w.clean(resp, r)
+	return w.clean(resp, a)
 }
 
 // whoAndWhere checks that a request goes to the cluster, as whom it has to.
@@ -94,8 +96,7 @@ func readable(accept []string) string {
 }
 
 // clean redacts an answer about objects. One that is no JSON is not passed on.
-func (w *Wall) clean(resp *http.Response, r request) (*http.Response, error) {
-	secrets := r.kind.Plural == rules.Secrets && r.kind.Group == ""
+func (w *Wall) clean(resp *http.Response, a answer) (*http.Response, error) {
 	kind, watched := contentType(resp)
 	if kind != "application/json" || resp.Header.Get("Content-Encoding") != "" {
 		_ = resp.Body.Close()
@@ -107,7 +108,7 @@ func (w *Wall) clean(resp *http.Response, r request) (*http.Response, error) {
 	resp.Header.Del("Content-Length")
 	resp.ContentLength = -1
 	if watched {
-		resp.Body = stream(resp.Body, secrets)
+		resp.Body = stream(resp.Body, a)
 		return resp, nil
 	}
 	defer func(body io.Closer) { _ = body.Close() }(resp.Body)
@@ -116,9 +117,9 @@ func (w *Wall) clean(resp *http.Response, r request) (*http.Response, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read what the cluster answers: %w", err)
 	case len(raw) > maxAnswer:
-		return refused(resp.Request, fmt.Errorf("the cluster answers more than %d MiB: ask for less", maxAnswer>>20)), nil
+		return refused(resp.Request, fmt.Errorf("the cluster answers more than %d MiB: ask for less, for example with --chunk-size=50", maxAnswer>>20)), nil
 	}
-	clean, err := document(raw, secrets)
+	clean, err := document(raw, a)
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +138,12 @@ func contentType(resp *http.Response) (kind string, watched bool) {
 }
 
 // stream redacts a stream event by event; closing it waits for what it started.
-func stream(body io.ReadCloser, secrets bool) io.ReadCloser {
+func stream(body io.ReadCloser, a answer) io.ReadCloser {
 	r, w := io.Pipe()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = w.CloseWithError(redact(w, body, secrets))
+		_ = w.CloseWithError(redact(w, body, a))
 	}()
 	return both{Reader: r, close: func() error {
 		_ = r.Close()

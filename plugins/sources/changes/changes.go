@@ -47,6 +47,8 @@ type cursor struct {
 	// Salt keeps what is hashed from being guessed by whoever sees a hash alone.
 	Salt  string           `json:"salt"`
 	Kinds map[string]*seen `json:"kinds,omitempty"`
+
+	Troubled cluster.Troubles `json:"troubled,omitempty"`
 }
 
 // seen is what was told of a kind.
@@ -133,7 +135,7 @@ func (w *watcher) state() any {
 func (w *watcher) feed(client *cluster.Client, kind string, before *seen) func(context.Context) error {
 	w.kept[kind] = map[string]kept{}
 	resource, path := address(kind)
-	f := &cluster.Feed[object]{Client: client, Path: path, Slim: func(o *object) {
+	f := &cluster.Feed[object]{Client: client, Path: path, Troubled: w.cursor.Troubled[kind], Slim: func(o *object) {
 		o.manifest = w.manifest(kind, *o)
 		o.all = nil
 	}}
@@ -153,7 +155,10 @@ func (w *watcher) feed(client *cluster.Client, kind string, before *seen) func(c
 		}
 	}
 	f.Trouble = func(ctx context.Context, err error) error {
-		return w.out.Do(ctx, func(tell func(api.Event)) { tell(cluster.TroubleEvent(w.cluster, resource, err, w.now())) })
+		return w.out.Do(ctx, func(tell func(api.Event)) {
+			w.cursor.Troubled.Note(kind, err)
+			tell(cluster.TroubleEvent(w.cluster, resource, err, w.now()))
+		})
 	}
 	f.Recalled = func(ctx context.Context, items []object) error {
 		return w.out.Do(ctx, func(func(api.Event)) {

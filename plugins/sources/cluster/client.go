@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -30,6 +31,8 @@ import (
 type Client struct {
 	base string
 	http *http.Client
+	// known is set once the API server has taken the credentials.
+	known atomic.Bool
 }
 
 // Connect reads a kubeconfig's current context. It sends nothing.
@@ -72,6 +75,12 @@ func (r *Refusal) Error() string {
 // passes says whether it is one that a server gives that is busy, or just starting.
 func (r *Refusal) passes() bool { return r.Code == http.StatusTooManyRequests || r.Code >= 500 }
 
+// denied says whether an API server does not take the credentials.
+func denied(err error) bool {
+	r, ok := errors.AsType[*Refusal](err)
+	return ok && r.Code == http.StatusUnauthorized
+}
+
 // Gone says whether the API server has forgotten what was asked for.
 func Gone(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)
@@ -91,6 +100,9 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, accept 
 	answer, err := c.http.Do(r)
 	if err != nil {
 		return nil, err
+	}
+	if answer.StatusCode != http.StatusUnauthorized && answer.StatusCode < http.StatusInternalServerError {
+		c.known.Store(true)
 	}
 	if answer.StatusCode == http.StatusOK {
 		return answer.Body, nil

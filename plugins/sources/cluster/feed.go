@@ -51,6 +51,8 @@ type Feed[T any] struct {
 	// Trouble is told when the cluster has not let itself be followed for a while,
 	// and nil when it does again.
 	Trouble func(ctx context.Context, err error) error
+	// Troubled says that trouble was told in a life before, and not that it is over.
+	Troubled bool
 
 	version  string // seen up to here; empty: list
 	recalled bool   // or there is nothing to recall
@@ -85,15 +87,37 @@ const (
 	patient  = 9
 )
 
-func triesUntilTrouble(err error) int {
+func (f *Feed[T]) triesUntilTrouble(err error) int {
+	if denied(err) && f.Client.known.Load() {
+		return patient // others are asked for before
+	}
 	if r, ok := errors.AsType[*Refusal](err); ok && !r.passes() {
 		return patience
 	}
 	return patient
 }
 
-// Run follows until ctx ends, which is no error.
+// Tries until credentials are given up that the API server has taken before, which is
+// some seconds: whoever gave them may have newer ones.
+const rotated = 5
+
+// dismissed says why a feed ends whose credentials are not taken, nil if it goes on.
+// Those that never were, in this life, are told as trouble before.
+func (f *Feed[T]) dismissed(err error) error {
+	switch known := f.Client.known.Load(); {
+	case !denied(err):
+	case known && f.tries >= rotated:
+		return fmt.Errorf("the API server no longer takes the credentials of the kubeconfig, which is to be read anew: %w", err)
+	case !known && f.tries >= patient:
+		return fmt.Errorf("the API server does not take the credentials of the kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// Run follows until ctx ends, which is no error, or until the API server has not taken
+// the credentials for a while.
 func (f *Feed[T]) Run(ctx context.Context) error {
+	f.troubled = f.Troubled
 	f.version, f.doubted, f.recalled = f.From, f.From != "", f.From == "" || f.Recalled == nil
 	for lost := false; ; {
 		err := f.follow(ctx, lost)
@@ -106,7 +130,11 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 		wait := firstPause
 		if err != nil {
 			f.doubted = true
-			if f.tries++; f.tries >= triesUntilTrouble(err) && !f.troubled && f.Trouble != nil {
+			f.tries++
+			if end := f.dismissed(err); end != nil {
+				return end
+			}
+			if f.tries >= f.triesUntilTrouble(err) && !f.troubled && f.Trouble != nil {
 				f.troubled = true
 				if err := f.Trouble(ctx, err); err != nil {
 					return ended(ctx, err)
@@ -155,7 +183,7 @@ func (f *Feed[T]) recall(ctx context.Context) error {
 	case err == nil:
 		f.recalled = true
 		return stop(f.Recalled(ctx, items))
-	case refused && (!r.passes() || f.tries >= patience):
+	case refused && !denied(err) && (!r.passes() || f.tries >= patience):
 		f.version, f.recalled = "", true
 		return nil
 	}

@@ -54,7 +54,11 @@ func overhear(ctx context.Context, w world, f *Feed[struct{}]) *[]string {
 		return say("listed %s", version)
 	}
 	f.Seen = func(_ context.Context, version string) error { return say("seen %s", version) }
-	go func() { _ = f.Run(ctx) }()
+	go func() {
+		if err := f.Run(ctx); err != nil {
+			_ = say("ended: %v", err)
+		}
+	}()
 	return said
 }
 
@@ -133,6 +137,71 @@ func TestRecalledAfterAnOutage(t *testing.T) {
 		synctest.Wait()
 		if recalled != 1 || slices.Contains(*said, "listed 5") || !slices.Contains(*said, "seen 4") {
 			t.Errorf("recalled %d times, then %q", recalled, *said)
+		}
+		cancel()
+	})
+}
+
+// TestCredentials that are not taken any more are given up soon, and without a word:
+// there may be newer ones. Those that never were are told as trouble, and given up later.
+func TestCredentials(t *testing.T) {
+	const no = `{"code":401,"reason":"Unauthorized","message":"Unauthorized"}`
+	for _, c := range []struct {
+		name     string
+		from, to time.Duration // when they are not taken
+		troubled bool
+		within   time.Duration
+		want     []string
+	}{
+		{"rotated", time.Second, time.Hour, false, time.Minute + 10*time.Second, []string{
+			"listed 5", "seen 5", "ended: the API server no longer takes the credentials of the kubeconfig, which is to be read anew: Unauthorized",
+		}},
+		{"a moment", time.Minute, time.Minute + time.Second, false, 3 * time.Minute, []string{"listed 5", "seen 5", "seen 5"}},
+		{"never taken", 0, time.Hour, false, 2 * time.Minute, []string{
+			"trouble: Unauthorized", "ended: the API server does not take the credentials of the kubeconfig: Unauthorized",
+		}},
+		{"not taken in a life before, nor in this one", 0, time.Hour, true, 2 * time.Minute, []string{
+			"ended: the API server does not take the credentials of the kubeconfig: Unauthorized",
+		}},
+		{"not taken in a life before", time.Hour, time.Hour, true, 30 * time.Second, []string{"listed 5", "trouble: <nil>"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			began, asked := time.Now(), 0
+			said := overhear(ctx, func(*http.Request) (int, string, error) {
+				asked++
+				if at := time.Since(began); at >= c.from && at < c.to {
+					return 401, no, nil
+				}
+				return 200, listAt5, nil
+			}, &Feed[struct{}]{Troubled: c.troubled})
+			time.Sleep(c.within)
+			synctest.Wait()
+			if !slices.Equal(*said, c.want) || asked > 12 {
+				t.Errorf("%s: it said %q after %d requests, want %q", c.name, *said, asked, c.want)
+			}
+			cancel()
+		})
+	}
+}
+
+// TestTheWorldIsRecalledWithNewCredentials: those that are not taken say nothing of what
+// the API server has forgotten.
+func TestTheWorldIsRecalledWithNewCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		refusals, recalled := 2, 0
+		said := overhear(ctx, func(r *http.Request) (int, string, error) {
+			if r.URL.Query().Has("resourceVersionMatch") && refusals > 0 {
+				refusals--
+				return 401, `{"code":401,"message":"Unauthorized"}`, nil
+			}
+			return 200, listAt5, nil
+		}, &Feed[struct{}]{From: "4", Recalled: func(context.Context, []struct{}) error { recalled++; return nil }})
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if recalled != 1 || len(*said) > 0 {
+			t.Errorf("recalled %d times, and said %q", recalled, *said)
 		}
 		cancel()
 	})

@@ -35,6 +35,17 @@ func TestAgainIsAnotherEvent(t *testing.T) {
 	}
 }
 
+// killedAt is a container that was killed for its memory.
+func killedAt(name string, at time.Time) container {
+	one := container{Name: name}
+	one.Last.Terminated = &struct {
+		Reason string    `json:"reason"`
+		Code   int       `json:"exitCode"`
+		At     time.Time `json:"finishedAt"`
+	}{Reason: oomKilled, At: at}
+	return one
+}
+
 // TestEachKillIsTold, also that of the second container of a pod.
 func TestEachKillIsTold(t *testing.T) {
 	c, err := parse(nil)
@@ -42,15 +53,7 @@ func TestEachKillIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	killed := func(name string, ago time.Duration) container {
-		one := container{Name: name}
-		one.Last.Terminated = &struct {
-			Reason string    `json:"reason"`
-			Code   int       `json:"exitCode"`
-			At     time.Time `json:"finishedAt"`
-		}{Reason: oomKilled, At: now.Add(-ago)}
-		return one
-	}
+	killed := func(name string, ago time.Duration) container { return killedAt(name, now.Add(-ago)) }
 	var got []string
 	tr := newTracker("prod", nil, time.Minute)
 	for _, containers := range [][]container{

@@ -47,8 +47,11 @@ type cursor struct {
 	At     time.Time `json:"at"`
 	// Began is when this source first ran: what is only advice is not given for
 	// what was there before.
-	Began time.Time       `json:"began"`
-	Told  map[string]told `json:"told,omitempty"`
+	Began time.Time        `json:"began"`
+	Told  map[string]told  `json:"told,omitempty"`
+	Looks map[string]looks `json:"looks,omitempty"` // by resource
+
+	Troubled cluster.Troubles `json:"troubled,omitempty"`
 }
 
 // watcher is one stream.
@@ -84,6 +87,9 @@ func (s Source) Stream(ctx context.Context, r api.StreamRequest, emit func(api.E
 	w.cursor.Began = w.now()
 	if err := outlet.Decode(r.Cursor, &w.cursor); err != nil {
 		return err
+	}
+	if w.cursor.Looks == nil {
+		w.cursor.Looks = map[string]looks{}
 	}
 	w.tracker = newTracker(r.Cluster, w.cursor.Told, time.Duration(c.ResolveAfter))
 	w.out = outlet.New(emit, w.state)
@@ -149,27 +155,40 @@ func ended(ctx context.Context, err error) error {
 
 // follow makes a feed of objects that are looked at one by one.
 func follow[T looked](w *watcher, resource, path string, look func(*T, lens) view) func(context.Context) error {
+	first := true
 	see := func(item *T, tell func(api.Event)) {
 		meta := (*item).meta()
 		if !w.config.covers(meta.Namespace) {
 			return
 		}
-		w.tracker.see(resource, meta.Key(), w.now(), func(now time.Time) view { return look(item, w.lens(now)) }, tell)
+		w.tracker.see(resource, meta.Key(), w.now(), func(now time.Time) view { return look(item, w.lens(resource, now)) }, tell)
 	}
 	f := &cluster.Feed[T]{
-		Client: w.client, Path: path, Trouble: w.troubled(resource),
+		Client: w.client, Path: path, Trouble: w.troubled(resource), Troubled: w.cursor.Troubled[resource],
 		Listed: func(ctx context.Context, items []T, _, _ string, _ bool) error {
+			if happens(resource) {
+				defer w.out.Mark() // from when on it is known what happens
+			}
 			return w.out.Do(ctx, func(tell func(api.Event)) {
-				there := map[string]bool{}
+				w.looked(resource, first)
+				first = false
+				there, marks := map[string]bool{}, make([]string, len(items))
 				for i := range items {
 					there[items[i].meta().Key()] = true
+					marks[i] = look(&items[i], w.lens(resource, w.now())).mark()
+				}
+				for _, i := range inOrder(marks) {
 					see(&items[i], tell)
 				}
 				w.tracker.only(resource, there, w.now(), tell)
 			})
 		},
+		Seen: func(ctx context.Context, _ string) error {
+			return w.out.Do(ctx, func(func(api.Event)) { w.looked(resource, false) })
+		},
 		Changed: func(ctx context.Context, how cluster.Change, item T, _ string) error {
 			return w.out.Do(ctx, func(tell func(api.Event)) {
+				w.looked(resource, false)
 				if how == cluster.Deleted {
 					w.tracker.gone(resource, item.meta().Key(), w.now(), tell)
 					return
@@ -184,12 +203,15 @@ func follow[T looked](w *watcher, resource, path string, look func(*T, lens) vie
 // troubled tells that a kind cannot be followed, and when it can again.
 func (w *watcher) troubled(resource string) func(context.Context, error) error {
 	return func(ctx context.Context, err error) error {
-		return w.out.Do(ctx, func(tell func(api.Event)) { tell(cluster.TroubleEvent(w.cluster, resource, err, w.now())) })
+		return w.out.Do(ctx, func(tell func(api.Event)) {
+			w.cursor.Troubled.Note(resource, err)
+			tell(cluster.TroubleEvent(w.cluster, resource, err, w.now()))
+		})
 	}
 }
 
-func (w *watcher) lens(now time.Time) lens {
-	return lens{now: now, config: &w.config, began: w.cursor.Began, jobs: w.tracker.runs}
+func (w *watcher) lens(resource string, now time.Time) lens {
+	return lens{now: now, config: &w.config, began: w.cursor.Began, jobs: w.tracker.runs, away: w.cursor.Looks[resource].Away}
 }
 
 func plural(n int, one string) string {

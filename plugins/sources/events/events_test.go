@@ -280,7 +280,7 @@ func TestStoppedBeforeAnythingHappened(t *testing.T) {
 	s := clustertest.New(t)
 	s.Put(notes, noteOf("old", "Unhealthy", "before anybody looked", 1))
 	l := clustertest.Listen(t, Source{}, s, quick)
-	l.AwaitCursor(t)
+	l.AwaitCursor(t, `"events"`)
 	l.Stop(t)
 	s.Put(notes, noteOf("n1", "Unhealthy", "n1 probe", 1))
 	l.Start(t)

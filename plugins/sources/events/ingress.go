@@ -70,7 +70,7 @@ func (w *watcher) ingresses() []func(context.Context) error {
 	again := func(tell func(api.Event)) {
 		w.forgetMissing(missing)
 		for _, i := range w.routes {
-			w.tracker.see("ingresses", i.Metadata.Key(), w.now(), func(now time.Time) view { return look(&i, w.lens(now)) }, tell)
+			w.tracker.see("ingresses", i.Metadata.Key(), w.now(), func(now time.Time) view { return look(&i, w.lens("ingresses", now)) }, tell)
 		}
 	}
 	out := []func(context.Context) error{
@@ -101,7 +101,7 @@ func names[T looked, V any](w *watcher, resource, path string, query url.Values,
 		w.tracker.gone(resource, key, w.now(), tell)
 	}
 	f := &cluster.Feed[T]{
-		Client: w.client, Path: path, Query: query, Metadata: resource == "secrets", Trouble: w.troubled(resource),
+		Client: w.client, Path: path, Query: query, Metadata: resource == "secrets", Trouble: w.troubled(resource), Troubled: w.cursor.Troubled[resource],
 		Listed: func(ctx context.Context, items []T, _, _ string, _ bool) error {
 			return w.out.Do(ctx, func(tell func(api.Event)) {
 				clear(into)

@@ -50,6 +50,7 @@ type lens struct {
 	config *config
 	began  time.Time
 	jobs   *runs
+	away   absence // the last one from objects of its kind
 }
 
 // looked is an object that is judged by itself.
@@ -162,7 +163,7 @@ func lookAtPod(p *pod, l lens) view {
 	}
 	if p.Status.Phase == "Failed" && p.Status.Reason == "Evicted" {
 		at := p.evictedAt()
-		if s.until(at.Add(time.Duration(l.config.Recent))) {
+		if s.recently(at) {
 			s.find(finding{Reason: evicted, Stamp: p.Metadata.UID, Mark: stamp(at), Says: "was evicted from " + p.Spec.Node, Text: p.Status.Message})
 		}
 		return s.view
@@ -219,7 +220,7 @@ func (s *seeing) oom(c *container, name string, p *pod) {
 	if t == nil {
 		t = c.Last.Terminated
 	}
-	if t == nil || t.Reason != oomKilled || !s.until(t.At.Add(time.Duration(s.config.Recent))) {
+	if t == nil || t.Reason != oomKilled || !s.recently(t.At) {
 		return
 	}
 	s.find(finding{

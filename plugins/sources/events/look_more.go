@@ -69,7 +69,10 @@ func lookAtJob(j *job, l lens) view {
 	s.until(l.now.Add(time.Second))
 	if l.jobs.newer(owner, j.Metadata.Created) {
 		s.again = time.Time{}
-		return s.view
+		// It is over. That it was is news if nobody saw it.
+		if !l.away.in(failed.Since, time.Second) || !s.until(l.away.To.Add(time.Second)) {
+			return s.view
+		}
 	}
 	if owner.Kind == "Job" {
 		s.again = time.Time{}

@@ -122,7 +122,7 @@ func (w *watcher) notes() func(context.Context) error {
 	}
 	first := w.cursor.Events == ""
 	f := &cluster.Feed[note]{
-		Client: w.client, Path: "/apis/events.k8s.io/v1/events", Query: query, From: w.cursor.Events, Trouble: w.troubled("events"),
+		Client: w.client, Path: "/apis/events.k8s.io/v1/events", Query: query, From: w.cursor.Events, Trouble: w.troubled("events"), Troubled: w.cursor.Troubled["events"],
 		Seen: func(ctx context.Context, version string) error {
 			defer w.out.Mark() // that somebody watched is to be known after a quiet hour, too
 			return w.out.Do(ctx, func(func(api.Event)) { w.reached(version) })

@@ -43,6 +43,14 @@ type view struct {
 	again    time.Time
 }
 
+// mark is that of what happened last.
+func (v view) mark() (last string) {
+	for i := range v.findings {
+		last = max(last, v.findings[i].Mark)
+	}
+	return last
+}
+
 // told is what was told of a problem.
 type told struct {
 	ID   string `json:"i"`
@@ -138,6 +146,7 @@ func (t *tracker) only(resource string, there map[string]bool, now time.Time, te
 func (t *tracker) set(object string, findings []finding, now time.Time, tell func(api.Event)) {
 	before := t.has[object]
 	delete(t.has, object)
+	slices.SortStableFunc(findings, func(a, b finding) int { return strings.Compare(a.Mark, b.Mark) })
 	for i := range findings {
 		f := &findings[i]
 		key := f.key()

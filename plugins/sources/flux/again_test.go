@@ -91,3 +91,19 @@ func TestNewer(t *testing.T) {
 		}
 	}
 }
+
+// TestTroubleOfALifeBefore: its end is told.
+func TestTroubleOfALifeBefore(t *testing.T) {
+	t.Parallel()
+	s := clustertest.New(t)
+	s.Refuse(releases, 403)
+	l := clustertest.Listen(t, Source{}, s, "kinds: [HelmRelease]")
+	l.Await(t, "HelmReleases of prod cannot be watched", 1)
+	l.Stop(t)
+	s.Refuse(releases, 0)
+	l.Start(t)
+	l.Await(t, "HelmReleases of prod are watched again", 1)
+	if got := l.Titles(); len(got) != 2 {
+		t.Errorf("it told %q", got)
+	}
+}

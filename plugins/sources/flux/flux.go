@@ -92,6 +92,8 @@ type cursor struct {
 	// Listed are the kinds whose objects are all in Told.
 	Listed map[string]bool `json:"listed,omitempty"`
 	Drift  string          `json:"drift,omitempty"`
+
+	Troubled cluster.Troubles `json:"troubled,omitempty"`
 }
 
 // mostTold is how many objects a cursor names.
@@ -145,7 +147,7 @@ func (w *watcher) state() any {
 	if len(w.cursor.Told) <= mostTold {
 		return w.cursor
 	}
-	c := cursor{Told: map[string]state{}, Listed: map[string]bool{}, Drift: w.cursor.Drift}
+	c := cursor{Told: map[string]state{}, Listed: map[string]bool{}, Drift: w.cursor.Drift, Troubled: w.cursor.Troubled}
 	for _, key := range slices.Sorted(maps.Keys(w.cursor.Told))[:mostTold] {
 		c.Told[key] = w.cursor.Told[key]
 	}
@@ -154,9 +156,9 @@ func (w *watcher) state() any {
 
 // feed follows one kind.
 func (w *watcher) feed(client *cluster.Client, kind string) func(context.Context) error {
-	told := false
+	told := w.cursor.Troubled[kind]
 	f := &cluster.Feed[object]{
-		Client: client, Path: address(kind),
+		Client: client, Path: address(kind), Troubled: told,
 		Trouble: func(ctx context.Context, err error) error {
 			if r, ok := err.(*cluster.Refusal); ok && r.Code == 404 { //nolint:errorlint // feeds hand it over as it is
 				return nil // this part of Flux is not installed
@@ -165,7 +167,10 @@ func (w *watcher) feed(client *cluster.Client, kind string) func(context.Context
 				return nil
 			}
 			told = err != nil
-			return w.out.Do(ctx, func(tell func(api.Event)) { tell(cluster.TroubleEvent(w.cluster, kind+"s", err, w.now())) })
+			return w.out.Do(ctx, func(tell func(api.Event)) {
+				w.cursor.Troubled.Note(kind, err)
+				tell(cluster.TroubleEvent(w.cluster, kind+"s", err, w.now()))
+			})
 		},
 		Listed: func(ctx context.Context, items []object, _, _ string, _ bool) error {
 			return w.out.Do(ctx, func(tell func(api.Event)) { w.listed(kind, items, tell) })

@@ -81,6 +81,21 @@ func (l *Listener) Stop(t testing.TB) {
 	}
 }
 
+// AwaitEnd waits until the stream ends by itself, and returns why; the listener may be
+// started again.
+func (l *Listener) AwaitEnd(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-l.ended:
+		l.stop()
+		l.stop = nil
+		return err
+	case <-time.After(15 * time.Second):
+		t.Fatalf("the stream does not end; it told %q", l.Titles())
+		return nil
+	}
+}
+
 // Cursor is that of the last event.
 func (l *Listener) Cursor() string {
 	l.mu.Lock()
@@ -124,15 +139,15 @@ func (l *Listener) Await(t testing.TB, title string, count int) api.Event {
 	}
 }
 
-// AwaitCursor waits until there is one.
-func (l *Listener) AwaitCursor(t testing.TB) {
+// AwaitCursor waits until there is one that says a word.
+func (l *Listener) AwaitCursor(t testing.TB, word string) {
 	t.Helper()
 	timeout := time.After(8 * time.Second)
-	for l.Cursor() == "" {
+	for {
 		l.mu.Lock()
-		more := l.more
+		more, there := l.more, l.cursor != "" && strings.Contains(l.cursor, word)
 		l.mu.Unlock()
-		if l.Cursor() != "" {
+		if there {
 			return
 		}
 		select {

@@ -29,6 +29,7 @@ type Server struct {
 	drop    chan struct{} // closed: watches end
 	refused map[string]int
 	lists   int
+	token   string // empty: anybody may ask
 }
 
 type entry struct {
@@ -41,7 +42,7 @@ type entry struct {
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	s := &Server{more: make(chan struct{}), drop: make(chan struct{}), refused: map[string]int{}}
-	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.http = httptest.NewTLSServer(http.HandlerFunc(s.serve)) // a token is sent on no other way
 	t.Cleanup(func() {
 		s.Drop()
 		s.http.CloseClientConnections()
@@ -50,10 +51,21 @@ func New(t testing.TB) *Server {
 	return s
 }
 
+// Rotate has it take nothing but a token from now on, which Kubeconfig holds; what is
+// open ends.
+func (s *Server) Rotate(token string) {
+	s.mu.Lock()
+	s.token = token
+	s.mu.Unlock()
+	s.Drop()
+}
+
 // Kubeconfig leads to it.
 func (s *Server) Kubeconfig() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Config","current-context":"c",
-"clusters":[{"name":"c","cluster":{"server":%q}}],"users":[{"name":"c","user":{}}],"contexts":[{"name":"c","context":{"cluster":"c","user":"c"}}]}`, s.http.URL)
+"clusters":[{"name":"c","cluster":{"server":%q,"insecure-skip-tls-verify":true}}],"users":[{"name":"c","user":{"token":%q}}],"contexts":[{"name":"c","context":{"cluster":"c","user":"c"}}]}`, s.http.URL, s.token)
 }
 
 // Put writes an object, given as JSON, into the collection at a path.
@@ -173,9 +185,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	from, _ := strconv.Atoi(query.Get("resourceVersion"))
 	s.mu.Lock()
 	code, forgotten, now := s.refused[r.URL.Path], from != 0 && from < s.oldest, s.version()
+	stranger := s.token != "" && r.Header.Get("Authorization") != "Bearer "+s.token
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	switch {
+	case stranger:
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"kind":"Status","code":401,"reason":"Unauthorized","message":"Unauthorized"}`)
 	case code != 0:
 		w.WriteHeader(code)
 		fmt.Fprintf(w, `{"kind":"Status","code":%d,"message":"it refuses"}`, code)
