@@ -131,7 +131,7 @@ func (o options) all(ctx context.Context, t *point.Table) error {
 	if err == nil && o.mode == modeKill && o.runs >= enough {
 		err = found.kills.Complete(o.runs >= plenty)
 	}
-	return errors.Join(err, found.kills.Unknown())
+	return errors.Join(err, found.flawless(), found.kills.Unknown())
 }
 
 // world runs its share of the commands in one world, episode by episode.
