@@ -26,8 +26,8 @@ func (a answers) Answered(_ context.Context, cmd chat.Command) ([]string, bool, 
 // nor whether whoever asked may.
 func TestADeedThatWasDoneIsAnsweredAsItWas(t *testing.T) {
 	t.Parallel()
-	gone := func(context.Context, chat.Command) (string, []deploy.Target, error) {
-		return "", nil, fault.New(fault.NotFound, "there is no silence `s1`", "")
+	gone := func(chat.Command) ([]deploy.Target, error) {
+		return nil, fault.New(fault.NotFound, "there is no silence `s1`", "")
 	}
 	h := build(t, statePath(t), Route{Verb: "hold", Deed: deed{work{admit: gone}, func(chat.Command) (chat.Message, error) {
 		t.Error("it was done again")
