@@ -74,9 +74,9 @@ func (w *world) converse(ctx context.Context, c *command) error {
 			if !pause(ctx, typing) {
 				return nil
 			}
-			said, err := w.said(c)
-			if err != nil {
-				return err
+			said, serr := w.said(c)
+			if serr != nil {
+				return serr
 			}
 			next.identify(said)
 			next.text, next.tells = next.fill(next.says, job), next.fill(next.tells, job)
