@@ -133,6 +133,7 @@ chaos: ## kill ferry everywhere, or with MODE=worst let GitHub and Slack fail; R
 	@mkdir -p $(BIN)/chaos-plugins
 	$(GO) build -C plugins/sources -o $(CURDIR)/$(BIN)/chaos-plugins/webhook ./cmd/webhook
 	$(GO) build -C plugins/notifiers -o $(CURDIR)/$(BIN)/chaos-plugins/webhook-notifier ./cmd/webhook-notifier
+	$(GO) build -C playground/testdata/works -o $(CURDIR)/$(BIN)/chaos-plugins/works .
 	@$(BIN)/ferry-chaos plugin index $(BIN)/chaos-plugins
 	@$(BIN)/chaos -ferry $(BIN)/ferry-chaos -plugins $(BIN)/chaos-plugins -effects docs/effects.md -mode $(MODE) -runs $(RUNS) -seed $(SEED) -worlds $(WORLDS)
 

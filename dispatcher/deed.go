@@ -20,6 +20,14 @@ type Deed interface {
 	Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 }
 
+// Deeds remember what was answered to deeds that were done. A deed that ends what it is
+// about cannot be admitted again: what it would look for is gone because of it.
+type Deeds interface {
+	// Answered returns what was stored with the effect of a command, the first line
+	// first; ok is false if it had none, or keeps no answer.
+	Answered(ctx context.Context, cmd chat.Command) (lines []string, ok bool, err error)
+}
+
 // Preview tells what work would do, as a Query does: without any effect.
 type Preview interface {
 	Preview(ctx context.Context, cmd chat.Command) (chat.Message, error)
@@ -27,6 +35,9 @@ type Preview interface {
 
 // do admits a deed and does it.
 func (d *Dispatcher) do(ctx context.Context, cmd chat.Command, deed Deed) error {
+	if known, err := d.done(ctx, cmd); known || err != nil {
+		return err
+	}
 	title, targets, err := deed.Admit(ctx, cmd)
 	if err != nil {
 		return err
@@ -39,6 +50,21 @@ func (d *Dispatcher) do(ctx context.Context, cmd chat.Command, deed Deed) error 
 	}
 	d.Log.Info("done", "title", title, "user", cmd.User)
 	return nil
+}
+
+// done answers a command whose deed was done before ferry ended, as it would have been
+// then: nobody decides again whether that may be.
+func (d *Dispatcher) done(ctx context.Context, cmd chat.Command) (known bool, err error) {
+	if d.Deeds == nil {
+		return false, nil
+	}
+	lines, known, err := d.Deeds.Answered(ctx, cmd)
+	if err != nil || !known {
+		return known, err
+	}
+	return true, d.reply(ctx, cmd, func() (chat.Message, error) {
+		return chat.Message{Tone: chat.Done, Title: lines[0], Lines: lines[1:]}, nil
+	})
 }
 
 // preview answers what a command would do. Everybody may look.

@@ -89,6 +89,8 @@ type Options struct {
 	Store   Store
 	Replier chat.Replier
 	Policy  *Policy
+	// Deeds may be nil: then deeds find out themselves what they did before.
+	Deeds Deeds
 	// Explain turns an error into what people are told.
 	Explain func(error) chat.Message
 	Log     *slog.Logger

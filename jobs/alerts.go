@@ -25,8 +25,9 @@ type Alerts interface {
 // Silences are what people do not want to hear of for a while.
 type Silences interface {
 	// Place stores one and gives it an ID. Placed again by the same key it stays as it
-	// is. What the audit trail is to know of a write comes with it, here and below.
-	Place(ctx context.Context, s Silence, told ...job.Entry) (Silence, error)
+	// is. What the audit trail is to know of a write comes with it, here and below; of
+	// what is placed told is given all.
+	Place(ctx context.Context, s Silence, told func(Silence) job.Entry) (Silence, error)
 	// End ends one and returns it; NotFound if there is none of that ID.
 	End(ctx context.Context, id string, told ...job.Entry) (Silence, error)
 	// All are those in force, in the order in which they were placed.
@@ -43,9 +44,9 @@ type Silence struct {
 
 // Notifications say whether channels are told of incidents.
 type Notifications interface {
-	// Switch says so of a channel and returns how it was; it is NotFound if no receiver
-	// leads there.
-	Switch(ctx context.Context, c chat.ChannelID, on bool, told ...job.Entry) (was bool, err error)
+	// Switch says so of a channel and returns how it was, which told is given, too; it is
+	// NotFound if no receiver leads there.
+	Switch(ctx context.Context, c chat.ChannelID, on bool, told ...func(was bool) job.Entry) (was bool, err error)
 	// Off are the channels that are not told.
 	Off() []chat.ChannelID
 }

@@ -37,14 +37,14 @@ func (w *trouble) Scope(matchers string) (deploy.Target, error) {
 	return deploy.Target{Cluster: deploy.Everywhere}, nil
 }
 
-func (w *trouble) Place(_ context.Context, s Silence, told ...job.Entry) (Silence, error) {
+func (w *trouble) Place(_ context.Context, s Silence, told func(Silence) job.Entry) (Silence, error) {
 	for _, old := range w.silences {
 		if old.Key == s.Key {
 			return old, nil
 		}
 	}
 	s.ID = "s1"
-	w.silences, w.told = append(w.silences, s), append(w.told, told...)
+	w.silences, w.told = append(w.silences, s), append(w.told, told(s))
 	return s, nil
 }
 
@@ -56,9 +56,11 @@ func (w *trouble) End(_ context.Context, _ string, told ...job.Entry) (Silence, 
 
 func (w *trouble) All() []Silence { return w.silences }
 
-func (w *trouble) Switch(_ context.Context, c chat.ChannelID, on bool, told ...job.Entry) (bool, error) {
-	w.told = append(w.told, told...)
+func (w *trouble) Switch(_ context.Context, c chat.ChannelID, on bool, told ...func(bool) job.Entry) (bool, error) {
 	was := !slices.Contains(w.off, c)
+	for _, of := range told {
+		w.told = append(w.told, of(was))
+	}
 	w.off = slices.DeleteFunc(w.off, func(o chat.ChannelID) bool { return o == c })
 	if !on {
 		w.off = append(w.off, c)

@@ -52,10 +52,18 @@ func (n notify) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Tar
 // Do implements Deed.
 func (n notify) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
 	on := cmd.Args.Switch == "on"
-	was, err := n.Notifications.Switch(ctx, cmd.Thread.Channel, on, deed(cmd, job.Notified, string(cmd.Args.Switch)))
+	says := func(was bool) chat.Message { return switched(on, was) }
+	was, err := n.Notifications.Switch(ctx, cmd.Thread.Channel, on, func(was bool) job.Entry {
+		return answered(deed(cmd, job.Notified, string(cmd.Args.Switch)), says(was))
+	})
 	if err != nil {
 		return chat.Message{}, err
 	}
+	return says(was), nil
+}
+
+// switched says that a channel is told or not, as it was before or not.
+func switched(on, was bool) chat.Message {
 	already := ""
 	if was == on {
 		already = " already"
@@ -64,11 +72,11 @@ func (n notify) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) 
 		return chat.Message{
 			Tone: chat.Done, Title: fmt.Sprintf("Notifications are on%s in this channel", already),
 			Lines: []string{"What is in trouble by now is told with its next change; `events` shows it at once."},
-		}, nil
+		}
 	}
 	return chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Notifications are off%s in this channel", already), Lines: []string{
 		"What was told here before is still brought up to date; `events` shows the rest.", "`notify on` turns them on again.",
-	}}, nil
+	}}
 }
 
 // Answer implements Query.
@@ -105,14 +113,17 @@ func (r resend) Admit(_ context.Context, cmd chat.Command) (string, []deploy.Tar
 
 // Do implements Deed.
 func (r resend) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) {
+	says := func(one Letter) chat.Message {
+		return chat.Message{
+			Tone: chat.Done, Title: fmt.Sprintf("On its way to %s again: %s", one.Sink, flat(one.Title)),
+			Lines: []string{"If it fails again `undelivered` shows it. If it has changed meanwhile, what is so now is told instead."},
+		}
+	}
 	one, err := r.Letters.Resend(ctx, string(cmd.Args.ID), func(one Letter) job.Entry {
-		return deed(cmd, job.Resent, one.Sink+": "+one.Title)
+		return answered(deed(cmd, job.Resent, one.Sink+": "+one.Title), says(one))
 	})
 	if err != nil {
 		return chat.Message{}, err
 	}
-	return chat.Message{
-		Tone: chat.Done, Title: fmt.Sprintf("On its way to %s again: %s", one.Sink, flat(one.Title)),
-		Lines: []string{"If it fails again `undelivered` shows it. If it has changed meanwhile, what is so now is told instead."},
-	}, nil
+	return says(one), nil
 }

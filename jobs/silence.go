@@ -78,32 +78,52 @@ func (s silence) Do(ctx context.Context, cmd chat.Command) (chat.Message, error)
 		one.At = s.Now()
 	}
 	one.Until = one.At.Add(d)
-	placed, err := s.Silences.Place(ctx, one, deed(cmd, job.Silenced, one.Matchers+" "+untilWhen(one.Until)+": "+one.Reason))
+	about, err := s.about(one.Matchers)
 	if err != nil {
 		return chat.Message{}, err
 	}
+	says := func(placed Silence) chat.Message { return silent(placed, about) }
+	placed, err := s.Silences.Place(ctx, one, func(placed Silence) job.Entry {
+		return answered(deed(cmd, job.Silenced, one.Matchers+" "+untilWhen(one.Until)+": "+one.Reason), says(placed))
+	})
+	if err != nil {
+		return chat.Message{}, err
+	}
+	return says(placed), nil
+}
+
+// silent says that a silence is in force, and what it is about.
+func silent(s Silence, about string) chat.Message {
 	m := chat.Message{
-		Tone: chat.Done, Title: fmt.Sprintf("%s is silent for %s, %s", coded(placed.Matchers), span(placed.Until.Sub(placed.At)), untilWhen(placed.Until)),
-		Lines: []string{sentence(flat(placed.Reason))},
+		Tone: chat.Done, Title: fmt.Sprintf("%s is silent for %s, %s", coded(s.Matchers), span(s.Until.Sub(s.At)), untilWhen(s.Until)),
+		Lines: []string{sentence(flat(s.Reason))},
 	}
-	about, err := s.Alerts.Incidents(placed.Matchers)
+	if about != "" {
+		m.Lines = append(m.Lines, about)
+	}
+	m.Lines = append(m.Lines, fmt.Sprintf("`unsilence %s` ends it.", s.ID))
+	return m
+}
+
+// about says what is in trouble that has some labels.
+func (s silence) about(matchers string) (string, error) {
+	all, err := s.Alerts.Incidents(matchers)
 	if err != nil {
-		return chat.Message{}, err
+		return "", err
 	}
 	n := 0
-	for i := range about {
-		if about[i].State == alert.Firing {
+	for i := range all {
+		if all[i].State == alert.Firing {
 			n++
 		}
 	}
 	switch {
 	case n > 0:
-		m.Lines = append(m.Lines, fmt.Sprintf("It is about %s that %s open; the end of what was told is still told.", count(n, "incident"), areOf(n)))
-	case len(about) == 0:
-		m.Lines = append(m.Lines, "Nothing that is or was lately in trouble has these labels: `events` shows which there are.")
+		return fmt.Sprintf("It is about %s that %s open; the end of what was told is still told.", count(n, "incident"), areOf(n)), nil
+	case len(all) == 0:
+		return "Nothing that is or was lately in trouble has these labels: `events` shows which there are.", nil
 	}
-	m.Lines = append(m.Lines, fmt.Sprintf("`unsilence %s` ends it.", placed.ID))
-	return m, nil
+	return "", nil
 }
 
 // Admit implements Deed.
@@ -133,13 +153,14 @@ func (u unsilence) Do(ctx context.Context, cmd chat.Command) (chat.Message, erro
 	if err != nil {
 		return chat.Message{}, err
 	}
-	if one, err = u.Silences.End(ctx, one.ID, deed(cmd, job.Unsilenced, one.Matchers)); err != nil {
-		return chat.Message{}, err
-	}
-	return chat.Message{
+	m := chat.Message{
 		Tone: chat.Done, Title: fmt.Sprintf("Silence %s has ended: %s is told of again", one.ID, coded(one.Matchers)),
 		Lines: []string{fmt.Sprintf("%s placed it %s ago: %s", whose(one), span(u.Now().Sub(one.At)), sentence(flat(one.Reason)))},
-	}, nil
+	}
+	if _, err = u.Silences.End(ctx, one.ID, answered(deed(cmd, job.Unsilenced, one.Matchers), m)); err != nil {
+		return chat.Message{}, err
+	}
+	return m, nil
 }
 
 // Answer implements Query.

@@ -41,10 +41,19 @@ func (r *change) entry(d job.Deed) job.Entry {
 	return e
 }
 
+// DeedKey is the key of the entry of what a command did at once.
+func DeedKey(cmd chat.Command) string { return "deed/" + cmd.Key }
+
+// answered notes with an entry what is said of it.
+func answered(e job.Entry, m chat.Message) job.Entry {
+	e.Answer = append([]string{m.Title}, m.Lines...)
+	return e
+}
+
 // deed is an entry of what a command did at once.
 func deed(cmd chat.Command, d job.Deed, says string, targets ...string) job.Entry {
 	return job.Entry{
-		Deed: d, Key: "deed/" + cmd.Key, By: string(cmd.User), Team: string(cmd.Thread.Team), Channel: string(cmd.Thread.Channel),
+		Deed: d, Key: DeedKey(cmd), By: string(cmd.User), Team: string(cmd.Thread.Team), Channel: string(cmd.Thread.Channel),
 		Command: cmd.Text, Targets: targets, Says: says,
 	}
 }

@@ -41,6 +41,22 @@ func (t *Trail) knows(ctx context.Context, entries []job.Entry) (bool, error) {
 	return false, nil
 }
 
+// Told returns what was written with a key, if anything was.
+func (t *Trail) Told(ctx context.Context, key string) (e job.Entry, ok bool, err error) {
+	once, ok, err := t.kv.Get(ctx, auditOnce+key)
+	if err != nil || !ok {
+		return e, false, err
+	}
+	row, ok, err := t.kv.Get(ctx, string(once.Value))
+	if err != nil || !ok {
+		return e, false, err
+	}
+	if err := json.Unmarshal(row.Value, &e); err != nil {
+		return e, false, fmt.Errorf("decode %s: %w", row.Key, err)
+	}
+	return e, true, nil
+}
+
 // accepted tells that a command became a job: what was asked, by whom and where.
 func accepted(j *job.Job) job.Entry {
 	e := job.Entry{Deed: job.Accepted, Job: j.ID, Targets: j.Queues, Says: j.Title, At: j.Created}

@@ -39,7 +39,7 @@ func loadChannels(ctx context.Context, store rows.Store) (*channels, error) {
 }
 
 // Switch implements jobs.Notifications.
-func (c *channels) Switch(ctx context.Context, id chat.ChannelID, on bool, told ...job.Entry) (was bool, err error) {
+func (c *channels) Switch(ctx context.Context, id chat.ChannelID, on bool, told ...func(was bool) job.Entry) (was bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.known[id] {
@@ -49,11 +49,13 @@ func (c *channels) Switch(ctx context.Context, id chat.ChannelID, on bool, told 
 	if !on {
 		t = rows.Txn{Put: []rows.Row{{Key: channelRow + string(id), Value: []byte("off")}}}
 	}
-	t.Told = told
+	was = !c.off[id]
+	for _, of := range told {
+		t.Told = append(t.Told, of(was))
+	}
 	if err := c.store.Commit(ctx, t); err != nil {
 		return false, fmt.Errorf("store that %s is switched: %w", id, err)
 	}
-	was = !c.off[id]
 	c.off[id] = !on
 	return was, nil
 }

@@ -73,10 +73,10 @@ func (spoken) Scope(matchers string) (deploy.Target, error) {
 type spokenSilences struct{ s *silence.Silences }
 
 // Place implements jobs.Silences.
-func (s spokenSilences) Place(ctx context.Context, one jobs.Silence, told ...job.Entry) (jobs.Silence, error) {
+func (s spokenSilences) Place(ctx context.Context, one jobs.Silence, told func(jobs.Silence) job.Entry) (jobs.Silence, error) {
 	placed, err := s.s.Place(ctx, silence.Silence{
 		Matchers: one.Matchers, By: one.By, Name: one.Name, Reason: one.Reason, Key: one.Key, At: one.At, Until: one.Until,
-	}, told...)
+	}, func(placed silence.Silence) job.Entry { return told(silenceOf(placed)) })
 	return silenceOf(placed), err
 }
 

@@ -53,10 +53,19 @@ func TestWhatIsToldOfADeedIsWrittenWithIt(t *testing.T) {
 		writes int
 		do     func(job.Entry) error
 	}{
-		{"silenced", 1, func(e job.Entry) error { one, err = silences.Place(ctx, one, e); return err }},
-		{"silenced", 0, func(e job.Entry) error { _, err := silences.Place(ctx, one, e); return err }},
+		{"silenced", 1, func(e job.Entry) error {
+			one, err = silences.Place(ctx, one, func(jobs.Silence) job.Entry { return e })
+			return err
+		}},
+		{"silenced", 0, func(e job.Entry) error {
+			_, err := silences.Place(ctx, one, func(jobs.Silence) job.Entry { return e })
+			return err
+		}},
 		{"ended", 1, func(e job.Entry) error { _, err := silences.End(ctx, one.ID, e); return err }},
-		{"off", 1, func(e job.Entry) error { _, err := channels.Switch(ctx, "C1", false, e); return err }},
+		{"off", 1, func(e job.Entry) error {
+			_, err := channels.Switch(ctx, "C1", false, func(bool) job.Entry { return e })
+			return err
+		}},
 	} {
 		before := kv.writes
 		if err := c.do(told(c.says)); err != nil || kv.writes-before != c.writes {

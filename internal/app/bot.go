@@ -113,7 +113,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	}
 	alerting.talk(&options)
 	work = dispatcher.New(dispatcher.Options{
-		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Log: log,
+		Routes: routes(options), Store: rows, Replier: b, Policy: policy, Explain: say.Error, Deeds: deeds{trail}, Log: log,
 		Drain: c.Timeouts.Drain, Ended: numbers.ended,
 	})
 	b.Serve(dispatcher.Recorder{Next: work, Trail: trail, Changes: changing(c)})

@@ -40,14 +40,25 @@ func (t told) Commit(ctx context.Context, txn storage.Txn) (uint64, error) {
 
 // pointOf names a transaction by the store that makes it and, of its tables that
 // are written to, the first by name: so a row that is made, which comes with its
-// indexes, is told from one that is changed.
+// indexes, is told from one that is changed. What is only taken away names it, too, and
+// the audit trail only where there is nothing else.
 func pointOf(txn storage.Txn) string {
-	var keys []string
+	var keys, trail []string
 	for _, put := range txn.Put {
-		keys = append(keys, put.Key)
+		if strings.HasPrefix(put.Key, "audit/") {
+			trail = append(trail, put.Key)
+		} else {
+			keys = append(keys, put.Key)
+		}
+	}
+	takes := len(keys) == 0
+	for _, key := range txn.Delete { // a letter that is sent again is wished for like any other
+		if takes || strings.HasPrefix(key, "event/dead/") {
+			keys = append(keys, key)
+		}
 	}
 	if len(keys) == 0 {
-		keys = txn.Delete
+		keys = trail
 	}
 	point := ""
 	for _, key := range keys {

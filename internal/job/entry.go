@@ -53,6 +53,9 @@ type Entry struct {
 	Outcome Outcome `json:"outcome,omitempty"`
 	// Says is the reason or the result, in a line for people.
 	Says string `json:"says,omitempty"`
+	// Answer is what whoever asked for it was told, line by line, where that cannot be
+	// found out any more once it is done: who asks again is told the same.
+	Answer []string `json:"answer,omitempty"`
 	// Prev is the Hash of the entry before this one, and Hash that of this one,
 	// which covers Prev: what was changed or taken out later breaks the chain.
 	Prev string `json:"prev"`

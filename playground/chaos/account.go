@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +27,7 @@ type account struct {
 	first        []time.Duration // until something was said
 	// puzzle is how long status messages did not say what they waited for.
 	puzzle []time.Duration
+	flaws  []error // of the harness itself
 }
 
 func newAccount(t *point.Table) *account {
@@ -56,6 +58,20 @@ func (a *account) sounded(alarms []*alarm) {
 		a.posts += int(one.posts.Load())
 		a.taken += int(one.taken.Load())
 	}
+}
+
+// flawed notes that the harness could not do what it is for.
+func (a *account) flawed(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.flaws = append(a.flaws, fmt.Errorf("the harness: %w", err))
+}
+
+// flawless is an error if there was such a thing.
+func (a *account) flawless() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return errors.Join(a.flaws...)
 }
 
 func (a *account) failed(kind string) {

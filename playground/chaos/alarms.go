@@ -26,6 +26,7 @@ const (
 	growingAlarm alarmKind = "alarm of two things, one after the other"
 	briefAlarm   alarmKind = "alarm that is over before anybody is told"
 	singleAlarm  alarmKind = "alarm that is posted once, whatever is answered"
+	deafAlarm    alarmKind = "alarm of which its receiver does not want to hear"
 )
 
 // alarm is one trouble: what is posted of it, as Alertmanager does, and what people
@@ -71,7 +72,7 @@ func (a *alarm) alert(thing string, over bool) map[string]any {
 func (w *world) then(a *alarm, says string, alerts ...map[string]any) {
 	raw, err := json.Marshal(map[string]any{"version": "4", "receiver": "ferry", "groupKey": a.name, "alerts": alerts})
 	if err != nil {
-		panic(err) // of texts and times
+		w.account.flawed(fmt.Errorf("encode what is posted of %s: %w", a.name, err))
 	}
 	s := step{body: string(raw), says: says}
 	for range w.chance.IntN(4) {
@@ -127,7 +128,7 @@ func (w *world) sound(commands int) (out []*alarm) {
 		out = append(out, a)
 	}
 	w.alarms = append(w.alarms, out...)
-	return out
+	return append(out, w.refuse())
 }
 
 // raise posts what there is to be posted of an alarm, each step once people were told
@@ -223,11 +224,11 @@ func (w *world) alarmSection() (string, error) {
   dir: %q
   repositories: {local: {index: %q}}
   sources: {hook: {plugin: local/webhook, config: {listen: %q, paths: [{path: /alerts, format: alertmanager, anybody: true}]}}}
-  notifiers: {ear: {plugin: local/webhook, config: {url: %q}}}
-alerts:
-  route: {receiver: people, group_by: [trouble], group_wait: 300ms, group_interval: 300ms, storm: {off: true}}
-  receivers: {people: {sinks: [{slack: {channel: %s}}, {notifier: ear}]}}
-`, w.pluginRoom(), dir, w.posting, w.url+earPath, alarmChannel), nil
+  notifiers: {ear: {plugin: local/webhook, config: {url: %q}}, %s}
+%salerts:
+  route: {receiver: people, group_by: [trouble], group_wait: 300ms, group_interval: 300ms, storm: {off: true}, routes: %s}
+  receivers: {%s, people: {sinks: [{slack: {channel: %s}}, {notifier: ear}]}}
+`, w.pluginRoom(), dir, w.posting, w.url+earPath, w.quietNotifiers(), w.executorSection(), quietRoutes, quietReceivers(), alarmChannel), nil
 }
 
 func (w *world) pluginRoom() string { return filepath.Join(w.home, "plugins") }

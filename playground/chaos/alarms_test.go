@@ -16,7 +16,7 @@ import (
 func TestAlarmsAreRepeatable(t *testing.T) {
 	t.Parallel()
 	draw := func(seed uint64) (out []string) {
-		w := &world{options: options{mode: modeKill}, chance: rand.New(rand.NewPCG(seed, 1<<34))}
+		w := &world{options: options{mode: modeKill}, chance: rand.New(rand.NewPCG(seed, 1<<34)), held: newHeld("")}
 		for range 4 {
 			for _, a := range w.sound(15) {
 				raw, err := json.Marshal([]any{a.kind, a.name, a.at, a.late})

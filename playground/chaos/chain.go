@@ -16,7 +16,7 @@ func (c *command) thread(a aftermath) verdict.Thread {
 	c = c.of()
 	t := verdict.Thread{Asked: c.questions, Root: c.slash(), Jobs: a.back, Fallen: a.fell}
 	for _, one := range append([]*command{c}, c.chain...) {
-		if one != c && !one.click() {
+		if one != c && !one.click() || one.spared.Load() {
 			continue
 		}
 		switch {
@@ -24,6 +24,9 @@ func (c *command) thread(a aftermath) verdict.Thread {
 			t.Jobs++
 		case !one.click() || one.tells != "": // else the message that has the button shows it
 			t.Answers++
+		}
+		if one.kind == lineKind || one.kind == againKind {
+			t.Outputs += 1 + int(one.presses.Load())
 		}
 		t.Spare += max(0, int(one.presses.Load())-1) // each may be answered with who had it
 	}
@@ -65,13 +68,19 @@ func (w *world) converse(ctx context.Context, c *command) error {
 			return err
 		}
 		if next.click() {
-			next.channel, next.root = c.channel, c.root
+			next.channel = c.channel
+			next.root.set(c.root.get())
 			err = w.press(ctx, next)
 		} else {
 			if !pause(ctx, typing) {
 				return nil
 			}
-			next.text = next.fill(next.says, job)
+			said, serr := w.said(c)
+			if serr != nil {
+				return serr
+			}
+			next.identify(said)
+			next.text, next.tells = next.fill(next.says, job), next.fill(next.tells, job)
 			err = w.ask(ctx, next)
 		}
 		if err != nil {
@@ -119,6 +128,11 @@ func (w *world) press(ctx context.Context, c *command) error {
 		if err != nil {
 			return err
 		}
+		if action == "" && c.perhaps && c.presses.Load() == 0 {
+			c.spared.Store(true)
+			c.sent.Store(true)
+			return nil
+		}
 		if action == "" {
 			if c.presses.Load() > 0 {
 				break // it was taken by a press of which Slack heard nothing
@@ -153,7 +167,7 @@ func (w *world) find(c *command) (ts, action string, err error) {
 				Text   json.RawMessage `json:"text"`
 			} `json:"elements"`
 		}
-		if point.KindOf(string(m.Metadata)) != c.waits || json.Unmarshal(m.Blocks, &blocks) != nil {
+		if what := point.KindOf(string(m.Metadata)); what != c.waits && !(c.waits == "answer" && what == "waiting") || json.Unmarshal(m.Blocks, &blocks) != nil {
 			continue
 		}
 		for _, b := range blocks {

@@ -92,7 +92,7 @@ func (w *world) episode(ctx context.Context, number, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(w.judge(ctx, commands, rows, old), w.hearken()); err != nil {
+	if err := errors.Join(w.judge(ctx, commands, rows, old), w.kept(commands, rows), w.hearken()); err != nil {
 		return 0, err
 	}
 	w.account.sounded(alarms)
@@ -130,12 +130,13 @@ func (w *world) ask(ctx context.Context, c *command) error {
 			return err
 		}
 	} else {
-		var err error
-		if c.root, err = w.slack.Say(c.who(), c.channel, "<@U0FERRY> "+c.text, ""); err != nil {
+		root, err := w.slack.Say(c.who(), c.channel, "<@U0FERRY> "+c.text, "")
+		if err != nil {
 			return err
 		}
+		c.root.set(root)
 		for _, e := range w.slack.Envelopes() {
-			if strings.Contains(string(e.Payload), `"ts":"`+c.root+`"`) {
+			if strings.Contains(string(e.Payload), `"ts":"`+root+`"`) {
 				c.envelope = e.ID
 			}
 		}
@@ -194,6 +195,10 @@ func (w *world) settle(ctx context.Context, commands []*command, alarms []*alarm
 func describe(commands []*command) string {
 	var out []string
 	for _, c := range commands {
+		if !c.sent.Load() {
+			out = append(out, fmt.Sprintf("%s, which was not asked for yet", c.kind))
+			continue
+		}
 		out = append(out, fmt.Sprintf("%q in %s (%s)", c.text, c.channel, c.kind))
 	}
 	return strings.Join(out, ", ")
@@ -204,7 +209,7 @@ func (w *world) ended(c *command) (bool, error) {
 	if !c.sent.Load() {
 		return false, nil
 	}
-	if c.kind == elseKind {
+	if c.kind == elseKind || c.spared.Load() {
 		return true, nil // that person alone sees it, or does not
 	}
 	said, err := w.said(c)
@@ -216,6 +221,8 @@ func (w *world) ended(c *command) (bool, error) {
 	switch {
 	case counts["answer"] > t.Answers+t.Spare:
 		return false, fmt.Errorf("%q in %s was refused: %s", c.text, c.channel, said[len(said)-1].Text)
+	case !c.work() && c.click() && !c.head.work():
+		return counts["answer"] >= t.Answers, nil // one of its head's, and its own
 	case !c.work():
 		return counts["answer"] >= min(1, t.Answers), nil
 	case c.click():
@@ -226,21 +233,23 @@ func (w *world) ended(c *command) (bool, error) {
 
 // said is what ferry wrote for a command; it finds the root of a slash command.
 func (w *world) said(c *command) ([]slack.Message, error) {
-	if c.root == "" {
+	root := c.root.get()
+	if root == "" {
 		all, err := w.slack.Messages(c.channel, "")
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range all {
 			if key := point.KeyOf(string(m.Metadata)); strings.Contains(key, c.envelope) && strings.HasSuffix(key, "/root") {
-				c.root = m.TS
+				root = m.TS
+				c.root.set(root)
 			}
 		}
-		if c.root == "" {
+		if root == "" {
 			return nil, nil
 		}
 	}
-	thread, err := w.slack.Messages(c.channel, c.root)
+	thread, err := w.slack.Messages(c.channel, root)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,13 @@
 package main
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ferry/internal/job"
+)
 
 // kind is what somebody asks for.
 type kind string
@@ -98,6 +105,10 @@ type play struct {
 	// tells is what the answer has to say, of what has no job; a button without it is
 	// answered by the message that has it.
 	tells string
+	// deed is what the audit trail has once of what is done at once; quiet: it is said in
+	// a channel of its own, to which a receiver leads; perhaps: the button may not be there.
+	deed           job.Deed
+	quiet, perhaps bool
 	// bad: the version cannot start. alone: nothing else may be going on.
 	bad, alone bool
 	// questions is how many of them for approval there may be.
@@ -125,7 +136,7 @@ func plays() []play {
 	late := []string{"done", "cancelled"} // whichever is first
 	good := func(v *version) bool { return v.good() && !v.doubted }
 	back := []string{"rolled back"}
-	return []play{
+	return append([]play{
 		{kind: promoteKind, weight: 3, on: direct, apps: plainApps, says: promotes, ends: done},
 		{kind: pullKind, weight: 2, on: proposed, apps: plainApps, says: promotes, ends: done},
 		{kind: closedKind, weight: 1, on: proposed, apps: plainApps, says: promotes, ends: []string{"refused"}},
@@ -191,17 +202,40 @@ func plays() []play {
 		{kind: confirmKind, tells: "is confirmed by you", says: "confirm JOB", waits: "status", sees: "begins it"},
 		{kind: clearedKind, says: releases, waits: "closing", sees: "goes back to"},
 		{kind: despiteKind, says: promotes + " despite hold because number NUMBER is urgent", ends: done, waits: "answer"},
-	}
+	}, deeds()...)
 }
 
-// playOf finds the one of a kind.
-func playOf(k kind) play {
+// playOf finds the one of a kind; checkPlays sees to it that there is one.
+func playOf(k kind) (found play) {
 	for _, p := range plays() {
 		if p.kind == k {
-			return p
+			found = p
 		}
 	}
-	panic("no play of kind " + string(k)) // the table names it
+	return found
+}
+
+// checkPlays is an error if the table does not hold together.
+func checkPlays(all []play) error {
+	known, errs := map[kind]int{}, []error(nil)
+	for _, p := range all {
+		if known[p.kind]++; known[p.kind] == 2 {
+			errs = append(errs, fmt.Errorf("the table of plays has %q twice", p.kind))
+		}
+		if (p.says == "") == (p.button == "") {
+			errs = append(errs, fmt.Errorf("play %q has neither words nor a button, or both", p.kind))
+		}
+	}
+	for _, p := range all {
+		for _, k := range p.then {
+			if i := slices.IndexFunc(all, func(next play) bool { return next.kind == k }); i < 0 {
+				errs = append(errs, fmt.Errorf("%q is followed by %q, which the table of plays does not have", p.kind, k))
+			} else if all[i].waits == "" {
+				errs = append(errs, fmt.Errorf("%q follows %q and does not say what it waits for", k, p.kind))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // has reports whether an app is among those of a play.

@@ -11,6 +11,9 @@
 // Meanwhile alarms are posted to ferry's webhook source (alarms.go): of each that was answered
 // with 2xx people have to be told, in one message, how it is in the end (told.go).
 //
+// Some things that are asked for have no job: silences, switches, notifications that are sent
+// again, lines of an executor (deeds.go). Their answers, the store and what the executor began must agree.
+//
 // What may be asked for is a table (kinds.go). Some of it is about an earlier command:
 // cancel, retry, approve, a button (chain.go). Each event is delivered one to four times, and who
 // presses a button of which Slack heard nothing presses it again. After every episode ferry is stopped,
@@ -81,7 +84,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	o := options{out: out}
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	flags.StringVar(&o.ferry, "ferry", "bin/ferry-chaos", "the ferry `binary`, built with -tags chaos")
-	flags.StringVar(&o.plugins, "plugins", "bin/chaos-plugins", "the `folder` with the webhook source and its index")
+	flags.StringVar(&o.plugins, "plugins", "bin/chaos-plugins", "the `folder` with the webhook source, the executor and their index")
 	flags.StringVar(&o.effects, "effects", "docs/effects.md", "the `file` with the table of effects")
 	flags.StringVar(&o.mode, "mode", modeKill, "kill or worst")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for all that is made; kept. Empty makes one and removes it, unless something was found")
@@ -131,7 +134,7 @@ func (o options) all(ctx context.Context, t *point.Table) error {
 	if err == nil && o.mode == modeKill && o.runs >= enough {
 		err = found.kills.Complete(o.runs >= plenty)
 	}
-	return errors.Join(err, found.kills.Unknown())
+	return errors.Join(err, found.flawless(), found.kills.Unknown())
 }
 
 // world runs its share of the commands in one world, episode by episode.

@@ -22,6 +22,8 @@ type command struct {
 	with    []target
 	number  int
 	want    string            // the version that is to run in the end
+	id      string            // what ferry calls what it is about
+	trouble string            // what a silence or a notification is about
 	back    string            // the one that runs if it goes back by itself
 	wants   map[target]string // of a set of several apps: what is to run where
 	// head is the first of its chain, itself if there is none; chain are those that
@@ -40,7 +42,8 @@ type command struct {
 	landed   bool         // a commit came of it
 	fell     bool         // it was healthy, and did not stay so
 	made     time.Time    // when its job was
-	root     string       // of the thread, once it is known
+	root     once         // of the thread, once it is known
+	spared   atomic.Bool  // there was no need to ask for it
 	envelope string       // of a slash command
 	lost     bool         // Slack told the person that it did not work
 	answered time.Duration
@@ -49,6 +52,19 @@ type command struct {
 	first, puzzle time.Duration
 	heard         bool
 }
+
+// once is a text that is found out later, by whoever looks first. It is safe for
+// concurrent use.
+type once struct{ found atomic.Pointer[string] }
+
+func (o *once) get() string {
+	if s := o.found.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+func (o *once) set(s string) { o.found.Store(&s) }
 
 // slash reports whether it is typed as one.
 func (c *command) slash() bool { return c.kind == slashKind || c.kind == elseKind }
@@ -75,7 +91,7 @@ func (c *command) proposed() bool {
 
 // fill writes the command for its target.
 func (c *command) fill(text, job string) string {
-	return strings.NewReplacer("APP", c.target.app, "VERSION", c.want, "CLUSTER", c.target.cluster, "JOB", job, "NUMBER", strconv.Itoa(c.number)).Replace(text)
+	return strings.NewReplacer("APP", c.target.app, "VERSION", c.want, "CLUSTER", c.target.cluster, "JOB", job, "NUMBER", strconv.Itoa(c.number), "TROUBLE", c.trouble, "ID", c.id).Replace(text)
 }
 
 // draw makes at least n commands of an episode, fewer if it runs out of targets. No
@@ -94,7 +110,9 @@ func (w *world) draw(n int) []*command {
 		}
 	}
 	for i, c := range out {
-		c.channel = channel(i)
+		if c.channel == "" {
+			c.channel = channel(i)
+		}
 		if c.kind == elseKind {
 			c.channel = elsewhere
 		}
@@ -138,11 +156,14 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 		if !w.aim(c, used) {
 			return nil
 		}
+	} else if !w.held.about(c) {
+		return nil
 	}
 	out := []*command{c}
 	for _, k := range p.then {
 		next := w.command(playOf(k))
 		next.head, next.target, next.back = c, c.target, c.want
+		c.follow(next)
 		switch k {
 		case wholeKind, partKind:
 			w.gather(next)
@@ -168,7 +189,7 @@ func (w *world) cast(p play, used map[target]bool) []*command {
 		out = append(out, second)
 	}
 	for _, one := range out {
-		one.text = one.fill(one.says, "JOB")
+		one.text, one.tells = one.fill(one.says, "JOB"), one.fill(one.tells, "JOB")
 		if one.click() {
 			one.button = one.fill(one.button, "")
 			one.text = "[" + one.button + "]"

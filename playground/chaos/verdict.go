@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func (w *world) judge(ctx context.Context, commands []*command, s *verdict.State
 	for _, c := range commands {
 		how, err := w.one(c, s, old)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%q in %s, thread %s (%s, delivered %d times): %w", c.text, c.channel, c.root, c.kind, c.copies+1, err))
+			errs = append(errs, fmt.Errorf("%q in %s, thread %s (%s, delivered %d times): %w", c.text, c.channel, c.root.get(), c.kind, c.copies+1, err))
 		}
 		outcome[c] = how
 		w.account.ended(c, how)
@@ -54,11 +55,14 @@ func (w *world) one(c *command, s *verdict.State, old int) (string, error) {
 	if c.kind == elseKind {
 		return "answered elsewhere", nil
 	}
+	if c.spared.Load() {
+		return "not needed", nil
+	}
 	said, err := w.said(c)
 	if err != nil {
 		return "", err
 	}
-	if c.lost && c.root == "" {
+	if c.lost && c.root.get() == "" {
 		return "lost and said so", nil
 	}
 	a := aftermathOf(said)
@@ -66,9 +70,9 @@ func (w *world) one(c *command, s *verdict.State, old int) (string, error) {
 		return "", err
 	}
 	if !c.work() {
-		return "answered", errors.Join(c.told(said), c.released(s))
+		return "answered", errors.Join(c.told(said), c.released(s), c.done(s), w.ran(c, said))
 	}
-	jobs, err := s.Of(c.channel, c.root)
+	jobs, err := s.Of(c.channel, c.root.get())
 	if err != nil {
 		return "", err
 	}
@@ -89,16 +93,22 @@ func (w *world) one(c *command, s *verdict.State, old int) (string, error) {
 
 // told is an error if no answer says what it has to.
 func (c *command) told(said []slack.Message) error {
-	var all []string
-	for _, m := range said {
-		if what := point.KindOf(string(m.Metadata)); what == "answer" || what == "waiting" {
-			all = append(all, m.Text)
-		}
-	}
-	if !strings.Contains(strings.Join(all, "\n"), c.tells) {
+	all := slices.Collect(answers(said))
+	if !strings.Contains(strings.ToLower(strings.Join(all, "\n")), strings.ToLower(c.tells)) {
 		return fmt.Errorf("it was answered %q, which does not say that it %q", all, c.tells)
 	}
 	return nil
+}
+
+// answers are what was answered, with what stands below the first lines.
+func answers(said []slack.Message) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, m := range said {
+			if what := point.KindOf(string(m.Metadata)); (what == "answer" || what == "waiting") && !yield(textOf(m)) {
+				return
+			}
+		}
+	}
 }
 
 // inGit counts what a job did there.

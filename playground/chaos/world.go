@@ -71,6 +71,7 @@ type world struct {
 	poster  *http.Client
 	posting string // where alarms are posted
 	ear     *ear
+	held    *held
 }
 
 // size is how much there is of a world.
@@ -107,6 +108,10 @@ func newWorld(o options, n int, a *account) (w *world, err error) {
 		options: o, account: a, number: n, size: sizes(o.mode), rand: rand.New(rand.NewPCG(o.seed, uint64(n))), home: filepath.Join(o.dir, fmt.Sprintf("world%d", n)),
 		clusters: map[string]*cluster.Cluster{}, targets: map[target]*version{},
 		chance: rand.New(rand.NewPCG(o.seed, uint64(n)+1<<34)), ear: &ear{},
+	}
+	w.held = newHeld(w.home)
+	if err := checkPlays(plays()); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(w.home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
@@ -151,6 +156,9 @@ func (w *world) open() (err error) {
 		}},
 	}
 	people.Channels = append(people.Channels, slack.Channel{ID: alarmChannel, Name: "alarms", Members: []string{asker, "U0FERRY"}})
+	for i := range quietChannels {
+		people.Channels = append(people.Channels, slack.Channel{ID: quietChannel(i), Name: fmt.Sprintf("quiet-%d", i), Members: []string{asker, lead, "U0FERRY"}})
+	}
 	for i := range channels {
 		people.Channels = append(people.Channels, slack.Channel{ID: channel(i), Name: fmt.Sprintf("deploy-%d", i), Members: []string{asker, lead, leadToo, "U0FERRY"}})
 	}
@@ -283,6 +291,7 @@ func (w *world) handler() http.Handler {
 	}
 	mux.Handle("/link/", w.slack)
 	mux.Handle(earPath, w.killer.Around(func(*http.Request) string { return point.Telling }, w.ear))
+	mux.Handle(deafPath, w.killer.Around(func(*http.Request) string { return point.Telling }, &w.held.deaf))
 	mux.Handle("/api/graphql", github)
 	return mux
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -143,7 +144,7 @@ func (f *faults) meddle(bad fault, next http.Handler, w http.ResponseWriter, r *
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 	case bad.overtaken:
 		if err := f.push(); err != nil {
-			panic(err) // the repository is the harness's own
+			f.account.flawed(fmt.Errorf("push before ferry does: %w", err))
 		}
 	default:
 		return true

@@ -95,9 +95,9 @@ func Load(ctx context.Context, store rows.Store, now func() time.Time) (*Silence
 
 // Place stores a silence and gives it an ID; placed again by the same command it
 // stays as it is. It is Invalid if its matchers cannot be read or choose nothing, or if
-// its time is too long, and Refused if there are too many. What is told of it is
-// written with it.
-func (s *Silences) Place(ctx context.Context, one Silence, told ...job.Entry) (Silence, error) {
+// its time is too long, and Refused if there are too many. What is told of it,
+// as it was placed, is written with it.
+func (s *Silences) Place(ctx context.Context, one Silence, told ...func(Silence) job.Entry) (Silence, error) {
 	ms, err := match.Parse(one.Matchers)
 	switch {
 	case err != nil:
@@ -130,7 +130,11 @@ func (s *Silences) Place(ctx context.Context, one Silence, told ...job.Entry) (S
 		return one, fmt.Errorf("encode silence: %w", err)
 	}
 	put := []rows.Row{{Key: row + one.ID, Value: raw}, {Key: placedRow, Value: strconv.AppendUint(nil, number, 10)}}
-	if err := s.store.Commit(ctx, rows.Txn{Put: put, Told: told}); err != nil {
+	txn := rows.Txn{Put: put}
+	for _, of := range told {
+		txn.Told = append(txn.Told, of(one))
+	}
+	if err := s.store.Commit(ctx, txn); err != nil {
 		return one, fmt.Errorf("store silence: %w", err)
 	}
 	s.placed = number

@@ -35,6 +35,8 @@ type Thread struct {
 	Jobs, Fallen int
 	// Answers are those of commands without a job; Spare may be there too.
 	Answers, Spare int
+	// Outputs is at most how many messages there are in which output grows.
+	Outputs int
 	// Asked is at most how many questions for approval there are.
 	Asked int
 	// Root: it began with a slash command.
@@ -43,7 +45,7 @@ type Thread struct {
 
 // Check compares it with what was counted.
 func (t Thread) Check(counts map[string]int) error {
-	root, known := 0, map[string]bool{"root": true, "answer": true, "approval": true, "status": true, "closing": true}
+	root, known := 0, map[string]bool{"root": true, "answer": true, "approval": true, "status": true, "closing": true, "output": true}
 	if t.Root {
 		root = 1
 	}
@@ -59,6 +61,8 @@ func (t Thread) Check(counts map[string]int) error {
 		return fmt.Errorf("said %v, want %d answers", counts, t.Answers)
 	case counts["status"] != t.Jobs || counts["closing"] != t.Jobs+t.Fallen:
 		return fmt.Errorf("said %v, want %d status and %d closing", counts, t.Jobs, t.Jobs+t.Fallen)
+	case counts["output"] > t.Outputs:
+		return fmt.Errorf("said %v, want at most %d of output", counts, t.Outputs)
 	case counts["approval"] > t.Asked:
 		return fmt.Errorf("said %v, want at most %d questions for approval", counts, t.Asked)
 	}

@@ -23,6 +23,14 @@ type State struct {
 	Records []deploy.Record
 	Holds   []deploy.Hold
 	Entries []job.Entry
+	// Silences are the matchers of those in force, Placed how many there ever were; Off
+	// are the channels that are not told; Dead are the labels of what was given up;
+	// Begun are lines that have not ended.
+	Silences []string
+	Placed   int
+	Off      []string
+	Dead     []map[string]string
+	Begun    []string
 	// Pending are envelopes not decided, Unsent are messages not sent, Undelivered are
 	// those of alerts that no sink has.
 	Pending, Unsent, Undelivered int
@@ -65,7 +73,7 @@ func Read(file string) (*State, error) {
 			case strings.HasPrefix(key, "event/want/"):
 				s.Undelivered++
 			}
-			return nil
+			return s.deeds(key, value)
 		})
 	})
 	if err != nil {

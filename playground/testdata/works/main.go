@@ -21,7 +21,7 @@ func (works) Info() api.Info {
 }
 
 // Execute knows `wait`, which ends when there is a file called go in the folder of the
-// configuration, and `print N`.
+// configuration, `print N`, and `take DURATION …`.
 func (works) Execute(ctx context.Context, r api.ExecuteRequest, out io.Writer) (api.Result, error) {
 	_, dir, _ := strings.Cut(strings.TrimSpace(string(r.Config)), "dir: ")
 	ledger, err := os.OpenFile(dir+"/begun", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -44,6 +44,12 @@ func (works) Execute(ctx context.Context, r api.ExecuteRequest, out io.Writer) (
 	}
 	if _, err := fmt.Fprintln(out, "it has begun"); err != nil {
 		return api.Result{}, err
+	}
+	if what == "take" {
+		span, _, _ := strings.Cut(n, " ")
+		d, err := time.ParseDuration(span)
+		time.Sleep(d)
+		return api.Result{Title: "It took " + span}, err
 	}
 	for ctx.Err() == nil {
 		if _, err := os.Stat(dir + "/go"); err == nil {
