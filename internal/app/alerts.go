@@ -20,6 +20,7 @@ import (
 	"ferry/plugins/sink"
 	"ferry/plugins/sink/jsonlog"
 	"ferry/plugins/sink/slack"
+	"ferry/plugins/troubles"
 	"ferry/storage"
 )
 
@@ -31,6 +32,7 @@ type alerts struct {
 	// hosting runs the plugins; it is made after the pipeline, which it feeds.
 	hosting *host.Host
 	sources map[string]*taker // by binding
+	own     own
 	files   []io.Closer
 }
 
@@ -47,6 +49,7 @@ type alertNeeds struct {
 	trail   *storage.Trail
 	slack   slack.Outbox
 	context pipeline.Context
+	fleet   troubles.Clusters
 	out     io.Writer
 	log     *slog.Logger
 }
@@ -73,12 +76,13 @@ func newAlerts(ctx context.Context, c *config.Config, n alertNeeds) (_ *alerts, 
 		return nil, err
 	}
 	a.pipeline, err = pipeline.New(pipeline.Options{
-		Store: store, Route: plan.route, Receivers: plan.receivers, Inhibit: plan.inhibit, Silences: a.silences,
+		Sources: a.ownSources(plan), Store: store, Route: plan.route, Receivers: plan.receivers, Inhibit: plan.inhibit, Silences: a.silences,
 		ResolveTimeout: c.Alerts.ResolveTimeout, Log: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: alerts: %w", c.At("alerts"), err)
 	}
+	a.watchOwn(c, n)
 	for i := range c.Plugins.Sources {
 		p := &c.Plugins.Sources[i]
 		members := membersOf(c, p)
@@ -125,6 +129,7 @@ func (a *alerts) outside(n alertNeeds, receiver string, s *config.Sink) (sink.Si
 func (a *alerts) hosted(h *host.Host, m *metrics) {
 	if a != nil {
 		a.hosting = h
+		a.own.hosted(h)
 		m.registry.MustRegister(alertCollector{a})
 	}
 }
