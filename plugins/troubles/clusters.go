@@ -20,7 +20,7 @@ func (u unseen) look(_ context.Context, now time.Time) (out []finding, _ error) 
 		}
 		out = append(out, finding{
 			subject: subject{Reason: ClusterUnreachable, Name: string(c.Name)}, sure: now.Sub(c.Since) >= unseenFor,
-			text: "Since " + clock(c.Since) + ": " + sentence(c.Reason) + " What `list` shows of it is from before, and nothing is promoted there until it answers.",
+			text: "Since " + clock(c.Since) + ": " + sentence(c.Reason, mostWhy) + " What `list` shows of it is from before, and nothing is promoted there until it answers.",
 		})
 	}
 	return out, nil

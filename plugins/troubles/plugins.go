@@ -96,5 +96,5 @@ func plight(s *host.State) string {
 	case api.KindNotifier:
 		means = "what it is to deliver waits"
 	}
-	return sentence(capital(why)) + " Until it runs " + means + ". It is tried again and again; `plugins` shows how it is."
+	return sentence(capital(why), mostWhy) + " Until it runs " + means + ". It is tried again and again; `plugins` shows how it is."
 }

@@ -18,7 +18,7 @@ func (d dead) look(ctx context.Context, _ time.Time) ([]finding, error) {
 	for sink, g := range given {
 		out = append(out, finding{
 			subject: subject{Reason: DeliveriesGivenUp, Name: sink}, sure: true, count: g.Count,
-			text: "The last: " + sentence(g.Why) + " `undelivered` lists what is kept, for a week; `resend` delivers it again.",
+			text: "The last: " + sentence(g.Title, mostTitle) + " Why: " + sentence(g.Why, mostWhy) + " `undelivered` lists what is kept, for a week; `resend` delivers it again.",
 		})
 	}
 	return out, nil
@@ -53,7 +53,7 @@ func (f *failing) look(_ context.Context, now time.Time) (out []finding, _ error
 		}
 		out = append(out, finding{
 			subject: subject{Reason: SinkFailing, Name: s.Sink}, sure: now.Sub(m.at) >= failingFor && s.Retried > m.retried+1,
-			text: fmt.Sprintf("Since %s: %s What waits is tried again until it is given up; then `undelivered` lists it.", clock(m.at), sentence(s.Why)),
+			text: fmt.Sprintf("Since %s: %s What waits is tried again until it is given up; then `undelivered` lists it.", clock(m.at), sentence(s.Why, mostWhy)),
 		})
 	}
 	return out, nil

@@ -216,7 +216,7 @@ func TestWhatIsGivenUp(t *testing.T) {
 		if got := heard(&w.chat); got != want {
 			t.Errorf("heard %q, want %q", got, want)
 		}
-		if d := w.chat.All()[0]; d.Text != "The last: refused: 404 Not Found. `undelivered` lists what is kept, for a week; `resend` delivers it again." {
+		if d := w.chat.All()[0]; d.Text != "The last: Thing 0 is bad. Why: refused: 404 Not Found. `undelivered` lists what is kept, for a week; `resend` delivers it again." {
 			t.Errorf("told %q", d.Text)
 		}
 		if d := w.chat.All()[3]; d.At.Sub(began) < 80*time.Minute {

@@ -26,10 +26,15 @@ func (f *finding) event() event.Event {
 	return e
 }
 
-// sentence is a text that ends like one, at most so long that the advice behind it is
-// not cut off.
-func sentence(s string) string {
-	const most = 120
+// What others say is cut to so many letters, so that the advice behind it is not: an
+// incident keeps 300 bytes of a text.
+const (
+	mostWhy   = 110
+	mostTitle = 60
+)
+
+// sentence is a text that ends like one.
+func sentence(s string, most int) string {
 	s = strings.TrimRight(strings.Join(strings.Fields(s), " "), ".")
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
