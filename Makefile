@@ -17,12 +17,14 @@ REPOS    ?=
 ORACLE   ?=
 FLEET    ?= demo
 KUBEWATCH ?=
+FROM     ?=
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    := $(GO) build -ldflags '$(LDFLAGS)'
 TOOL     := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 LINT     := $(TOOL) golangci-lint
 BOTKUBE  := v1.14.0
+WATCHED  := v2.15.0 f73aa0b7c4f13d0ede7744f1bdac60bd3274ddb6 # kubewatch's tag, and its commit
 
 # The same flags for building and testing, so that they share what is compiled,
 # in whichever folder the clone is.
@@ -117,9 +119,15 @@ bench: ## run the benchmarks of the packages that match BENCH (all)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: bench-alerts
-bench-alerts: build ## measure what alerts cost on a real API server (minutes); KUBEWATCH=its executable to compare with
+bench-alerts: build ## measure what alerts cost on a real API server, beside kubewatch (minutes); KUBEWATCH=an executable of it
 	$(GO) run -C e2e ./testbed/cmd/testbed build
-	FERRY_KUBEWATCH='$(KUBEWATCH)' $(GO) test -C e2e -timeout 30m -run '^$$' -bench . -benchtime 1x ./cost
+	@peer='$(KUBEWATCH)'; [ -n "$$peer" ] || \
+	if GO=$(GO) FROM='$(FROM)' tools/kubewatch.sh $(WATCHED) $(BIN)/kubewatch; then peer=$(CURDIR)/$(BIN)/kubewatch; else echo 'without kubewatch: ferry is measured alone'; fi; \
+	FERRY_KUBEWATCH="$$peer" $(GO) test -C e2e -timeout 30m -run '^$$' -bench . -benchtime 1x ./cost
+
+.PHONY: kubewatch
+kubewatch: ## build bin/kubewatch to compare with; FROM=a clone of it, where GitHub cannot be reached
+	@GO=$(GO) FROM='$(FROM)' tools/kubewatch.sh $(WATCHED) $(BIN)/kubewatch
 
 .PHONY: e2e
 e2e: binaries ## prove it on real clusters with a real Flux, built from modules (minutes for the first time)

@@ -121,7 +121,8 @@ func below(pid int, out map[int]usage) {
 	}
 }
 
-// called is the name of a process: ferry runs a plugin as kind_version_name.
+// called is the name of a process, of a plugin its kind and name: ferry runs it as
+// kind_version_name, and a source and an executor may have one name.
 func called(dir string) string {
 	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil {
@@ -129,7 +130,10 @@ func called(dir string) string {
 	}
 	first, _, _ := strings.Cut(string(line), "\x00")
 	words := strings.Split(filepath.Base(first), "_")
-	return words[len(words)-1]
+	if len(words) < 3 {
+		return words[0]
+	}
+	return words[0] + " " + words[len(words)-1]
 }
 
 func kib(word string) int64 {

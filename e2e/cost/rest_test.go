@@ -32,16 +32,21 @@ func BenchmarkRest(b *testing.B) {
 	w.told(p, "probe", time.Minute)
 	w.rest(time.Minute)
 	before := p.usages()
+	for _, e := range w.shipped() {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(before)), func(u usage) bool { return u.name == e.Type+" "+e.Name }) {
+			b.Errorf("the %s %s does not run; the log of ferry ends:\n%s", e.Type, e.Name, p.tail())
+		}
+	}
 	w.rest(20 * time.Second)
 	after := p.usages()
 	_, each := spent(before, after)
 	total, own := int64(0), int64(0)
 	for _, u := range slices.SortedFunc(maps.Values(after), func(a, b usage) int { return strings.Compare(a.name, b.name) }) {
 		total, own = total+u.resident, own+u.anonymous
-		fmt.Printf("%-16s %6.1f MiB, %5.1f of its own, at most %6.1f, %.1f ms of processor time a second\n",
+		fmt.Printf("%-18s %6.1f MiB, %5.1f of its own, at most %6.1f, %.1f ms of processor time a second\n",
 			u.name, mib(u.resident), mib(u.anonymous), mib(u.peak), float64(each[u.name].Microseconds())/1000/20)
 	}
-	fmt.Printf("%-16s %6.1f MiB, %5.1f of their own\n", "all", mib(total), mib(own))
+	fmt.Printf("%-18s %6.1f MiB, %5.1f of their own\n", "all", mib(total), mib(own))
 
 	var late []time.Duration
 	for i := range 20 {
@@ -54,22 +59,31 @@ func BenchmarkRest(b *testing.B) {
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
-// everything is a configuration of all plugins in the folder.
-func (w *world) everything() string {
+// plugin is one in the folder.
+type plugin struct{ Name, Type string }
+
+// shipped are all plugins in the folder.
+func (w *world) shipped() []plugin {
 	w.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(w.bin, "plugins", "index.yaml"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var index struct {
-		Entries []struct{ Name, Type string }
+		Entries []plugin
 	}
 	if err := yaml.Unmarshal(raw, &index); err != nil {
 		w.t.Fatal(err)
 	}
+	return index.Entries
+}
+
+// everything is a configuration of all plugins in the folder.
+func (w *world) everything() string {
+	w.t.Helper()
 	configs := map[string]string{
 		"executor/kubectl":       `{impersonate: {user: "ferry:{{.ID}}"}, rules: [{users: ["*"], clusters: ["*"], namespaces: [shop], resources: [pods]}]}`,
-		"executor/flux":          `{rules: [{users: ["*"], clusters: ["*"], namespaces: ["*"], resources: ["*"]}]}`,
+		"executor/flux":          `{impersonate: {user: "ferry:{{.ID}}"}, rules: [{users: ["*"], clusters: ["*"], namespaces: ["*"], resources: ["*"]}]}`,
 		"source/changes":         `{kinds: [apps/v1/deployments, v1/configmaps]}`,
 		"notifier/discord":       `{url_file: $SECRET}`,
 		"notifier/elasticsearch": `{url: "http://127.0.0.1:9", stream: logs-ferry-default}`,
@@ -80,7 +94,7 @@ func (w *world) everything() string {
 		"source/webhook":         `{listen: "127.0.0.1:0", paths: [{path: /alertmanager, format: alertmanager, anybody: true}]}`,
 	}
 	kinds := map[string]string{}
-	for _, e := range index.Entries {
+	for _, e := range w.shipped() {
 		entry := fmt.Sprintf("    %s: {plugin: local/%s", e.Name, e.Name)
 		if e.Type != "notifier" {
 			entry += ", clusters: [prod], kubeconfig: $ADMIN"

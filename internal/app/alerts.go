@@ -16,6 +16,7 @@ import (
 	"ferry/plugins/silence"
 	"ferry/plugins/sink"
 	"ferry/plugins/sink/slack"
+	"ferry/plugins/troubles"
 	"ferry/storage"
 )
 
@@ -27,6 +28,7 @@ type alerts struct {
 	// hosting runs the notifiers; it is made after the pipeline, which it feeds.
 	hosting notifying
 	sources map[string]*taker // by binding
+	own     own
 }
 
 // taker takes the events of a binding.
@@ -42,6 +44,7 @@ type alertNeeds struct {
 	trail   *storage.Trail
 	slack   slack.Outbox
 	context pipeline.Context
+	fleet   troubles.Clusters
 	out     io.Writer
 	log     *slog.Logger
 }
@@ -64,12 +67,13 @@ func newAlerts(ctx context.Context, c *config.Config, n alertNeeds) (*alerts, er
 		return nil, err
 	}
 	a.pipeline, err = pipeline.New(pipeline.Options{
-		Store: store, Route: plan.route, Receivers: plan.receivers, Inhibit: plan.inhibit, Silences: a.silences,
+		Sources: a.ownSources(plan), Store: store, Route: plan.route, Receivers: plan.receivers, Inhibit: plan.inhibit, Silences: a.silences,
 		ResolveTimeout: c.Alerts.ResolveTimeout, Log: n.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: alerts: %w", c.At("alerts"), err)
 	}
+	a.watchOwn(c, n)
 	for i := range c.Plugins.Sources {
 		p := &c.Plugins.Sources[i]
 		members := membersOf(c, p)
@@ -105,10 +109,17 @@ func (a *alerts) sink(n alertNeeds, receiver string, s *config.Sink) (sink.Sink,
 	return notifier{name: s.Notifier, to: s.To, ask: func() notifying { return a.hosting }}, nil
 }
 
+// house is the host of the plugins, as alerts know it.
+type house interface {
+	notifying
+	troubles.Plugins
+}
+
 // hosted is told who runs the plugins, and where numbers are shown.
-func (a *alerts) hosted(h notifying, m *metrics) {
+func (a *alerts) hosted(h house, m *metrics) {
 	if a != nil {
 		a.hosting = h
+		a.own.hosted(h)
 		m.registry.MustRegister(alertCollector{a})
 	}
 }

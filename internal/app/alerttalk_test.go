@@ -15,6 +15,7 @@ import (
 	"ferry/internal/job"
 	"ferry/jobs"
 	"ferry/plugins/api"
+	"ferry/plugins/host"
 	"ferry/storage"
 	"ferry/storage/bolt"
 )
@@ -61,6 +62,8 @@ func (g *door) Deliver(_ context.Context, _ string, ns []api.Notification, known
 	}
 	return nil
 }
+
+func (*door) States() []host.State { return nil }
 
 // TestWhatIsGivenUpIsSentAgain has a notifier refuse an event, and take it later.
 func TestWhatIsGivenUpIsSentAgain(t *testing.T) {

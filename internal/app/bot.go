@@ -90,7 +90,7 @@ func (p Process) assemble(ctx context.Context, c *config.Config, log *slog.Logge
 	if err := hint(ctx, past, log); err != nil {
 		return err
 	}
-	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, trail: trail, slack: b, out: p.Out, log: log, context: &surroundings{
+	alerting, err := newAlerts(ctx, c, alertNeeds{kv: kv, trail: trail, slack: b, out: p.Out, log: log, fleet: fleet, context: &surroundings{
 		apps: fleet.Apps, records: past.Of, jobs: rows.Unfinished, within: c.Alerts.Blame, now: time.Now, log: log,
 	}})
 	if err != nil {

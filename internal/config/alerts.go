@@ -19,6 +19,7 @@ type Alerts struct {
 	InhibitRules   []InhibitRule `yaml:"inhibit_rules" doc:"What nobody is told of while something else is in trouble."`
 	Filters        []EventFilter `yaml:"filters" doc:"Which events are taken at all. Each must let an event through; one that it cannot judge goes through."`
 	ResolveTimeout time.Duration `yaml:"resolve_timeout" doc:"After how long an incident of which nothing is heard counts as over."`
+	Own            OwnAlerts     `yaml:"own" doc:"What ferry tells of its own troubles."`
 	Blame          time.Duration `yaml:"blame" doc:"For how long after a change an event about its app names the change."`
 }
 
@@ -152,10 +153,7 @@ func checkAlerts(c *Config, p *problems) {
 		p.at("alerts.route", "alerts.route: the root takes every event, and has neither matchers nor continue", "write them into alerts.route.routes")
 	}
 	checkAlertRoute(p, "alerts.route", &a.Route, receivers)
-	var sources []string
-	for _, s := range c.Plugins.Sources {
-		sources = append(sources, s.Name)
-	}
+	sources := sourceNames(c, p)
 	for i, f := range a.Filters {
 		checkPatterns(p, fmt.Sprintf("alerts.filters[%d].sources", i), f.Sources, sources, "no source is called")
 	}

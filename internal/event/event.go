@@ -17,6 +17,9 @@ import (
 // restart or a resync, uses the same one.
 type ID string
 
+// Ferry is the source of what ferry tells of itself; no plugin is called so.
+const Ferry = "ferry"
+
 // About says what an event is about. Events of one About are one problem, which
 // repeats, gets better or worse, and is resolved.
 type About string

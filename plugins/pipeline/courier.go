@@ -328,7 +328,7 @@ func (c *courier) settled(t *turn) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.count.retried.Add(1)
+	c.count.failed(t.err)
 	if l := c.lines[t.order]; l != nil {
 		l.tries++
 		l.due = c.now().Add(backoff(l.tries))

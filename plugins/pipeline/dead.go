@@ -80,7 +80,7 @@ func (p *Pipeline) Resend(ctx context.Context, id string, told ...job.Entry) err
 		if c == nil {
 			return fault.Newf(fault.NotFound, "there is no receiver `%s` any more", w.sink)
 		}
-		fresh, err := wantOf(w.sink, w.order, w.place, d.Delivery, p.now())
+		fresh, err := wantOf(w.sink, w.order, w.place, wanted{Delivery: d.Delivery, Since: p.now(), Own: d.Own})
 		if err != nil {
 			return err
 		}
@@ -98,6 +98,7 @@ func (p *Pipeline) Resend(ctx context.Context, id string, told ...job.Entry) err
 		} else if err != nil {
 			return fmt.Errorf("resend %s: %w", id, err)
 		}
+		p.given.moved.Add(1)
 		c.add(w.order, w.place, 0, time.Time{})
 		return nil
 	}
@@ -147,6 +148,7 @@ func (p *Pipeline) sweep(ctx context.Context, edge time.Time) (n int, err error)
 			err = p.forget(ctx, kind.prefix, kind.old, &n)
 		}
 	}
+	p.given.moved.Add(int64(n))
 	return n, err
 }
 

@@ -177,9 +177,8 @@ func (f *feed) try(ctx context.Context, r *round) error {
 		case err == nil:
 			f.count.delivered.Add(1)
 		case f.hopeless(err, tries, r.began):
-			f.count.dead.Add(1)
 			f.log.Error("a delivery was given up; it is kept", "delivery", ds[k].ID, "tries", tries, "error", err)
-			dead = append(dead, f.dead(f.want(r, i), wanted{Delivery: ds[k], Since: r.began}, err, tries))
+			dead = append(dead, f.dead(f.want(r, i), f.wanted(r, i), err, tries))
 		default:
 			again = append(again, i)
 			if !errors.Is(err, sink.ErrHeld) {
@@ -188,7 +187,15 @@ func (f *feed) try(ctx context.Context, r *round) error {
 		}
 	}
 	r.left = again
-	return f.put(ctx, dead)
+	if err := f.put(ctx, dead); err != nil {
+		return err
+	}
+	f.count.dead.Add(int64(len(dead)))
+	return nil
+}
+
+func (f *feed) wanted(r *round, i int) wanted {
+	return wanted{Delivery: r.Deliveries[i], Since: r.began, Own: own(r.Events[i : i+1])}
 }
 
 func (f *feed) want(r *round, i int) *want {
@@ -217,7 +224,7 @@ func (f *feed) aside(ctx context.Context, r *round, which []int) error {
 	var all []rows.Row
 	for _, i := range which {
 		w := f.want(r, i)
-		one, err := wantOf(w.sink, w.order, w.place, r.Deliveries[i], r.began)
+		one, err := wantOf(w.sink, w.order, w.place, f.wanted(r, i))
 		if err != nil {
 			return err
 		}
@@ -234,7 +241,9 @@ func (f *feed) aside(ctx context.Context, r *round, which []int) error {
 
 // pause waits before the next try, at least as long as the sink wants.
 func (f *feed) pause(ctx context.Context, r *round) error {
-	f.count.retried.Add(1)
+	f.count.failed(r.last)
+	f.count.held.Store(int64(len(r.left)))
+	defer f.count.held.Store(0)
 	if r.tries == 1 {
 		f.log.Warn("deliveries failed; they are tried again", "error", r.last)
 	}

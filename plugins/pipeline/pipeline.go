@@ -31,7 +31,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,10 +74,8 @@ type Pipeline struct {
 	dispatch *dispatch
 	couriers map[string]*courier
 	feeds    []*feed
+	given    given
 }
-
-// counts are what happened since the start.
-type counts struct{ delivered, retried, dead atomic.Int64 }
 
 // New checks how everything fits together. Nothing is read or written before Run.
 func New(o Options) (*Pipeline, error) {
@@ -248,6 +245,8 @@ type SinkState struct {
 	// Delivered, Retried and Dead are since the start; Waiting is now.
 	Delivered, Retried, Dead int64
 	Waiting                  int
+	// Why is what went wrong last with what was to be tried again; "" if nothing did.
+	Why string
 }
 
 // Sinks returns how deliveries go.
@@ -256,7 +255,7 @@ func (p *Pipeline) Sinks() (out []SinkState) {
 		for _, i := range r.Sinks {
 			c := p.couriers[r.Name+":"+i.Name]
 			waiting, _ := c.waiting("")
-			out = append(out, SinkState{Sink: c.id, Delivered: c.count.delivered.Load(), Retried: c.count.retried.Load(), Dead: c.count.dead.Load(), Waiting: waiting})
+			out = append(out, c.count.state(c.id, waiting))
 		}
 	}
 	return out

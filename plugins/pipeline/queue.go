@@ -30,6 +30,8 @@ type wanted struct {
 	Delivery sink.Delivery `json:"delivery"`
 	// Since is when it was wanted first.
 	Since time.Time `json:"since"`
+	// Own is set if it tells of nothing but ferry's own troubles.
+	Own bool `json:"own,omitempty"`
 	// Why and Tries are set once it was given up, and Died when that was.
 	Why   string    `json:"why,omitempty"`
 	Tries int       `json:"tries,omitempty"`
@@ -57,10 +59,10 @@ func (q queued) rows() []rows.Row {
 }
 
 // wantOf makes a want of a delivery.
-func wantOf(sinkName, order, place string, d sink.Delivery, since time.Time) (want, error) {
-	value, err := json.Marshal(wanted{Delivery: d, Since: since})
+func wantOf(sinkName, order, place string, d wanted) (want, error) {
+	value, err := json.Marshal(d)
 	if err != nil {
-		return want{}, fmt.Errorf("encode delivery %s: %w", d.ID, err)
+		return want{}, fmt.Errorf("encode delivery %s: %w", d.Delivery.ID, err)
 	}
 	return want{sink: sinkName, order: order, place: place, value: value}, nil
 }
@@ -75,7 +77,7 @@ const theOne = "-"
 func queue(sinkName string, now func() time.Time) Stage {
 	return StageFunc(func(_ context.Context, p *Parcel) error {
 		for _, d := range p.Deliveries {
-			w, err := wantOf(sinkName, d.Key, theOne, d, now())
+			w, err := wantOf(sinkName, d.Key, theOne, wanted{Delivery: d, Since: now(), Own: own(p.Events)})
 			if err != nil {
 				return err
 			}

@@ -166,7 +166,7 @@ func (t *Trouble) later(now time.Time) {
 
 // expire ends an incident of which nothing was heard since the edge.
 func (t *Trouble) expire(edge, now time.Time) bool {
-	if t.State != event.Firing || !t.Changed.Before(edge) {
+	if t.State != event.Firing || !t.Changed.Before(edge) || t.ends() {
 		return false
 	}
 	t.State, t.Ended, t.Dirty, t.Rest, t.Further = event.Expired, now, true, nil, 0
@@ -181,7 +181,7 @@ func (t *Trouble) endedBefore(edge time.Time) bool {
 
 // next is when this incident needs to be looked at; zero for never.
 func (t *Trouble) next(quiet time.Duration) time.Time {
-	if t.State != event.Firing {
+	if t.State != event.Firing || t.ends() {
 		return t.Due
 	}
 	end := t.Changed.Add(quiet + time.Nanosecond)

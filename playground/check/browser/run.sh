@@ -16,7 +16,7 @@ trap 'rm -rf "$out" "$plugins"' EXIT
 (cd ../../testdata/lines && GOWORK=off go build -o "$plugins/lines" .)
 "$bin/ferry" plugin index "$plugins" >/dev/null
 status=0
-PLAYGROUND="$bin/playground" FERRY="$bin/ferry" PLUGINS="$plugins" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs set.test.mjs alerts.test.mjs >"$out" 2>&1 || status=$?
+PLAYGROUND="$bin/playground" FERRY="$bin/ferry" PLUGINS="$plugins" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs set.test.mjs alerts.test.mjs own.test.mjs >"$out" 2>&1 || status=$?
 cat "$out"
 count() { awk -v what="$1" '$2 == what { n = $3 } END { print n + 0 }' "$out"; }
 echo "$(count pass) passed, $(($(count fail) + $(count cancelled))) failed"
