@@ -80,7 +80,7 @@ func newHouse(t *testing.T, clusters []*testbed.Cluster, before func(http.Handle
 	h.plugins = filepath.Join(h.dir, "plugins")
 	must(t, os.Mkdir(index, 0o700))
 	must(t, local.Sources(t.Context(), index, "events"))
-	must(t, local.Notifiers(t.Context(), index, "elasticsearch", "webhook-notifier"))
+	must(t, local.Notifiers(t.Context(), index, "elasticsearch", "log", "webhook-notifier"))
 	if out, err := exec.CommandContext(t.Context(), binary, "plugin", "index", index).CombinedOutput(); err != nil {
 		t.Fatalf("index the plugins: %v\n%s", err, out)
 	}

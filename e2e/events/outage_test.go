@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"os"
 	"strings"
 	"sync"
@@ -37,7 +38,8 @@ func TestAnOutageOnRealClusters(t *testing.T) {
 	o := &outage{startClusters(t, "prod")[0], t}
 	h := newHouse(t, []*testbed.Cluster{o.Cluster}, func(h http.Handler) http.Handler { return h },
 		"  sources:\n    events:\n      plugin: local/events\n      clusters: [\"*\"]\n      config:\n"+documented(t, "sources.md", "        ", "resolve_after: 1m", "resolve_after: 2s")+
-			documented(t, "alerts.md", "", "C012AB3CD", channel, "/var/log/ferry", t.TempDir()))
+			"  notifiers: {file: {plugin: local/log, config: {file: "+filepath.Join(t.TempDir(), "changes.jsonl")+"}}}\n"+
+			documented(t, "alerts.md", "", "C012AB3CD", channel))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for _, name := range []string{"node-1", "node-2"} {
@@ -51,7 +53,7 @@ func TestAnOutageOnRealClusters(t *testing.T) {
 	o.each(func(i int) { o.pod(ctx, fmt.Sprintf("team-%d", i%spaces), fmt.Sprintf("app-%d", i), "node-1") })
 	o.pod(ctx, namespace, "invoices", "node-2")
 	must(t, h.Start())
-	must(t, until(ctx, func() (bool, error) { return len(h.pluginPIDs()) == 1, h.Start() }))
+	must(t, until(ctx, func() (bool, error) { return len(h.pluginPIDs()) == 2, h.Start() }))
 
 	began := time.Now()
 	o.each(func(i int) {
