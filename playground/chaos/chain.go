@@ -22,7 +22,7 @@ func (c *command) thread(a aftermath) verdict.Thread {
 		switch {
 		case one.work():
 			t.Jobs++
-		case !one.click() || one.tells != "": // else the message that has the button shows it
+		case !one.click() || one.tells != "" || one.waits == "answer": // else the message that has the button shows it
 			t.Answers++
 		}
 		if one.kind == lineKind || one.kind == againKind {

@@ -61,6 +61,7 @@ func TestThreadsAreCounted(t *testing.T) {
 		"two presses, one answered":   {of(sharedKind, allKind, 2), said("status", "closing", "status", "closing", "answer"), true},
 		"begun with a button":         {of(setKind, beginKind, 1), said("status", "closing"), true},
 		"begun, and answered":         {of(setKind, beginKind, 1), said("status", "answer", "closing"), false},
+		"a line run again":            {of(lineKind, againKind, 1), said("answer", "answer", "output", "output"), true},
 		"approved":                    {of(pressedKind, pressKind, 1), said("status", "approval/1", "answer", "closing"), true},
 		"approved, asked twice":       {of(pressedKind, pressKind, 1), said("status", "approval/1", "approval/2", "answer", "closing"), false},
 		"approved, not answered":      {of(pressedKind, pressKind, 1), said("status", "approval/1", "closing"), false},
