@@ -36,10 +36,11 @@ type outage struct {
 // and docs/sources.md recommend: the channel gets one message. What has nothing to do with it gets its own meanwhile.
 func TestAnOutageOnRealClusters(t *testing.T) {
 	o := &outage{startClusters(t, "prod")[0], t}
+	_, alerts, _ := strings.Cut(documented(t, "alerts.md", "", "C012AB3CD", channel), "\nalerts:\n")
 	h := newHouse(t, []*testbed.Cluster{o.Cluster}, func(h http.Handler) http.Handler { return h },
 		"  sources:\n    events:\n      plugin: local/events\n      clusters: [\"*\"]\n      config:\n"+documented(t, "sources.md", "        ", "resolve_after: 1m", "resolve_after: 2s")+
 			"  notifiers: {file: {plugin: local/log, config: {file: "+filepath.Join(t.TempDir(), "changes.jsonl")+"}}}\n"+
-			documented(t, "alerts.md", "", "C012AB3CD", channel))
+			"alerts:\n"+alerts)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for _, name := range []string{"node-1", "node-2"} {
