@@ -22,6 +22,7 @@ before(async () => {
   sources:
     lines: {plugin: local/lines, config: {file: ${events}}}
     changes: {plugin: other/lines, config: {file: ${events}}}
+  notifiers: {webhook: {plugin: local/webhook, config: {url: "http://127.0.0.1:9/hook"}}}
 alerts:
   route:
     receiver: deployments
@@ -29,7 +30,7 @@ alerts:
     routes: [{matchers: ['source!=ferry'], receiver: hooks}]
   receivers:
     deployments: {sinks: [{slack: {channel: C0DEPLOY}}]}
-    hooks: {sinks: [{webhook: {url: "http://127.0.0.1:9/hook"}, retries: 1}]}
+    hooks: {sinks: [{notifier: webhook, retries: 1}]}
 `);
   desk = await sit('demo', { width: 1280, height: 620 }, ['-settings', settings]);
 });

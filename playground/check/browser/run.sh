@@ -12,8 +12,9 @@ fi
 out=$(mktemp)
 plugins=$(mktemp -d)
 trap 'rm -rf "$out" "$plugins"' EXIT
-# A source that reads events from a file, for what is told of incidents.
+# A source that reads events from a file, for what is told of incidents, and a notifier.
 (cd ../../testdata/lines && GOWORK=off go build -o "$plugins/lines" .)
+(cd ../../../plugins/notifiers && GOWORK=off go build -o "$plugins/webhook-notifier" ./cmd/webhook-notifier)
 "$bin/ferry" plugin index "$plugins" >/dev/null
 status=0
 PLAYGROUND="$bin/playground" FERRY="$bin/ferry" PLUGINS="$plugins" node --test --test-concurrency=1 --test-reporter=spec demo.test.mjs refusals.test.mjs set.test.mjs alerts.test.mjs own.test.mjs >"$out" 2>&1 || status=$?
