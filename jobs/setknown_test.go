@@ -333,3 +333,39 @@ func TestWhatIsCertainDecides(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestAWishAfterTheEndComesTooLate: what is known to be healthy is not called cancelled,
+// and is stored before that is said.
+func TestAWishAfterTheEndComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := allProd(t)
+		x.options.Waves = nil
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.goes()
+		parkedUntil(t, err)
+		x.confirm()
+		seen := func() bool { return x.job.Step == stepFollow && strings.Contains(string(x.job.Data), `"ends"`) }
+		_, err = x.command("promote").Work.Run(t.Context(), x.cmd, x.job, func(context.Context) error {
+			if seen() {
+				return job.ErrCancelled
+			}
+			return nil
+		})
+		if !errors.Is(err, job.ErrCancelled) || !seen() {
+			t.Fatalf("at %s: %v", x.job.Step, err)
+		}
+		x.job.Cancel = &job.Cancel{By: "U2", At: time.Now()}
+		stored := 0
+		m, err := x.command("promote").Work.Run(t.Context(), x.cmd, x.job, func(context.Context) error {
+			if seen() {
+				stored++
+			}
+			return nil
+		})
+		if err != nil || stored == 0 || !strings.HasPrefix(says(m), "4 apps are healthy on prod-ca, prod-eu and prod-us\n") {
+			t.Errorf("stored %d times: %v: %s", stored, err, says(m))
+		}
+	})
+}
