@@ -369,3 +369,37 @@ func TestAWishAfterTheEndComesTooLate(t *testing.T) {
 		}
 	})
 }
+
+// silentOn does not answer for one target.
+type silentOn struct {
+	Cluster
+	target deploy.Target
+}
+
+func (m *silentOn) Observe(ctx context.Context, t deploy.Target, o deploy.Owner, s deploy.Site, fn func(deploy.Observation) bool) error {
+	if t != m.target {
+		return m.Cluster.Observe(ctx, t, o, s, fn)
+	}
+	fn(deploy.Observation{State: deploy.ClusterState{Stale: true, Reason: "refused"}})
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestAClusterThatDoesNotAnswerAtTheEnd, and does when the end is told, has shown
+// nothing: that takes nothing back.
+func TestAClusterThatDoesNotAnswerAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, f := ruled(t, deploy.Retreat{Mode: deploy.RetreatAuto})
+		x.options.Waves = nil
+		x.options.Cluster = &silentOn{x.options.Cluster, at2("prod-eu", "app2")}
+		said, err := x.sails(t)
+		if !fault.Is(err, fault.Expired) || len(f.made) > 0 {
+			t.Errorf("%d rollbacks, %v", len(f.made), err)
+		}
+		for _, want := range []string{"ferry does not go back by itself, because how it is doing is not known", "app2 | 2.0.0 | healthy | not known | healthy"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q is not in\n%s", want, said)
+			}
+		}
+	})
+}
