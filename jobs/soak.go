@@ -90,7 +90,7 @@ func (s soak) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(c
 	r := &change{changer: s.changer, cmd: cmd, job: j, save: save, row: row}
 	switch {
 	case j.Step == stepEnd:
-		return r.close(ctx)
+		return r.carry(ctx)
 	case j.Cancel != nil:
 		c := row.Change
 		says := fmt.Sprintf("ferry no longer watches %s `%s` on %s", c.Target.App.Name, c.Version, places(c))
