@@ -104,15 +104,15 @@ const rotated = 5
 
 // dismissed says why a feed ends whose credentials are not taken, nil if it goes on.
 // Those that never were, in this life, are told as trouble before.
-func (f *Feed[T]) dismissed(err error) error {
-	switch known := f.Client.known.Load(); {
-	case !denied(err):
-	case known && f.denials >= rotated:
+func (f *Feed[T]) dismissed(ctx context.Context, err error) error {
+	known := f.Client.known.Load()
+	switch {
+	case !denied(err), f.denials < rotated, !known && f.denials < patient, !f.Client.strange(ctx):
+		return nil
+	case known:
 		return fmt.Errorf("the API server no longer takes the credentials of the kubeconfig, which is to be read anew: %w", err)
-	case !known && f.denials >= patient:
-		return fmt.Errorf("the API server does not take the credentials of the kubeconfig: %w", err)
 	}
-	return nil
+	return fmt.Errorf("the API server does not take the credentials of the kubeconfig: %w", err)
 }
 
 // Run follows until ctx ends, which is no error, or until the API server has not taken
@@ -135,7 +135,7 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 			if f.denials++; !denied(err) {
 				f.denials = 0
 			}
-			if end := f.dismissed(err); end != nil {
+			if end := f.dismissed(ctx, err); end != nil {
 				return end
 			}
 			if f.tries >= f.triesUntilTrouble(err) && !f.troubled && f.Trouble != nil {

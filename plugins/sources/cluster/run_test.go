@@ -209,6 +209,34 @@ func TestAServerThatStartsMayTakeNoCredentials(t *testing.T) {
 	})
 }
 
+// TestAKindThatIsServedElsewhere: a server behind the API server that does not take the
+// credentials is trouble of its kinds, and ends nothing.
+func TestAKindThatIsServedElsewhere(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			asked := 0
+			said := overhear(ctx, func(r *http.Request) (int, string, error) {
+				asked++
+				if r.URL.Path == "/version" || known && asked < 3 {
+					return 200, listAt5, nil
+				}
+				return 401, `{"code":401,"message":"Unauthorized"}`, nil
+			}, &Feed[struct{}]{})
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			want := []string{"trouble: Unauthorized"}
+			if known {
+				want = []string{"listed 5", "seen 5", "trouble: Unauthorized"}
+			}
+			if !slices.Equal(*said, want) || asked < 20 || asked > 60 {
+				t.Errorf("asked %d times, it said %q, want %q", asked, *said, want)
+			}
+			cancel()
+		})
+	}
+}
+
 // TestTheWorldIsRecalledWithNewCredentials: those that are not taken say nothing of what
 // the API server has forgotten.
 func TestTheWorldIsRecalledWithNewCredentials(t *testing.T) {
