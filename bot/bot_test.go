@@ -268,11 +268,16 @@ func TestCheckAndResolve(t *testing.T) {
 	}
 	// Who comes later counts, and who is the only one left; who takes a name does not.
 	delete(h.slack.Users, "U2")
-	h.slack.Users["U6"] = map[string]any{"name": "new"}
+	h.slack.Users["U6"], h.slack.Users["U7"] = map[string]any{"name": "new"}, map[string]any{"name": "harmless"}
 	h.slack.Users["U1"]["name"], h.slack.Users["U5"]["name"] = "other.name", "taken"
 	found, missing, renamed, err = names.Find(t.Context())
 	if err != nil || len(found) != 3 || found["Twin"] != "U3" || found["ann b"] != "U5" || found["new"] != "U6" || !slices.Equal(missing, []string{"@some.name", "gone"}) || !slices.Equal(renamed, []string{"taken"}) {
 		t.Errorf("later: found %v, missing %v, renamed %v, %v", found, missing, renamed, err)
+	}
+	// Nor does it count for who came later and takes one then.
+	h.slack.Users["U7"]["name"] = "some.name"
+	if found, _, renamed, err = names.Find(t.Context()); err != nil || len(found) != 3 || !slices.Equal(renamed, []string{"@some.name", "taken"}) {
+		t.Errorf("much later: found %v, renamed %v, %v", found, renamed, err)
 	}
 }
 

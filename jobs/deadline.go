@@ -71,6 +71,8 @@ func (r *change) unknown() string {
 		return fmt.Sprintf("pull request #%d may be open: whoever merges it still brings `%s` to %s, but ferry does not follow it", r.row.Proposal.Number, c.Version, c.Target.Cluster)
 	case stepFollow:
 		return fmt.Sprintf("Git holds `%s`; whether it became healthy on %s is not known", c.Version, c.Target.Cluster)
+	case stepEnd:
+		return r.row.End.Message.Title + "; what was to follow from that was not made"
 	}
 	return "nothing was changed"
 }

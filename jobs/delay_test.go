@@ -82,6 +82,23 @@ func TestWhatHasEndedIsNotShownAsGoingOn(t *testing.T) {
 	})
 }
 
+// TestWhatFollowsIsGivenUp: then the end is told, and not that nothing was changed.
+func TestWhatFollowsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, b, f, _ := crashing(t, deploy.Retreat{Mode: deploy.RetreatAuto})
+		f.refuse = fault.Newf(fault.Unavailable, "Slack did not answer")
+		_, err := b.once(t.Context())
+		for fault.Is(err, fault.Unavailable) {
+			time.Sleep(time.Minute)
+			_, err = b.once(t.Context())
+		}
+		e, _ := errors.AsType[*fault.Error](err)
+		if !fault.Is(err, fault.Expired) || !strings.Contains(e.Help, " did not become healthy on prod; what was to follow from that was not made") {
+			t.Errorf("%+v", err)
+		}
+	})
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // TestAnArrivalIsKeptThroughACrash at each write, whatever the cluster shows when ferry

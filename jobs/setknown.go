@@ -64,7 +64,7 @@ func (x *follower) fate(within time.Duration) fate {
 	case x.trouble != nil:
 		return fate{Outcome: job.Expired, Unknown: true, Why: clipTo("How it is doing is not known: "+inTheWay(x.trouble), mostWhy)}
 	case x.late:
-		out.Outcome, out.Unknown = job.Expired, x.last.verdict == ""
+		out.Outcome, out.Unknown = job.Expired, x.blind()
 		out.Why = firstOf(out.Why, "It was not healthy within "+span(within)+".")
 	}
 	return out

@@ -333,3 +333,73 @@ func TestWhatIsCertainDecides(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestAWishAfterTheEndComesTooLate: what is known to be healthy is not called cancelled,
+// and is stored before that is said.
+func TestAWishAfterTheEndComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := allProd(t)
+		x.options.Waves = nil
+		if err := x.admit(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.goes()
+		parkedUntil(t, err)
+		x.confirm()
+		seen := func() bool { return x.job.Step == stepFollow && strings.Contains(string(x.job.Data), `"ends"`) }
+		_, err = x.command("promote").Work.Run(t.Context(), x.cmd, x.job, func(context.Context) error {
+			if seen() {
+				return job.ErrCancelled
+			}
+			return nil
+		})
+		if !errors.Is(err, job.ErrCancelled) || !seen() {
+			t.Fatalf("at %s: %v", x.job.Step, err)
+		}
+		x.job.Cancel = &job.Cancel{By: "U2", At: time.Now()}
+		stored := 0
+		m, err := x.command("promote").Work.Run(t.Context(), x.cmd, x.job, func(context.Context) error {
+			if seen() {
+				stored++
+			}
+			return nil
+		})
+		if err != nil || stored == 0 || !strings.HasPrefix(says(m), "4 apps are healthy on prod-ca, prod-eu and prod-us\n") {
+			t.Errorf("stored %d times: %v: %s", stored, err, says(m))
+		}
+	})
+}
+
+// silentOn does not answer for one target.
+type silentOn struct {
+	Cluster
+	target deploy.Target
+}
+
+func (m *silentOn) Observe(ctx context.Context, t deploy.Target, o deploy.Owner, s deploy.Site, fn func(deploy.Observation) bool) error {
+	if t != m.target {
+		return m.Cluster.Observe(ctx, t, o, s, fn)
+	}
+	fn(deploy.Observation{State: deploy.ClusterState{Stale: true, Reason: "refused"}})
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestAClusterThatDoesNotAnswerAtTheEnd, and does when the end is told, has shown
+// nothing: that takes nothing back.
+func TestAClusterThatDoesNotAnswerAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, f := ruled(t, deploy.Retreat{Mode: deploy.RetreatAuto})
+		x.options.Waves = nil
+		x.options.Cluster = &silentOn{x.options.Cluster, at2("prod-eu", "app2")}
+		said, err := x.sails(t)
+		if !fault.Is(err, fault.Expired) || len(f.made) > 0 {
+			t.Errorf("%d rollbacks, %v", len(f.made), err)
+		}
+		for _, want := range []string{"ferry does not go back by itself, because how it is doing is not known", "app2 | 2.0.0 | healthy | not known | healthy"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q is not in\n%s", want, said)
+			}
+		}
+	})
+}

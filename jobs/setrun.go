@@ -273,6 +273,12 @@ func (s *setRun) soak(ctx context.Context) error {
 	return nil // the next step is saved with the plans of the next wave, before its commit
 }
 
+// decided reports whether it is known how the set ends: a wish that it end comes too late.
+func (s *setRun) decided() bool {
+	w := &s.row.Waves[s.row.At]
+	return s.job.Step == stepAccount || !w.Seen.IsZero() && (w.Healthy.IsZero() || s.row.At == len(s.row.Waves)-1)
+}
+
 // cancelled ends a set that somebody wished to end: at once, but for a commit that may
 // just have been made.
 func (s *setRun) cancelled(ctx context.Context) (m chat.Message, over bool, err error) {
@@ -282,7 +288,7 @@ func (s *setRun) cancelled(ctx context.Context) (m chat.Message, over bool, err 
 	if s.job.Step == stepAccount || s.job.Step == stepFollow {
 		// What was seen may not be stored: the wish came in that moment. It has to be,
 		// before anything is made of it.
-		if err := s.step(ctx, s.job.Step); err != nil || s.job.Step == stepAccount {
+		if err := s.step(ctx, s.job.Step); err != nil || s.decided() {
 			return m, false, err
 		}
 	}

@@ -90,7 +90,7 @@ func (s soak) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(c
 	r := &change{changer: s.changer, cmd: cmd, job: j, save: save, row: row}
 	switch {
 	case j.Step == stepEnd:
-		return r.close(ctx)
+		return r.carry(ctx)
 	case j.Cancel != nil:
 		c := row.Change
 		says := fmt.Sprintf("ferry no longer watches %s `%s` on %s", c.Target.App.Name, c.Version, places(c))
@@ -106,6 +106,9 @@ func (s soak) Run(ctx context.Context, cmd chat.Command, j *job.Job, save func(c
 	listens, asked, stop := listening(ctx)
 	defer stop()
 	m, err := r.soaks(listens)
+	if j.Stuck.IsZero() && fault.Is(err, fault.Unavailable) {
+		j.Stuck = s.Now()
+	}
 	if err != nil && ctx.Err() == nil && asked() {
 		return chat.Message{}, job.ErrCancelled
 	}
@@ -155,10 +158,14 @@ func (r *change) soaks(ctx context.Context) (chat.Message, error) {
 
 // overslept gives a watch that is taken up at its end, or after it, the time for a look
 // in which a failure can be believed. What is seen after the end may have come after it,
-// too: that is said, and nothing goes back for it by itself.
+// too: that is said, and nothing goes back for it by itself. What cannot be looked at gets
+// no such time for ever.
 func (r *change) overslept() {
 	w, now := r.row.Soak, r.Now()
 	if now.Add(r.Grace).Before(w.Until) {
+		return
+	}
+	if stuck := r.job.Stuck; !stuck.IsZero() && now.After(later(stuck, w.Until).Add(r.Answer)) {
 		return
 	}
 	w.look = now.Add(r.Grace + lastLook)

@@ -253,3 +253,55 @@ func TestWhatArrivesIsWatched(t *testing.T) {
 		}
 	})
 }
+
+// TestAWishAfterItFellOver: what follows from that is made, and the end is stored before.
+func TestAWishAfterItFellOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoaked(t, deploy.RetreatAuto, []event{sec(60, pods(2, 1, 2), pod("CrashLoopBackOff"))})
+		stored := false
+		run := func(save func() error) error {
+			_, err := Own(s.o)[0].Work.Run(t.Context(), watchCommand, s.job, func(context.Context) error { return save() })
+			return err
+		}
+		err := run(func() error {
+			if s.job.Step == stepEnd {
+				return job.ErrCancelled
+			}
+			return nil
+		})
+		if !errors.Is(err, job.ErrCancelled) || len(s.made.made) > 0 {
+			t.Fatalf("%d rollbacks, %v", len(s.made.made), err)
+		}
+		s.job.Cancel = &job.Cancel{By: "U2", At: time.Now()}
+		err = run(func() error {
+			stored = len(s.made.made) == 0 && strings.Contains(string(s.job.Data), `"end"`)
+			return nil
+		})
+		if !fault.Is(err, fault.Failed) || !stored || len(s.made.made) != 1 {
+			t.Errorf("stored before: %v, %d rollbacks, %v", stored, len(s.made.made), err)
+		}
+	})
+}
+
+// TestAWatchThatCannotLookEnds some time after it was to end, and says so: the cluster
+// may be in no configuration any more.
+func TestAWatchThatCannotLookEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoaked(t, deploy.RetreatAuto, nil)
+		s.o.Cluster = &blindOn{Cluster: s, target: s.apps["prod"][0].Target, err: fault.Newf(fault.NotFound, "there is no cluster prod"), until: time.Now().Add(24 * time.Hour)}
+		began := time.Now()
+		for {
+			_, err := Own(s.o)[0].Work.Run(t.Context(), watchCommand, s.job, func(context.Context) error { return nil })
+			if quiet, ends := errors.AsType[*job.Quiet](err); ends {
+				if took := time.Since(began); quiet.Outcome != job.Done || took < 5*time.Minute || s.job.Note != "nothing was seen to fall over within 5 min, but prod does not answer" {
+					t.Errorf("after %s: %q, %v", took, s.job.Note, err)
+				}
+				return
+			}
+			if !fault.Is(err, fault.Unavailable) || time.Since(began) > 2*time.Hour {
+				t.Fatalf("after %s: %v", time.Since(began), err)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}

@@ -81,6 +81,18 @@ func denied(err error) bool {
 	return ok && r.Code == http.StatusUnauthorized
 }
 
+// strange says whether an API server does not take the credentials for what everybody may
+// read. One behind it, which serves some kinds, may not take them alone.
+func (c *Client) strange(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, longestList)
+	defer cancel()
+	body, err := c.get(ctx, "/version", nil, "application/json")
+	if err == nil {
+		_ = body.Close()
+	}
+	return denied(err)
+}
+
 // Gone says whether the API server has forgotten what was asked for.
 func Gone(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)

@@ -59,6 +59,7 @@ type Feed[T any] struct {
 	doubted  bool   // whether version is one of this cluster's is to be looked at
 
 	tries    int // since the cluster answered
+	denials  int // the latest of them, in a row, in which the credentials were not taken
 	troubled bool
 }
 
@@ -97,21 +98,21 @@ func (f *Feed[T]) triesUntilTrouble(err error) int {
 	return patient
 }
 
-// Tries until credentials are given up that the API server has taken before, which is
-// some seconds: whoever gave them may have newer ones.
+// Refusals in a row until credentials are given up that the API server has taken before,
+// which is some seconds: whoever gave them may have newer ones.
 const rotated = 5
 
 // dismissed says why a feed ends whose credentials are not taken, nil if it goes on.
 // Those that never were, in this life, are told as trouble before.
-func (f *Feed[T]) dismissed(err error) error {
-	switch known := f.Client.known.Load(); {
-	case !denied(err):
-	case known && f.tries >= rotated:
+func (f *Feed[T]) dismissed(ctx context.Context, err error) error {
+	known := f.Client.known.Load()
+	switch {
+	case !denied(err), f.denials < rotated, !known && f.denials < patient, !f.Client.strange(ctx):
+		return nil
+	case known:
 		return fmt.Errorf("the API server no longer takes the credentials of the kubeconfig, which is to be read anew: %w", err)
-	case !known && f.tries >= patient:
-		return fmt.Errorf("the API server does not take the credentials of the kubeconfig: %w", err)
 	}
-	return nil
+	return fmt.Errorf("the API server does not take the credentials of the kubeconfig: %w", err)
 }
 
 // Run follows until ctx ends, which is no error, or until the API server has not taken
@@ -131,7 +132,10 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 		if err != nil {
 			f.doubted = true
 			f.tries++
-			if end := f.dismissed(err); end != nil {
+			if f.denials++; !denied(err) {
+				f.denials = 0
+			}
+			if end := f.dismissed(ctx, err); end != nil {
 				return end
 			}
 			if f.tries >= f.triesUntilTrouble(err) && !f.troubled && f.Trouble != nil {
@@ -150,7 +154,7 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 
 // answered notes that the cluster lets itself be followed.
 func (f *Feed[T]) answered(ctx context.Context) error {
-	f.tries = 0
+	f.tries, f.denials = 0, 0
 	if !f.troubled {
 		return nil
 	}

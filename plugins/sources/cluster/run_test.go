@@ -185,6 +185,58 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestAServerThatStartsMayTakeNoCredentials for a moment, after it did not answer: that
+// says nothing of them.
+func TestAServerThatStartsMayTakeNoCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := 0
+		said := overhear(ctx, func(*http.Request) (int, string, error) {
+			switch asked++; {
+			case asked > 3 && asked < 9:
+				return 0, "", errors.New("refused")
+			case asked == 9 || asked == 10:
+				return 401, `{"code":401,"message":"Unauthorized"}`, nil
+			}
+			return 200, listAt5, nil
+		}, &Feed[struct{}]{})
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if asked < 12 || slices.ContainsFunc(*said, func(s string) bool { return strings.HasPrefix(s, "ended") }) {
+			t.Errorf("asked %d times, it said %q", asked, *said)
+		}
+		cancel()
+	})
+}
+
+// TestAKindThatIsServedElsewhere: a server behind the API server that does not take the
+// credentials is trouble of its kinds, and ends nothing.
+func TestAKindThatIsServedElsewhere(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			asked := 0
+			said := overhear(ctx, func(r *http.Request) (int, string, error) {
+				asked++
+				if r.URL.Path == "/version" || known && asked < 3 {
+					return 200, listAt5, nil
+				}
+				return 401, `{"code":401,"message":"Unauthorized"}`, nil
+			}, &Feed[struct{}]{})
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			want := []string{"trouble: Unauthorized"}
+			if known {
+				want = []string{"listed 5", "seen 5", "trouble: Unauthorized"}
+			}
+			if !slices.Equal(*said, want) || asked < 20 || asked > 60 {
+				t.Errorf("asked %d times, it said %q, want %q", asked, *said, want)
+			}
+			cancel()
+		})
+	}
+}
+
 // TestTheWorldIsRecalledWithNewCredentials: those that are not taken say nothing of what
 // the API server has forgotten.
 func TestTheWorldIsRecalledWithNewCredentials(t *testing.T) {

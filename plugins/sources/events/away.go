@@ -30,8 +30,9 @@ type looks struct {
 }
 
 // looked notes that what there is of a kind is seen now, before it is looked at. first
-// is true for the first time in this life. An absence soon after another one goes on with it:
-// nodes come back, and tell what happened on them, one after the other.
+// is true for the first time in this life. An absence from pods soon after another one goes on
+// with it: nodes come back, and tell what happened on them, one after the other. What became
+// of jobs is all there at once: it would be told again.
 func (w *watcher) looked(resource string, first bool) {
 	if !happens(resource) {
 		return
@@ -39,7 +40,7 @@ func (w *watcher) looked(resource string, first bool) {
 	now, l := w.now(), w.cursor.Looks[resource]
 	if !l.Until.IsZero() && (first || now.Sub(l.Until) > pulse) {
 		from := l.Until
-		if !l.Away.To.IsZero() && now.Sub(l.Away.To) < time.Duration(w.config.Recent) {
+		if resource == "pods" && !l.Away.To.IsZero() && now.Sub(l.Away.To) < time.Duration(w.config.Recent) {
 			from = l.Away.From
 		}
 		l.Away = absence{From: from, To: now}

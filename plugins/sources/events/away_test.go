@@ -112,7 +112,13 @@ func TestAbsences(t *testing.T) {
 			t.Errorf("at minute %d it knows %+v, want %+v", row.minute, got, want)
 		}
 	}
-	if w.looked("nodes", true); len(w.cursor.Looks) != 1 {
+	for _, row := range []struct{ minute, from int }{{10, 0}, {60, 10}, {61, 60}} { // what became of a job is told once
+		now = at(row.minute)
+		if w.looked("jobs", true); row.from > 0 && !w.cursor.Looks["jobs"].Away.From.Equal(at(row.from)) {
+			t.Errorf("at minute %d it was away from jobs since %+v", row.minute, w.cursor.Looks["jobs"])
+		}
+	}
+	if w.looked("nodes", true); len(w.cursor.Looks) != 2 {
 		t.Errorf("it keeps %v", w.cursor.Looks)
 	}
 

@@ -213,7 +213,7 @@ func TestNotes(t *testing.T) {
 	s := clustertest.New(t)
 	s.Put(notes, noteOf("old", "Unhealthy", "before anybody looked", 1))
 	l := clustertest.Listen(t, Source{}, s, quick)
-	s.AwaitLists(t, 7)
+	s.AwaitLists(t, 8)
 	put := func(name string) { s.Put(notes, noteOf(name, "Unhealthy", name+" probe", 1)) }
 	seen := func(name string) { l.Await(t, "web-6f5d9-aaaaa: Unhealthy: "+name, 1) }
 	put("n1")
@@ -254,7 +254,7 @@ func TestNotes(t *testing.T) {
 func TestTheOrderOfAGap(t *testing.T) {
 	s := clustertest.New(t)
 	l := clustertest.Listen(t, Source{}, s, quick)
-	s.AwaitLists(t, 7)
+	s.AwaitLists(t, 8)
 	put := func(name string) { s.Put(notes, noteOf(name, "Unhealthy", name+" probe", 1)) }
 	put("first")
 	l.Await(t, "web-6f5d9-aaaaa: Unhealthy: first", 1)
