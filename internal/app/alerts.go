@@ -156,7 +156,7 @@ func (a *alerts) services() []service {
 	if a == nil {
 		return nil
 	}
-	// A delivery under way is waited for: nobody would know what became of it.
+	// A delivery under way is waited for, ten seconds: nobody would know what became of it.
 	return []service{{name: "events", run: a.pipeline.Run, patience: 15 * time.Second}}
 }
 

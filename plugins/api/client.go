@@ -126,11 +126,18 @@ type Deliveries struct {
 
 // Deliver asks a notifier for several deliveries and tells what became of each, as it
 // becomes known and in any order; known is not called twice at a time. When ctx ends
-// nothing more is begun; what is under way is waited for. Outcomes that it did not
-// tell of when it returns an error are not known.
+// nothing more is begun; what is under way is waited for, but for no longer than
+// parting. Outcomes that it did not tell of when it returns an error are not known.
 func (r Remote) Deliver(ctx context.Context, q Deliveries, known func(i int, o Outcome)) error {
 	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(parting):
+			cancel()
+		case <-open.Done():
+		}
+	})()
 	stream, err := wire.NewNotifierClient(r.conn).Deliver(open)
 	if err != nil {
 		return err
@@ -140,8 +147,15 @@ func (r Remote) Deliver(ctx context.Context, q Deliveries, known func(i int, o O
 	}
 	defer context.AfterFunc(ctx, func() { _ = stream.CloseSend() })()
 	a := awaited{known: known, told: make([]bool, len(q.Notifications)), left: len(q.Notifications), late: q.Timeout + lateness, cancel: cancel}
-	return a.all(stream)
+	if err = a.all(stream); err != nil && ctx.Err() != nil && open.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
+
+// parting is how long a notifier is waited for by a ferry that stops: less than those
+// who stop it wait for ferry.
+const parting = 10 * time.Second
 
 // maxBurst is how many bytes of notifications travel in one request, about.
 const maxBurst = 4 << 20

@@ -228,6 +228,25 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// TestStopWhileItHangs: who stops does not wait for ever for one that takes long.
+func TestStopWhileItHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := notifying(t, deliver(func(ctx context.Context, _ Notification) (Receipt, error) {
+			<-ctx.Done()
+			return Receipt{}, ctx.Err()
+		}))
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		began := time.Now()
+		q := burst("a/1 a/2")
+		q.Timeout = time.Minute
+		got, err := outcomes(ctx, t, r, q)
+		if took := time.Since(began); got != " " || !errors.Is(err, context.Canceled) || took != time.Second+parting {
+			t.Errorf("%q, %v after %v", got, err, took)
+		}
+	})
+}
+
 // TestHangs: a delivery that takes too long is tried again, and one that does not heed
 // that it takes too long keeps none of the others from being known.
 func TestHangs(t *testing.T) {

@@ -49,7 +49,7 @@ func (h *Host) Deliver(ctx context.Context, name string, ns []api.Notification, 
 		return err
 	}
 	each := cmp.Or(k.Timeout, deliveryTimeout)
-	// What is under way when ctx ends is waited for, each for its own time.
+	// What is under way when ctx ends is waited for, for a while.
 	return k.ask(ctx, fault.Unavailable, func(p Peer) error {
 		err := p.Deliver(ctx, api.Deliveries{Binding: k.Name, Config: k.Config, Timeout: each, Notifications: ns}, func(i int, o api.Outcome) {
 			k.called()

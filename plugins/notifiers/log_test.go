@@ -1,6 +1,7 @@
 package notifiers_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -80,6 +81,19 @@ func TestLogTorn(t *testing.T) {
 	}
 	if got := lines(t, path); got != "i0/1 torn i1/1" {
 		t.Errorf("lines of %q", got)
+	}
+}
+
+// TestLogTooLate: what took too long before it could be written is tried again, and not
+// written, too.
+func TestLogTooLate(t *testing.T) {
+	t.Parallel()
+	path := write(t, "alerts.jsonl", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := jsonlog.New("v1").Deliver(ctx, notifications("file: " + path)[0])
+	if _, again := api.Retry(err); !again || lines(t, path) != "" {
+		t.Errorf("%v, lines of %q", err, lines(t, path))
 	}
 }
 

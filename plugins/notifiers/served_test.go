@@ -121,7 +121,7 @@ func TestServedWebhook(t *testing.T) {
 		got = append(got, r.Header.Get("Ferry-Delivery"))
 		return "", "", nil
 	})
-	r, config := start(t, "webhook"), "url: "+v.URL
+	r, config := start(t, "webhook-notifier"), "url: "+v.URL
 	if err := r.Check(t.Context(), api.CheckRequest{Config: []byte(config)}); err != nil {
 		t.Error(err)
 	}

@@ -323,11 +323,14 @@ func (c *courier) settled(t *turn) {
 		c.done(t)
 		return
 	}
-	if errors.Is(t.err, sink.ErrHeld) {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if errors.Is(t.err, sink.ErrHeld) {
+		if l := c.lines[t.order]; l != nil { // a sink that holds for no reason is not asked all the time
+			l.due = c.now().Add(backoff(1))
+		}
+		return
+	}
 	c.count.failed(t.err)
 	if l := c.lines[t.order]; l != nil {
 		l.tries++

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,28 @@ func TestALetterIsKeptWhateverItHolds(t *testing.T) {
 		if d.At.Equal(far) && !strings.Contains(got.Delivery.Text, "12026-01-01") {
 			t.Errorf("%s: when it was is lost: %+v", name, got.Delivery)
 		}
+	}
+}
+
+// TestWhatIsHeldWaits: a sink that says that it tried nothing is asked again in a moment
+// and not at once, and that was no try.
+func TestWhatIsHeldWaits(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	c := newCourier("ops", Integration{Name: "mail"}, nil, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	c.add("o", theOne, 0, time.Time{})
+	for range 5 {
+		turns, _ := c.ready()
+		if len(turns) != 1 || turns[0].tries != 0 {
+			t.Fatalf("ready: %+v", turns)
+		}
+		turns[0].err = sink.ErrHeld
+		c.settled(turns[0])
+		turns, next := c.ready()
+		if len(turns) != 0 || next.Sub(now) <= 0 || next.Sub(now) > time.Second {
+			t.Fatalf("ready at once: %+v, next in %s", turns, next.Sub(now))
+		}
+		now = next
 	}
 }
 

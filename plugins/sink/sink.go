@@ -86,7 +86,7 @@ type Sink interface {
 
 // Batcher is a sink that takes many deliveries at once. It keeps the order itself,
 // bounds the time of each, and returns a result for each. When ctx ends it begins
-// nothing more, and finishes what is under way.
+// nothing more, and finishes what is under way, within ten seconds.
 type Batcher interface {
 	Sink
 	DeliverAll(ctx context.Context, ds []Delivery) []Result

@@ -76,7 +76,7 @@ func (n *Notifier) Deliver(ctx context.Context, of api.Notification) (api.Receip
 }
 
 // DeliverAll implements api.Batcher: with one write.
-func (n *Notifier) DeliverAll(_ context.Context, all []api.Notification) []api.Outcome {
+func (n *Notifier) DeliverAll(ctx context.Context, all []api.Notification) []api.Outcome {
 	out := make([]api.Outcome, len(all))
 	fail := func(err error) {
 		for i := range out {
@@ -107,8 +107,10 @@ func (n *Notifier) DeliverAll(_ context.Context, all []api.Notification) []api.O
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := n.to.append(c.File, lines); err != nil {
-		fail(api.Again(err, 0))
+	err = ctx.Err() // those who waited behind a disk that hangs are tried again by now
+	if err == nil {
+		err = n.to.append(c.File, lines)
 	}
+	fail(api.Again(err, 0))
 	return out
 }
