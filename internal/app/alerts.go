@@ -106,7 +106,7 @@ func (a *alerts) sink(n alertNeeds, receiver string, s *config.Sink) (sink.Sink,
 	case s.Stdout:
 		return &printed{out: n.out}, nil
 	}
-	return notifier{name: s.Notifier, to: s.To, ask: func() notifying { return a.hosting }}, nil
+	return &notifier{name: s.Notifier, to: s.To, ask: func() notifying { return a.hosting }}, nil
 }
 
 // house is the host of the plugins, as alerts know it.

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"ferry/internal/event"
 	"ferry/plugins/api"
+	"ferry/plugins/host"
 	"ferry/plugins/sink"
 )
 
@@ -23,18 +26,44 @@ type notifying interface {
 type notifier struct {
 	name, to string
 	ask      func() notifying
+	// broke says that the plugin died or hung in the middle of something.
+	broke atomic.Bool
 }
 
 // Deliver implements sink.Sink.
-func (s notifier) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
+func (s *notifier) Deliver(ctx context.Context, d sink.Delivery) (sink.Receipt, error) {
 	r := s.DeliverAll(ctx, []sink.Delivery{d})[0]
 	return r.Receipt, r.Err
 }
 
 // DeliverAll implements sink.Batcher. It is all that an unbatched sink has to travel
-// with, too: what is asked for together crosses to the plugin together.
-func (s notifier) DeliverAll(ctx context.Context, ds []sink.Delivery) []sink.Result {
-	ns, out, told := make([]api.Notification, len(ds)), make([]sink.Result, len(ds)), make([]bool, len(ds))
+// with, too: what is asked for together crosses to the plugin together. After the plugin
+// broke in the middle of several they go one by one, so that the one by which it broke
+// takes no other with it.
+func (s *notifier) DeliverAll(ctx context.Context, ds []sink.Delivery) []sink.Result {
+	if !s.broke.Load() {
+		out, broke := s.together(ctx, ds)
+		s.broke.Store(broke)
+		return out
+	}
+	out := make([]sink.Result, len(ds))
+	for i := range ds {
+		one, broke := s.together(ctx, ds[i:i+1])
+		if out[i] = one[0]; broke || sink.Wait(one[0].Err) > 0 || ctx.Err() != nil {
+			for i++; i < len(ds); i++ {
+				out[i].Err = sink.ErrHeld
+			}
+			return out
+		}
+	}
+	s.broke.Store(false)
+	return out
+}
+
+// together asks for all at once; broke says that the plugin died or hung meanwhile.
+func (s *notifier) together(ctx context.Context, ds []sink.Delivery) (out []sink.Result, broke bool) {
+	ns, told := make([]api.Notification, len(ds)), make([]bool, len(ds))
+	out = make([]sink.Result, len(ds))
 	for i := range ds {
 		ns[i] = notification(&ds[i])
 		ns[i].To = s.to
@@ -47,8 +76,11 @@ func (s notifier) DeliverAll(ctx context.Context, ds []sink.Delivery) []sink.Res
 			out[i].Err = meaning(err)
 		}
 	}
-	return out
+	return out, err != nil && ctx.Err() == nil && !errors.Is(err, host.ErrNotBegun)
 }
+
+// restart is about how long a plugin that is not running takes to run again.
+const restart = 2 * time.Second
 
 // meaning is what a plugin's error means for a delivery.
 func meaning(err error) error {
@@ -61,8 +93,11 @@ func meaning(err error) error {
 	if failure, own := errors.AsType[api.Failure](err); own {
 		return sink.Refused(failure)
 	}
-	if errors.Is(err, api.ErrHeld) {
+	switch {
+	case errors.Is(err, api.ErrHeld):
 		return sink.ErrHeld
+	case errors.Is(err, host.ErrNotBegun):
+		return sink.Limited(restart, err) // which is no try
 	}
 	return err
 }

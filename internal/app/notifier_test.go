@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"ferry/internal/fault"
 	"ferry/plugins/api"
+	"ferry/plugins/host"
 	"ferry/plugins/sink"
 )
 
@@ -55,7 +58,7 @@ func TestNotifiersAreSinks(t *testing.T) {
 	for id := range judge {
 		ds = append(ds, sink.Delivery{ID: id})
 	}
-	s := notifier{name: "pager", to: "C1", ask: func() notifying { return p }}
+	s := &notifier{name: "pager", to: "C1", ask: func() notifying { return p }}
 	for i, r := range s.DeliverAll(t.Context(), ds) {
 		if !judge[ds[i].ID](r) {
 			t.Errorf("%s: %+v", ds[i].ID, r)
@@ -64,6 +67,7 @@ func TestNotifiersAreSinks(t *testing.T) {
 			t.Errorf("asked for %+v", n)
 		}
 	}
+	s.broke.Store(false)
 	if r, err := s.Deliver(t.Context(), sink.Delivery{ID: "there"}); err != nil || r.Ref != "m1" {
 		t.Errorf("one alone: %+v, %v", r, err)
 	}
@@ -95,6 +99,72 @@ func TestNothingOfADeliveryIsForgotten(t *testing.T) {
 	}{{"firing", 1, api.Opened}, {"firing", 2, api.Updated}, {"resolved", 1, api.Resolved}, {"expired", 3, api.Expired}, {"", 1, api.Happened}} {
 		if got := notification(&sink.Delivery{State: c.state, Revision: c.revision}).State; got != c.want {
 			t.Errorf("state %q, revision %d: %s, want %s", c.state, c.revision, got, c.want)
+		}
+	}
+}
+
+// fragile is a plugin that dies of one delivery, and is then down for a while.
+type fragile struct {
+	asked []string // what it was asked for, a call each
+	down  bool
+}
+
+func (f *fragile) Deliver(_ context.Context, _ string, ns []api.Notification, known func(int, api.Outcome)) error {
+	ids := make([]string, len(ns))
+	for i := range ns {
+		ids[i] = ns[i].ID
+	}
+	f.asked = append(f.asked, strings.Join(ids, "+"))
+	if f.down {
+		f.down = false
+		return fault.New(fault.Unavailable, "the notifier is not running", "").Because(host.ErrNotBegun)
+	}
+	if slices.Contains(ids, "poison") {
+		f.down = true
+		return fault.New(fault.Unavailable, "it failed in the middle", "")
+	}
+	for i := range ns {
+		known(i, api.Outcome{})
+	}
+	return nil
+}
+
+// TestWhatKillsAPluginIsAlone: those that were asked for with it arrive, and a plugin
+// that does not run has failed nobody.
+func TestWhatKillsAPluginIsAlone(t *testing.T) {
+	f := &fragile{}
+	s := &notifier{name: "pager", ask: func() notifying { return f }}
+	ask := func(ids ...string) (out []string) {
+		t.Helper()
+		ds := make([]sink.Delivery, len(ids))
+		for i := range ids {
+			ds[i].ID = ids[i]
+		}
+		for _, r := range s.DeliverAll(t.Context(), ds) {
+			switch {
+			case r.Err == nil:
+				out = append(out, "ok")
+			case errors.Is(r.Err, sink.ErrHeld):
+				out = append(out, "held")
+			case sink.Wait(r.Err) > 0:
+				out = append(out, "waits")
+			default:
+				out = append(out, "failed")
+			}
+		}
+		return out
+	}
+	for i, c := range []struct{ ids, want, asked string }{
+		{"a poison b", "failed failed failed", "a+poison+b"},
+		{"a poison b", "waits held held", "a"},
+		{"a poison b", "ok failed held", "a poison"},
+		{"poison b", "waits held", "poison"},
+		{"b c", "ok ok", "b c"},
+		{"d e", "ok ok", "d+e"},
+	} {
+		f.asked = nil
+		if got := strings.Join(ask(strings.Fields(c.ids)...), " "); got != c.want || strings.Join(f.asked, " ") != c.asked {
+			t.Errorf("round %d: %s, asked for %v; want %s, %s", i, got, f.asked, c.want, c.asked)
 		}
 	}
 }

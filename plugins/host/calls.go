@@ -135,6 +135,10 @@ func (k *keeper) broken(ctx context.Context, kind fault.Kind, err error) error {
 // soon is how long people are left waiting for a plugin that is started again.
 const soon = 3 * time.Second
 
+// ErrNotBegun is in the chain of an error of a call that did not reach the plugin,
+// because it was not running.
+var ErrNotBegun = errors.New("nothing was begun")
+
 // running returns the plugin once it runs; it waits for one that starts. That it
 // will hardly run soon is of a kind of its own.
 func (k *keeper) running(ctx context.Context, hardly fault.Kind) (Peer, error) {
@@ -163,7 +167,7 @@ func (k *keeper) running(ctx context.Context, hardly fault.Kind) (Peer, error) {
 		says = "has ended"
 	}
 	return nil, fault.Newf(kind, "the %s `%s` %s", k.Kind, k.Name, says).
-		WithHelp("it is started again by itself; `plugins` shows what it is doing")
+		WithHelp("it is started again by itself; `plugins` shows what it is doing").Because(ErrNotBegun)
 }
 
 // await returns the state as soon as it is as wanted, or when ctx ends.
