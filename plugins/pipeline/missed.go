@@ -26,7 +26,7 @@ func (d *dispatch) misses(e *event.Event) bool {
 }
 
 // again takes a further event of a problem in. One that may go on is not ended by a
-// moment.
+// moment; one that is over stays so, as people are told, when they miss a moment of it.
 func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) {
 	over := p.Resolved || p.Past
 	moment := e.Moment && (over || p.Moment)
@@ -34,7 +34,7 @@ func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) {
 	if !e.Resolved {
 		p.Seen++
 	}
-	if !e.At.Before(p.At) {
+	if !e.At.Before(p.At) && !(missed && p.Resolved) {
 		before := p.Event
 		if p.Event = brief(e, max(p.Count, e.Count)); e.Resolved {
 			p.Event = ended(before, p.Event)
