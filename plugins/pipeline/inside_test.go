@@ -85,3 +85,19 @@ func TestALateWord(t *testing.T) {
 		t.Errorf("%+v is %s", p, one.State)
 	}
 }
+
+// TestWhatIsHiddenHasNoOrder: incidents that began at one time come back from the store in
+// another order, and nothing of that is news.
+func TestWhatIsHiddenHasNoOrder(t *testing.T) {
+	t.Parallel()
+	hides := func(ids ...string) string {
+		g, all := &stormDigest{}, []hidden{}
+		for _, id := range ids {
+			g.members, all = append(g.members, &Trouble{Incident: event.Incident{ID: id}}), append(all, hidden{places: []int{0}, inhibited: id != "c", silenced: id == "c"})
+		}
+		return g.hides(all)
+	}
+	if one := hides("a", "b", "c"); one != hides("c", "b", "a") || one == hides("a", "b") || one == "" {
+		t.Errorf("it is %s, %s backwards, %s without one", one, hides("c", "b", "a"), hides("a", "b"))
+	}
+}

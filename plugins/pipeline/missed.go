@@ -162,17 +162,18 @@ func (d *dispatch) wake(now time.Time) {
 	}
 }
 
-// hides stands for what is inhibited of a digest, by what is hidden of its incidents; ""
-// for nothing.
+// hides stands for what is inhibited or silenced of a digest, by what is hidden of its
+// incidents, whatever their order; "" for nothing.
 func (g *stormDigest) hides(all []hidden) string {
-	var b strings.Builder
+	var these []string
 	for i, h := range all {
-		if h.inhibited {
-			fmt.Fprint(&b, g.members[i].ID, h.places)
+		if h.inhibited || h.silenced {
+			these = append(these, fmt.Sprint(g.members[i].ID, h.places))
 		}
 	}
-	if b.Len() == 0 {
+	if len(these) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%x", digestOf(b.String()))
+	slices.Sort(these)
+	return fmt.Sprintf("%x", digestOf(strings.Join(these, "")))
 }
