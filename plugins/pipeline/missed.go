@@ -110,6 +110,18 @@ func (t *Trouble) heard(h hidden) {
 	}
 }
 
+// inherit takes over what was told before an incident knew of what: a ferry that knows
+// tells no incident without anything of it. Of such a one people were told all.
+func (t *Trouble) inherit() {
+	told := func(p event.Problem) bool { return p.Known || p.Past }
+	if t.Revision == 0 || !t.own() || slices.ContainsFunc(t.Problems, told) {
+		return
+	}
+	for i := range t.Problems {
+		t.Problems[i].Known = true
+	}
+}
+
 // repeated reports whether people are told again and again of an incident: by a message
 // of its own, as long as something goes on.
 func (t *Trouble) repeated() bool {
