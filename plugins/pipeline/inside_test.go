@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ferry/internal/event"
+	"ferry/plugins/match"
 	"ferry/plugins/rows"
 	"ferry/plugins/sink"
 )
@@ -99,5 +101,36 @@ func TestWhatIsHiddenHasNoOrder(t *testing.T) {
 	}
 	if one := hides("a", "b", "c"); one != hides("c", "b", "a") || one == hides("a", "b") || one == "" {
 		t.Errorf("it is %s, %s backwards, %s without one", one, hides("c", "b", "a"), hides("a", "b"))
+	}
+}
+
+// TestOwnTroubleInhibitsUntilItEnds: others count for as long as something is heard of
+// them, and ferry says when its own are over.
+func TestOwnTroubleInhibitsUntilItEnds(t *testing.T) {
+	t.Parallel()
+	for source, still := range map[string]bool{event.Ferry: true, "events": false} {
+		synctest.Test(t, func(t *testing.T) {
+			kind := func(s string) match.Matchers {
+				ms, err := match.Parse("kind=" + s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ms
+			}
+			began := time.Now()
+			f := firing{Event: event.Event{About: "a", Source: source, Kind: "Plugin", At: began}}
+			time.Sleep(49 * time.Hour)
+			in := NewInhibitor([]InhibitRule{{Source: kind("Plugin"), Target: kind("Sink")}}, 24*time.Hour)
+			in.restore(&f)
+			lapsed := in.lapse(time.Now())
+			mutes, forgets := in.Mutes(&event.Event{Kind: "Sink"}), in.forgets(&f, time.Now())
+			if mutes != still || lapsed == still || forgets == still {
+				t.Errorf("%s: after two days it mutes: %v, lapsed: %v, is forgotten: %v", source, mutes, lapsed, forgets)
+			}
+			in.Observe(&event.Event{About: "a", Resolved: true}, time.Now())
+			if f.Over = time.Now(); in.Mutes(&event.Event{Kind: "Sink"}) || !in.forgets(&f, time.Now().Add(time.Second)) {
+				t.Errorf("%s: it inhibits when it is over", source)
+			}
+		})
 	}
 }
