@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"ferry/internal/config"
@@ -19,10 +20,22 @@ type own struct {
 // ownSources makes ferry a source of the pipeline. What it looks at it is told later, by
 // watchOwn and hosted: the pipeline itself is among it.
 func (a *alerts) ownSources(plan *alertPlan) []pipeline.Binding {
-	t := &taker{Binding: pipeline.Binding{Name: event.Ferry, Stages: plan.stages(event.Ferry)}}
+	t := &taker{Binding: pipeline.Binding{Name: event.Ferry, Stages: pipeline.Chain{beginnings{plan.stages(event.Ferry)}}}}
 	t.Source = counting{&a.own.source, &t.taken}
 	a.sources[event.Ferry] = t
 	return []pipeline.Binding{t.Binding}
+}
+
+// beginnings are filters that the end of a trouble passes: one that was told before they
+// were so would else never be over, because ferry's own do not expire.
+type beginnings struct{ filters pipeline.Chain }
+
+// Exec implements pipeline.Stage.
+func (b beginnings) Exec(ctx context.Context, p *pipeline.Parcel) error {
+	if !slices.ContainsFunc(p.Events, func(e event.Event) bool { return !e.Resolved }) {
+		return nil
+	}
+	return b.filters.Exec(ctx, p)
 }
 
 // watchOwn has the pipeline and the fleet looked at. With alerts.own.off nothing is, and

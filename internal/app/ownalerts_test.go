@@ -6,13 +6,16 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"ferry/internal/deploy"
+	"ferry/internal/event"
 	"ferry/plugins/api"
 	"ferry/plugins/host"
+	"ferry/plugins/pipeline"
 	"ferry/plugins/troubles"
 	"ferry/storage/bolt"
 )
@@ -79,6 +82,7 @@ func TestFerryTellsOfItself(t *testing.T) {
 			if err := errors.Join(<-done, <-done); err != nil {
 				t.Error(err)
 			}
+			slices.Sort(got) // two messages: which one arrives first is nobody's promise
 			if strings.Join(got, " ") != strings.Join(want, " ") {
 				t.Errorf("printed: %v, want %v", got, want)
 			}
@@ -102,6 +106,22 @@ func reasonsIn(t *testing.T, printed outlines) (out []string) {
 			out = append(out, n.Labels["reason"])
 		default:
 			return out
+		}
+	}
+}
+
+// TestTheEndOfOwnTroublePassesFilters: what was told before a filter took it out is ended
+// all the same.
+func TestTheEndOfOwnTroublePassesFilters(t *testing.T) {
+	t.Parallel()
+	nothing, err := pipeline.NewFilter(`event.source != "ferry"`, pipeline.Place{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, over := range []bool{false, true} {
+		p := &pipeline.Parcel{Events: []event.Event{{Source: event.Ferry, Resolved: over}}}
+		if err := (beginnings{pipeline.Chain{nothing}}).Exec(t.Context(), p); err != nil || (len(p.Events) == 1) != over {
+			t.Errorf("over: %v: %d events pass, %v", over, len(p.Events), err)
 		}
 	}
 }

@@ -66,6 +66,10 @@ type line struct {
 	tries  int
 	added  int // grows when a want is new or changed
 	since  int // orders lines by when they began
+	// delivered is how many others had arrived when it failed last, passed how often some
+	// had between two failures.
+	delivered int64
+	passed    int
 }
 
 func newCourier(receiver string, i Integration, store rows.Store, now func() time.Time, log *slog.Logger) *courier {
@@ -107,7 +111,7 @@ func (c *courier) add(order, place string, tries int, due time.Time) {
 	l := c.lines[order]
 	if l == nil {
 		c.begun++
-		l = &line{order: order, tries: tries, due: due, since: c.begun}
+		l = &line{order: order, tries: tries, due: due, since: c.begun, delivered: c.count.delivered.Load()}
 		c.lines[order] = l
 	}
 	l.added++
@@ -333,6 +337,7 @@ func (c *courier) settled(t *turn) {
 	}
 	c.count.failed(t.err)
 	if l := c.lines[t.order]; l != nil {
+		l.pass(c.count.delivered.Load())
 		l.tries++
 		l.due = c.now().Add(backoff(l.tries))
 	}
@@ -349,7 +354,7 @@ func (c *courier) done(t *turn) {
 	if l == nil {
 		return
 	}
-	l.tries, l.due = 0, time.Time{}
+	l.tries, l.passed, l.due = 0, 0, time.Time{}
 	if l.added != t.added && t.place == theOne {
 		return
 	}

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -96,36 +97,87 @@ func TestADigestAndInhibitions(t *testing.T) {
 	}
 }
 
-// TestADigestThatIsHeldCostsNothing while all of it is inhibited.
-func TestADigestThatIsHeldCostsNothing(t *testing.T) {
+// TestADigestOfMoments is told once, and that it was not heard of any more.
+func TestADigestOfMoments(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const m = time.Minute
-		node := func(e *event.Event) { e.Labels = map[string]string{"node": "n1"} }
-		history := workloads("w", 6, time.Second, node)
-		history = slices.Concat(history, []pipelinetest.Timed{down(2*m, "n1")}, over(m, history[5:]))
-		history[6].Event.ID = "down"
-		store := new(rowstest.Memory).Open(0, false, nil)
-		o := outages(t, m)
-		o.Inhibit[0].Target = matchers(t, "kind=Deployment")
-		o.Store, o.Sources = store, []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}}
-		o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: &pipelinetest.Sink{}}}}}
-		p, err := pipeline.New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 40*m)
-		defer cancel()
-		done := make(chan error, 1)
-		go func() { done <- p.Run(ctx) }()
-		time.Sleep(10 * m)
-		before := store.Ops()
-		time.Sleep(20 * m)
-		if n := store.Ops() - before; n > 0 {
-			t.Errorf("%d operations of the store while nothing happened", n)
-		}
-		if err := <-done; err != nil {
-			t.Error(err)
+		var chat pipelinetest.Sink
+		var said []string
+		digestOf(&chat, &said)
+		o := pipeline.Options{Route: ten()}
+		told(t, o, &chat, 30*time.Hour, workloads("w", 12, 100*time.Millisecond, moment)...)
+		if want := []string{"0s Storm on prod: 2 more incidents open", "24h0m0s Storm on prod: 1 of 2 more incidents open", "24h0m0s Storm on prod: of 2 more incidents nothing is heard any more"}; !slices.Equal(said, want) {
+			t.Errorf("it said %q, want %q", said, want)
 		}
 	})
+}
+
+// aSilence is of one name, for a time.
+type aSilence struct {
+	name       string
+	from, till time.Time
+}
+
+func (a aSilence) Mutes(e *event.Event) bool {
+	return e.Name == a.name && !time.Now().Before(a.from) && time.Now().Before(a.till)
+}
+
+// TestASilenceInADigest: one that was left out of it when it was told stands in it again
+// soon after the silence, also where nothing is ever told again, and after a restart.
+func TestASilenceInADigest(t *testing.T) {
+	t.Parallel()
+	const m = time.Minute
+	for _, each := range []time.Duration{time.Hour, 99300 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			o := outages(t, 0)
+			o.Route.Timing = pipeline.Timing{RepeatInterval: -1}
+			o.Silences = aSilence{"w7", time.Now().Add(5 * m), time.Now().Add(20 * m)}
+			all := workloads("w", 8, time.Second)
+			_, got, _ := strings.Cut(lives(t, o, each, time.Hour, append(all, over(6*m, all[6:7])...)...), "6m")
+			got = regexp.MustCompile(`20m\d+s`).ReplaceAllString(got, "20m")
+			if want := "8s Storm on prod: 3 of 4 more incidents open; 20m Storm on prod: 4 of 5 more incidents open"; got != want {
+				t.Errorf("%s each: told\n6m%s, want\n6m%s", each, got, want)
+			}
+		})
+	}
+}
+
+// TestADigestThatIsHeldCostsNothing while all of it is inhibited, or some
+// of it silenced.
+func TestADigestThatIsHeldCostsNothing(t *testing.T) {
+	t.Parallel()
+	for what, n := range map[string]int{"inhibited": 1, "silenced": 0} {
+		synctest.Test(t, func(t *testing.T) {
+			const m = time.Minute
+			node := func(e *event.Event) { e.Labels = map[string]string{"node": "n1"} }
+			history := workloads("w", 6, time.Second, node)
+			history = slices.Concat(history, []pipelinetest.Timed{down(2*m, fmt.Sprint("n", n))}, over(m, history[5:]))
+			history[6].Event.ID = "down"
+			store := new(rowstest.Memory).Open(0, false, nil)
+			o := outages(t, m)
+			if n == 0 {
+				o.Silences = aSilence{"w4", time.Now().Add(m), time.Now().Add(time.Hour)}
+			}
+			o.Inhibit[0].Target = matchers(t, "kind=Deployment")
+			o.Store, o.Sources = store, []pipeline.Binding{{Name: "test", Source: &pipelinetest.Source{History: history, Began: time.Now()}}}
+			o.Receivers = []pipeline.Receiver{{Name: "chat", Sinks: []pipeline.Integration{{Name: "one", Sink: &pipelinetest.Sink{}}}}}
+			p, err := pipeline.New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 40*m)
+			defer cancel()
+			done := make(chan error, 1)
+			go func() { done <- p.Run(ctx) }()
+			time.Sleep(10 * m)
+			before := store.Ops()
+			time.Sleep(20 * m)
+			if n := store.Ops() - before; n > 0 {
+				t.Errorf("%s: %d operations of the store while nothing happened", what, n)
+			}
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -129,3 +129,29 @@ func TestFlushFails(t *testing.T) {
 		}
 	})
 }
+
+// TestAFlushIsOver: what came for somebody who waited does not hurry what comes later,
+// which is written at once.
+func TestAFlushIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var disk rowstest.Memory
+		flow(t, pipeline.Options{Store: disk.Open(0, false, nil)}, &pipelinetest.Sink{}, func(p *pipeline.Pipeline) {
+			for i := range 20 {
+				if err := p.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+				for k := range 50 {
+					id := fmt.Sprint(i, "/", k)
+					if err := p.Take(t.Context(), pipeline.Binding{Name: "s"}, event.Event{ID: event.ID(id), Name: id, Title: "x"}); err != nil {
+						t.Error(err)
+					}
+				}
+				time.Sleep(time.Second)
+			}
+		})
+		if n := len(disk.Keys("event/log/")); n != 20 {
+			t.Errorf("20 bursts are %d batches", n)
+		}
+	})
+}

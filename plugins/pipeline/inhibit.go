@@ -36,14 +36,24 @@ type Inhibitor struct {
 	lapses time.Time
 }
 
-// spell is for how long a source counts.
-type spell struct{ heard, over time.Time }
+// spell is for how long a source counts. One that ends does not expire, as its incident
+// does not (Trouble.ends).
+type spell struct {
+	heard, over time.Time
+	ends        bool
+}
+
+// always is as good as for ever.
+const always = 100 * 365 * 24 * time.Hour
 
 func (in *Inhibitor) until(rule int, s spell) time.Time {
-	if s.over.IsZero() {
-		return s.heard.Add(in.quiet)
+	switch {
+	case !s.over.IsZero():
+		return s.over.Add(in.rules[rule].KeepFiringFor)
+	case s.ends:
+		return s.heard.Add(always)
 	}
-	return s.over.Add(in.rules[rule].KeepFiringFor)
+	return s.heard.Add(in.quiet)
 }
 
 // NewInhibitor returns an inhibitor that has heard of nothing.
@@ -79,8 +89,9 @@ func (in *Inhibitor) Observe(e *event.Event, now time.Time) (changed bool) {
 		if in.firing[i][key] == nil {
 			in.firing[i][key] = map[event.About]spell{}
 		}
-		in.firing[i][key][e.About] = spell{heard: now}
-		in.sooner(now.Add(in.quiet))
+		s := spell{heard: now, ends: e.Source == event.Ferry}
+		in.firing[i][key][e.About] = s
+		in.sooner(in.until(i, s))
 	}
 	return changed
 }
@@ -188,7 +199,10 @@ func (in *Inhibitor) forgets(f *firing, now time.Time) bool {
 	for _, r := range in.rules {
 		longest = max(longest, r.KeepFiringFor)
 	}
-	return f.At.Add(in.quiet).Before(now) && f.Over.IsZero() || !f.Over.IsZero() && f.Over.Add(longest).Before(now)
+	if f.Over.IsZero() {
+		return f.Source != event.Ferry && f.At.Add(in.quiet).Before(now)
+	}
+	return f.Over.Add(longest).Before(now)
 }
 
 // source remembers what fires of the inhibition's sources, and when it ended.

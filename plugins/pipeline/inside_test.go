@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ferry/internal/event"
+	"ferry/plugins/match"
 	"ferry/plugins/rows"
 	"ferry/plugins/sink"
 )
@@ -106,5 +108,52 @@ func TestALateWord(t *testing.T) {
 	one.add(&Route{}, &event.Event{About: "a", At: now.Add(-time.Second), Moment: true}, true, now)
 	if p := one.Problems[0]; p.Past || !p.Resolved || one.State != event.Resolved || one.Dirty {
 		t.Errorf("%+v is %s", p, one.State)
+	}
+}
+
+// TestWhatIsHiddenHasNoOrder: incidents that began at one time come back from the store in
+// another order, and nothing of that is news.
+func TestWhatIsHiddenHasNoOrder(t *testing.T) {
+	t.Parallel()
+	hides := func(ids ...string) string {
+		g, all := &stormDigest{}, []hidden{}
+		for _, id := range ids {
+			g.members, all = append(g.members, &Trouble{Incident: event.Incident{ID: id}}), append(all, hidden{places: []int{0}, inhibited: id != "c", silenced: id == "c"})
+		}
+		return g.hides(all)
+	}
+	if one := hides("a", "b", "c"); one != hides("c", "b", "a") || one == hides("a", "b") || one == "" {
+		t.Errorf("it is %s, %s backwards, %s without one", one, hides("c", "b", "a"), hides("a", "b"))
+	}
+}
+
+// TestOwnTroubleInhibitsUntilItEnds: others count for as long as something is heard of
+// them, and ferry says when its own are over.
+func TestOwnTroubleInhibitsUntilItEnds(t *testing.T) {
+	t.Parallel()
+	for source, still := range map[string]bool{event.Ferry: true, "events": false} {
+		synctest.Test(t, func(t *testing.T) {
+			kind := func(s string) match.Matchers {
+				ms, err := match.Parse("kind=" + s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ms
+			}
+			began := time.Now()
+			f := firing{Event: event.Event{About: "a", Source: source, Kind: "Plugin", At: began}}
+			time.Sleep(49 * time.Hour)
+			in := NewInhibitor([]InhibitRule{{Source: kind("Plugin"), Target: kind("Sink")}}, 24*time.Hour)
+			in.restore(&f)
+			lapsed := in.lapse(time.Now())
+			mutes, forgets := in.Mutes(&event.Event{Kind: "Sink"}), in.forgets(&f, time.Now())
+			if mutes != still || lapsed == still || forgets == still {
+				t.Errorf("%s: after two days it mutes: %v, lapsed: %v, is forgotten: %v", source, mutes, lapsed, forgets)
+			}
+			in.Observe(&event.Event{About: "a", Resolved: true}, time.Now())
+			if f.Over = time.Now(); in.Mutes(&event.Event{Kind: "Sink"}) || !in.forgets(&f, time.Now().Add(time.Second)) {
+				t.Errorf("%s: it inhibits when it is over", source)
+			}
+		})
 	}
 }

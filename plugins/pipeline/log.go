@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ferry/internal/event"
@@ -56,8 +57,10 @@ type Log struct {
 	log   *slog.Logger
 	now   func() time.Time
 	in    chan entry
-	// urgent has a token if what is in in should not wait; one too many is harmless.
+	// urgent has a token if what is in in should not wait. owed says whether it still is
+	// for that: how many entries are there that somebody waits for.
 	urgent chan struct{}
+	owed   atomic.Int64
 
 	seen    map[digest]struct{} // Run's alone once it runs
 	kept    []keptBatch         // the oldest first; Run's alone
@@ -168,10 +171,15 @@ func (l *Log) collect(ctx context.Context, first entry) []entry {
 	if first = l.depart(ctx, first); first.done == nil && !first.waits() {
 		timer := time.NewTimer(max(l.pace.linger, l.pace.gap-time.Since(l.wrote)))
 		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-l.urgent:
-		case <-ctx.Done():
+		for waits := true; waits; {
+			select {
+			case <-timer.C:
+				waits = false
+			case <-l.urgent:
+				waits = l.owed.Load() == 0 && len(l.in) < l.pace.most
+			case <-ctx.Done():
+				waits = false
+			}
 		}
 	}
 	batch, size := []entry{first}, len(first.raw)
@@ -183,6 +191,11 @@ func (l *Log) collect(ctx context.Context, first entry) []entry {
 		default:
 		}
 		break
+	}
+	for _, e := range batch {
+		if e.done != nil {
+			l.owed.Add(-1)
+		}
 	}
 	return batch
 }

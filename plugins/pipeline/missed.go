@@ -26,7 +26,7 @@ func (d *dispatch) misses(e *event.Event) bool {
 }
 
 // again takes a further event of a problem in. One that may go on is not ended by a
-// moment.
+// moment; one that is over stays so, as people are told, when they miss a moment of it.
 func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) {
 	over := p.Resolved || p.Past
 	moment := e.Moment && (over || p.Moment)
@@ -34,7 +34,7 @@ func (t *Trouble) again(p *event.Problem, e *event.Event, missed bool) {
 	if !e.Resolved {
 		p.Seen++
 	}
-	if !e.At.Before(p.At) {
+	if !e.At.Before(p.At) && !(missed && p.Resolved) {
 		before := p.Event
 		if p.Event = brief(e, max(p.Count, e.Count)); e.Resolved {
 			p.Event = ended(before, p.Event)
@@ -110,6 +110,18 @@ func (t *Trouble) heard(h hidden) {
 	}
 }
 
+// inherit takes over what was told before an incident knew of what: a ferry that knows
+// tells no incident without anything of it. Of such a one people were told all.
+func (t *Trouble) inherit() {
+	told := func(p event.Problem) bool { return p.Known || p.Past }
+	if t.Revision == 0 || !t.own() || slices.ContainsFunc(t.Problems, told) {
+		return
+	}
+	for i := range t.Problems {
+		t.Problems[i].Known = true
+	}
+}
+
 // repeated reports whether people are told again and again of an incident: by a message
 // of its own, as long as something goes on.
 func (t *Trouble) repeated() bool {
@@ -162,17 +174,18 @@ func (d *dispatch) wake(now time.Time) {
 	}
 }
 
-// hides stands for what is inhibited of a digest, by what is hidden of its incidents; ""
-// for nothing.
+// hides stands for what is inhibited or silenced of a digest, by what is hidden of its
+// incidents, whatever their order; "" for nothing.
 func (g *stormDigest) hides(all []hidden) string {
-	var b strings.Builder
+	var these []string
 	for i, h := range all {
-		if h.inhibited {
-			fmt.Fprint(&b, g.members[i].ID, h.places)
+		if h.inhibited || h.silenced {
+			these = append(these, fmt.Sprint(g.members[i].ID, h.places))
 		}
 	}
-	if b.Len() == 0 {
+	if len(these) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%x", digestOf(b.String()))
+	slices.Sort(these)
+	return fmt.Sprintf("%x", digestOf(strings.Join(these, "")))
 }

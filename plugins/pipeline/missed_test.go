@@ -30,6 +30,9 @@ func down(d time.Duration, name string, more ...func(*event.Event)) pipelinetest
 
 func moment(e *event.Event) { e.Moment, e.Reason = true, "FailedMount" }
 
+// aboutP is the same, whatever the reason.
+func aboutP(e *event.Event) { e.About = "p" }
+
 // elsewhere is another group than that of its pods.
 func elsewhere(e *event.Event) { e.Cluster = "infra" }
 
@@ -120,7 +123,8 @@ func TestAfterAnInhibition(t *testing.T) {
 		"it was told, and happens":           {2 * m, nil, on(pod(s, "p1", "n1", moment), down(m, "n1"), pod(s, "p1", "n1", moment), down(10*m, "n1", resolved), pod(5*m, "p1", "n1", moment)), "6s p1 firing; 1m6s n1 firing; 11m2s n1 resolved; 16m2s p1 firing 3"},
 		"it was told, and is late":           {2 * m, nil, on(pod(s, "p1", "n1", moment), pod(20*s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved)), "6s p1 firing; 27s n1 firing; 10m22s n1 resolved"},
 		"it was told, is late, and happens":  {2 * m, nil, on(pod(s, "p1", "n1", moment), pod(20*s, "p1", "n1", moment), down(s, "n1"), down(10*m, "n1", resolved), pod(5*m, "p1", "n1", moment)), "6s p1 firing; 27s n1 firing; 10m22s n1 resolved; 15m22s p1 firing 3"},
-		"a moment of what goes on":           {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", func(e *event.Event) { e.About = "p" }), pod(s, "p1", "n1", moment, func(e *event.Event) { e.About = "p" }), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved; 12m3s p1 firing 2"},
+		"a moment of what goes on":           {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", aboutP), pod(s, "p1", "n1", moment, aboutP), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved; 12m3s p1 firing 2"},
+		"a moment of what is over":           {2 * m, nil, on(pod(s, "p1", "n1", aboutP), pod(20*s, "p1", "n1", aboutP, resolved), down(s, "n1"), pod(s, "p1", "n1", moment, aboutP), down(10*m, "n1", resolved)), "6s p1 firing; 27s n1 firing; 1m6s p1 resolved 2; 10m23s n1 resolved"},
 		"a moment that is resolved":          {2 * m, nil, on(down(s, "n1"), pod(s, "p1", "n1", moment), pod(s, "p1", "n1", moment, resolved), down(10*m, "n1", resolved)), "6s n1 firing; 10m3s n1 resolved"},
 
 		"with what is not inhibited":         {2 * m, byCluster, on(pod(s, "j1", "n1", job), down(0, "n1"), pod(s, "p1", "n1"), down(10*m, "n1", resolved)), "6s  firing 3; 10m2s  firing 3; 12m2s  firing 3"},

@@ -28,14 +28,38 @@ func (c *counts) failed(err error) {
 	}
 }
 
-func (c *counts) state(name string, waiting int) SinkState {
+func (c *counts) state(name string, waiting, stuck int) SinkState {
 	s := SinkState{
-		Sink: name, Delivered: c.delivered.Load(), Retried: c.retried.Load(), Dead: c.dead.Load(), Waiting: waiting + int(c.held.Load()),
+		Sink: name, Delivered: c.delivered.Load(), Retried: c.retried.Load(), Dead: c.dead.Load(), Waiting: waiting + int(c.held.Load()), Stuck: stuck,
 	}
 	if why := c.why.Load(); why != nil {
 		s.Why = *why
 	}
 	return s
+}
+
+// pass takes note of a further failure of a line, when so many others had arrived.
+func (l *line) pass(delivered int64) {
+	if l.tries > 0 && delivered != l.delivered {
+		l.passed++
+	}
+	l.delivered = delivered
+}
+
+// mostPassed is how often others must arrive between two failures of one until it is that
+// one which fails, and not the sink; a single time may be luck.
+const mostPassed = 2
+
+// stuck returns how many orders fail again and again while others arrive.
+func (c *courier) stuck() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.lines {
+		if l.passed >= mostPassed {
+			n++
+		}
+	}
+	return n
 }
 
 // own reports whether events tell of nothing but ferry's own troubles.

@@ -245,6 +245,8 @@ type SinkState struct {
 	// Delivered, Retried and Dead are since the start; Waiting is now.
 	Delivered, Retried, Dead int64
 	Waiting                  int
+	// Stuck is how many of those that wait fail again and again while others arrive.
+	Stuck int
 	// Why is what went wrong last with what was to be tried again; "" if nothing did.
 	Why string
 }
@@ -255,7 +257,7 @@ func (p *Pipeline) Sinks() (out []SinkState) {
 		for _, i := range r.Sinks {
 			c := p.couriers[r.Name+":"+i.Name]
 			waiting, _ := c.waiting("")
-			out = append(out, c.count.state(c.id, waiting))
+			out = append(out, c.count.state(c.id, waiting, c.stuck()))
 		}
 	}
 	return out

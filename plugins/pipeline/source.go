@@ -76,9 +76,15 @@ func (l *Log) stream(ctx context.Context, b Binding) (err error) {
 }
 
 func (l *Log) hand(ctx context.Context, e entry) error {
+	if e.done != nil {
+		l.owed.Add(1)
+	}
 	select {
 	case l.in <- e:
 	case <-ctx.Done():
+		if e.done != nil {
+			l.owed.Add(-1)
+		}
 		return ctx.Err()
 	}
 	if e.done != nil || len(l.in) >= l.pace.most {

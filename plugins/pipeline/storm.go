@@ -87,8 +87,7 @@ type stormDigest struct {
 	Trouble
 	// Joined is when the last one came.
 	Joined time.Time `json:"joined"`
-	// Hidden stands for those that people were spared because of an inhibition when
-	// they were told last.
+	// Hidden stands for those that people were spared when they were told last.
 	Hidden string `json:"hidden,omitempty"`
 
 	members []*Trouble

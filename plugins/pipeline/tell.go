@@ -72,9 +72,12 @@ func (d *dispatch) tell(ctx context.Context) error {
 		}
 	}
 	for _, g := range d.dueDigests(now) {
-		wants, err := d.digest(ctx, g, now)
+		wants, changed, err := d.digest(ctx, g, now)
 		if err != nil {
 			return err
+		}
+		if !changed {
+			continue // flush writes it if it was touched
 		}
 		r, err := g.row()
 		if err != nil {
@@ -173,16 +176,15 @@ func (d *dispatch) dueDigests(now time.Time) []*stormDigest {
 	return d.storms.due(now)
 }
 
-// digest makes what tells of a digest; nothing if all of it is muted, or was over
-// before anybody heard of it.
-func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (queued, error) {
+// digest makes what tells of a digest; nothing if all of it is muted, was over before
+// anybody heard of it, or is as people know it. changed is as that of message.
+func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (out queued, changed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if g.follow(now); g.Revision == 0 && g.State != event.Firing {
 		g.Due = time.Time{}
-		return nil, nil
+		return nil, true, nil
 	}
-	var out queued
 	p := &Parcel{Receiver: g.Receiver, storm: &shown{stormDigest: g}, Queue: &out}
 	fires, silenced := false, false
 	var all []hidden
@@ -197,20 +199,32 @@ func (d *dispatch) digest(ctx context.Context, g *stormDigest, now time.Time) (q
 		fires = fires || m.state == event.Firing
 		p.Events, p.storm.members = append(p.Events, *m.event), append(p.storm.members, m)
 	}
+	hides := g.hides(all)
+	if !g.Dirty && !g.repeats(now) {
+		if hides == g.Hidden {
+			g.await(hidden{silenced: silenced}, now)
+			return nil, false, nil
+		}
+		g.Dirty = true
+	}
 	if fires == (g.State == event.Firing) && len(p.Events) > 0 {
 		if err := d.notify.Exec(ctx, p); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	g.Hidden = g.hides(all)
-	if g.State == event.Firing && len(out) == 0 {
-		if g.later(now); g.Hidden != "" && !silenced {
-			g.Due = time.Time{}
-		}
-		return nil, nil
+	changed = hides != g.Hidden
+	g.Hidden = hides
+	if g.State != event.Firing || len(out) > 0 {
+		changed = true
+		g.told(now)
 	}
-	g.told(now)
-	return out, nil
+	if silenced || len(out) == 0 {
+		g.await(hidden{silenced: silenced}, now)
+	}
+	if !silenced && !slices.ContainsFunc(g.members, func(t *Trouble) bool { return t.State == event.Firing && t.lasts() }) {
+		g.Due = time.Time{} // of moments people are not told again
+	}
+	return out, changed, nil
 }
 
 // gathers reports whether a digest still tells of its incidents.

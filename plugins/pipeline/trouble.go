@@ -68,6 +68,7 @@ func decodeTrouble(key string, value []byte) (*Trouble, error) {
 	for i := range t.Problems {
 		t.index[t.Problems[i].About] = i
 	}
+	t.inherit()
 	return t, nil
 }
 

@@ -28,9 +28,14 @@ func (d dead) look(ctx context.Context, _ time.Time) ([]finding, error) {
 // that it asked for, is no trouble.
 const failingFor = 5 * time.Minute
 
-// failing looks at sinks where deliveries wait and fail while none arrives.
+// untried is how long after the start what was left may not have been tried.
+const untried = time.Minute
+
+// failing looks at sinks where deliveries wait and fail while none arrives. What fails
+// while others arrive is no trouble of the sink.
 type failing struct {
 	from  Sinks
+	began time.Time // the first look
 	marks map[string]mark
 }
 
@@ -41,15 +46,21 @@ type mark struct {
 }
 
 func (f *failing) look(_ context.Context, now time.Time) (out []finding, _ error) {
+	if f.began.IsZero() {
+		f.began = now
+	}
 	for _, s := range f.from.Sinks() {
 		m, known := f.marks[s.Sink]
 		if !known {
 			m = mark{at: now}
 			f.marks[s.Sink] = m
 		}
-		if s.Waiting == 0 || s.Delivered != m.delivered {
+		idle, arrived := s.Waiting <= s.Stuck, s.Delivered != m.delivered
+		if idle || arrived {
 			f.marks[s.Sink] = mark{now, s.Delivered, s.Retried}
-			continue
+			if arrived || now.Sub(f.began) >= untried {
+				continue
+			}
 		}
 		out = append(out, finding{
 			subject: subject{Reason: SinkFailing, Name: s.Sink}, sure: now.Sub(m.at) >= failingFor && s.Retried > m.retried+1,

@@ -186,6 +186,54 @@ func TestOneThatFailsAmongOthers(t *testing.T) {
 	})
 }
 
+// TestOneThatFailsAmongFewOthers is no trouble of the sink as soon as that is clear: two
+// others arrived meanwhile.
+func TestOneThatFailsAmongFewOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{source: pipelinetest.Source{History: many(20), Began: time.Now()}}
+		for i := range w.source.History {
+			w.source.History[i].After = 20 * time.Minute
+		}
+		w.hook.Fails = func(d sink.Delivery) (error, error) {
+			if strings.Contains(d.Title, "Thing 0") {
+				return pipelinetest.ErrDown, nil
+			}
+			return nil, nil
+		}
+		w.live(t, 0, false, 7*time.Hour, nil)
+		if got, want := heard(&w.chat), fmt.Sprintf("1 %s; 1 Resolved: %s; 2 %s; 2 Resolved: %s", noHook, noHook, noHook, noHook); got != want {
+			t.Errorf("heard %q, want %q", got, want)
+		}
+	})
+}
+
+// TestASinkThatFailsWhileFerryRestarts is one trouble: right after a start nothing says
+// that it is over.
+func TestASinkThatFailsWhileFerryRestarts(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{pipelinetest.ErrDown, sink.Limited(20*time.Second, errors.New("429 Too Many Requests"))} {
+		for _, every := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w, began := &world{every: every}, time.Now()
+				w.source = pipelinetest.Source{History: many(10), Began: began}
+				w.hook.Fails = func(sink.Delivery) (error, error) {
+					if time.Since(began) < 40*time.Minute {
+						return failure, nil
+					}
+					return nil, nil
+				}
+				for range 4 {
+					w.live(t, 0, false, 15*time.Minute, nil)
+				}
+				if got, want := heard(&w.chat), fmt.Sprintf("1 %s; 1 Resolved: %s", noHook, noHook); got != want {
+					t.Errorf("%v, each event: %v: heard %q, want %q", failure, every, got, want)
+				}
+			})
+		}
+	}
+}
+
 // TestWhatIsGivenUp is one incident for each sink, which counts, and is over when
 // nothing is kept any more.
 func TestWhatIsGivenUp(t *testing.T) {
