@@ -13,8 +13,13 @@ import (
 	"ferry/plugins/api"
 )
 
+// stillSo is how often an alert that goes on is told again: within the time after which
+// ferry takes an incident for over of which it hears nothing, a day.
+const stillSo = 8 * time.Hour
+
 // alertmanager makes an event of each alert of a group, as Alertmanager's webhook
-// sends it (version 4). What it repeats is the same event.
+// sends it (version 4). What it repeats is the same event, but for one each stillSo,
+// without which ferry would hear no more of what goes on (alerts.resolve_timeout).
 func alertmanager(text []byte, _ *http.Request) ([]api.Event, error) {
 	var group struct {
 		Version  string `json:"version"`
@@ -52,6 +57,10 @@ func alertmanager(text []byte, _ *http.Request) ([]api.Event, error) {
 				e.Kind, e.Name = kind[1], name
 				break
 			}
+		}
+		if n := time.Since(a.StartsAt) / stillSo; a.Status != "resolved" && n > 0 {
+			e.ID += fmt.Sprintf("/still/%d", n)
+			e.At = a.StartsAt.Add(n * stillSo)
 		}
 		if a.Status == "resolved" {
 			e.Resolved, e.Severity, e.At = true, api.SeverityInfo, a.EndsAt

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"ferry/plugins/api"
 )
@@ -232,5 +234,25 @@ func TestServe(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnAlertThatGoesOn is heard of again now and then, and the same within that time.
+func TestAnAlertThatGoesOn(t *testing.T) {
+	tell := func(since time.Duration) api.Event {
+		t.Helper()
+		text := fmt.Sprintf(`{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Down"},"startsAt":%q,"fingerprint":"f1"}]}`, time.Now().Add(-since).Format(time.RFC3339))
+		out, err := alertmanager([]byte(text), nil)
+		if err != nil || len(out) != 1 {
+			t.Fatal(out, err)
+		}
+		return out[0]
+	}
+	if e := tell(stillSo / 2); strings.Contains(e.ID, "still") || time.Since(e.At) < stillSo/3 {
+		t.Errorf("what has just begun: %s at %s", e.ID, e.At)
+	}
+	e := tell(5 * stillSo / 2)
+	if !strings.HasSuffix(e.ID, "/still/2") || time.Since(e.At) > stillSo || tell(5*stillSo/2+time.Second).About != e.About {
+		t.Errorf("what goes on: %s at %s", e.ID, e.At)
 	}
 }
