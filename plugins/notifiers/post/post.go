@@ -19,13 +19,14 @@ import (
 )
 
 // Client returns a client for one notifier. It follows no redirects: what is sent may
-// carry a secret.
+// carry a secret. The context of a delivery bounds its time; a bound of the client's own
+// would cost each request a timer and a context more.
 func Client() *http.Client {
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second, ForceAttemptHTTP2: true, DisableCompression: true,
 	}
-	return &http.Client{Transport: t, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // Address checks one that a configuration or a file gives. Its error does not show it.

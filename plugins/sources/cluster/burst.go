@@ -9,12 +9,12 @@ import (
 // linger is how long a connection that has just brought something is left alone. What
 // comes meanwhile comes at once, so that in a storm nobody is woken for each line: a
 // wakeup costs more than the line. What comes after silence does not wait.
-const linger = 150 * time.Millisecond
+const linger = 200 * time.Millisecond
 
 // Whoever brings more than much between two pauses, such as a large list, is not a
 // storm of lines: for bulk there are no pauses.
 const (
-	much = 256 << 10
+	much = 384 << 10
 	bulk = time.Second
 )
 
