@@ -86,7 +86,7 @@ func TestCallsWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := newKeeper(h, Binding{Name: "x", Kind: "executor"})
-		if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != "the executor `x` is still starting" {
+		if _, err := k.running(t.Context(), fault.Failed); !errors.Is(err, ErrNotBegun) || err.Error() != "the executor `x` is still starting: nothing was begun" {
 			t.Errorf("err = %v", err)
 		}
 		for status, want := range map[Status]string{
@@ -94,7 +94,7 @@ func TestCallsWait(t *testing.T) {
 		} {
 			k.become(status, "why", time.Now().Add(time.Minute))
 			began := time.Now()
-			if _, err := k.running(t.Context(), fault.Failed); err == nil || err.Error() != want || time.Since(began) > 0 {
+			if _, err := k.running(t.Context(), fault.Failed); !errors.Is(err, ErrNotBegun) || err.Error() != want+": nothing was begun" || time.Since(began) > 0 {
 				t.Errorf("err = %v after %s, want %s", err, time.Since(began), want)
 			}
 		}
