@@ -58,9 +58,9 @@ func alertmanager(text []byte, _ *http.Request) ([]api.Event, error) {
 				break
 			}
 		}
-		if lasted := time.Since(a.StartsAt).Truncate(stillSo); a.Status != "resolved" && lasted > 0 {
-			e.ID += fmt.Sprintf("/still/%d", lasted/stillSo)
-			e.At = a.StartsAt.Add(lasted)
+		if n := int64(time.Since(a.StartsAt) / stillSo); a.Status != "resolved" && n > 0 {
+			e.ID += fmt.Sprintf("/still/%d", n)
+			e.At = a.StartsAt.Add(time.Duration(n) * time.Millisecond) // later than before, and not than its end
 		}
 		if a.Status == "resolved" {
 			e.Resolved, e.Severity, e.At = true, api.SeverityInfo, a.EndsAt
