@@ -270,5 +270,5 @@ func tryPlugin(ctx context.Context, c *config.Config, store *repo.Store, kind st
 		return host.Report{}, err
 	}
 	spoken := speaking(c, p, ref)
-	return host.Verify(ctx, spoken.file(found), host.Binding{Kind: kind, Config: text, To: toldTo(c, p.Name), Dialect: spoken.dialect, Env: p.Env})
+	return host.Verify(ctx, spoken.file(found), host.Binding{Name: p.Name, Kind: kind, Config: text, To: toldTo(c, p.Name), Dialect: spoken.dialect, Env: p.Env})
 }

@@ -15,8 +15,9 @@ type Notifier interface {
 	// the delivery before returned). An error made by Again is tried again, with the
 	// same n.ID, and so is one that comes once ctx has ended; every other one is not. It can be called again for something that
 	// was delivered, if ferry died before it could note that: n.ID is the same
-	// then. It is called for several incidents at the same time (Lanes), never twice
-	// for one. ctx ends when the delivery takes too long.
+	// then. It is called for several incidents at the same time (Lanes of a call; each
+	// receiver that names it calls by itself), never twice for one incident of a receiver.
+	// ctx ends when the delivery takes too long.
 	Deliver(ctx context.Context, n Notification) (Receipt, error)
 }
 

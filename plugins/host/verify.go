@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"sync"
@@ -21,7 +22,7 @@ type Report struct {
 }
 
 // Verify starts a plugin as a host would, asks what it is, holds it and a
-// configuration against what they should be, and ends it. Of the binding it takes Kind,
+// configuration against what they should be, and ends it. Of the binding it takes Name, Kind,
 // Config, To, Env and Dialect. Without a kind any will do; without a configuration its
 // schema is only held to be one.
 func Verify(ctx context.Context, f File, b Binding) (Report, error) {
@@ -31,7 +32,7 @@ func Verify(ctx context.Context, f File, b Binding) (Report, error) {
 	}
 	defer os.RemoveAll(dir)
 	config := b.Config
-	b = Binding{Name: "verify", Kind: b.Kind, To: b.To, Env: b.Env, Dialect: b.Dialect, Find: func(context.Context) (File, error) { return f, nil }}
+	b = Binding{Name: cmp.Or(b.Name, "verify"), Kind: b.Kind, To: b.To, Env: b.Env, Dialect: b.Dialect, Find: func(context.Context) (File, error) { return f, nil }}
 	h, err := New(Options{Dir: dir, Bindings: []Binding{b}})
 	if err != nil {
 		return Report{}, err
