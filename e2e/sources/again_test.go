@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ferry/plugins/host"
 )
 
 // recent is for how long what happened once is a problem here.
@@ -63,12 +66,20 @@ func (w world) rotate(kubeconfig, token string) {
 	must(nil, os.WriteFile(kubeconfig, bytes.ReplaceAll(way, admin, []byte(token)), 0o600))
 }
 
-// refused looks that every source was refused by the API server and let in again.
+// refused waits until every source was refused by the API server and let in again: how
+// soon one asks again that had lost its server is its own matter.
 func (w world) refused(f *ferry) {
 	w.t.Helper()
-	for _, s := range f.host.States() {
-		if !strings.Contains(s.Err, "no longer takes the credentials") || s.Why != "" || s.Restarts != 1 {
-			w.t.Errorf("%s was not refused and let in again: %+v", s.Name, s)
+	again := func(s host.State) bool {
+		return strings.Contains(s.Err, "no longer takes the credentials") && s.Why == "" && s.Restarts == 1
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		missing := slices.DeleteFunc(f.host.States(), again)
+		if len(missing) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("not refused and let in again: %+v", missing)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,12 +31,15 @@ var errGone = errors.New("the process is gone")
 // it took effect, or right after. 0 is never.
 type mortal struct {
 	storage.KV
+	mu         sync.Mutex              // its operations come one after another, whoever asks
 	told       map[string]chat.Message // by key; what is told is durable, too
 	dies, ops  int
 	after, end bool
 }
 
 func (m *mortal) do(fn func()) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.end {
 		return errGone
 	}
