@@ -3,9 +3,9 @@ package host
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,13 +22,7 @@ type processes struct {
 func (p *processes) weigh(group int, every time.Duration) (sum int64) {
 	p.mu.Lock()
 	if time.Since(p.seen) >= every || len(p.groups[group]) == 0 {
-		p.seen, p.groups = time.Now(), map[int][]string{}
-		files, _ := filepath.Glob("/proc/[0-9]*/stat")
-		for _, file := range files {
-			if g, _, ok := taken(file); ok {
-				p.groups[g] = append(p.groups[g], file)
-			}
-		}
+		p.seen, p.groups = time.Now(), groups()
 	}
 	known := p.groups[group]
 	p.mu.Unlock()
@@ -38,6 +32,28 @@ func (p *processes) weigh(group int, every time.Duration) (sum int64) {
 		}
 	}
 	return sum
+}
+
+// groups asks the kernel for the group of each process: that is one call for each, and
+// no file is read.
+func groups() map[int][]string {
+	all := map[int][]string{}
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return all // there is none to look at, as in some sandboxes
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1) // what it returns beside an error was read
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue // no process
+		}
+		if g, err := syscall.Getpgid(pid); err == nil { // or it has ended
+			all[g] = append(all[g], "/proc/"+name+"/stat")
+		}
+	}
+	return all
 }
 
 // taken returns the group of a process and what it takes, in bytes.
