@@ -1,6 +1,7 @@
 package host
 
 import (
+	"fmt"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -45,5 +46,13 @@ func asleep(t *testing.T, group int) *exec.Cmd {
 		t.Skip(err)
 	}
 	t.Cleanup(func() { _ = cmd.Wait() }) // its context ends it
-	return cmd
+	file := fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if _, resident, ok := taken(file); ok && resident > 0 { // what began this moment may take nothing yet
+			return cmd
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s says that it takes nothing", file)
+		}
+	}
 }
