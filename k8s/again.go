@@ -38,26 +38,21 @@ func interrupted(err error) bool {
 	return passes(err) || knet.IsConnectionRefused(err) || knet.IsConnectionReset(err) || knet.IsProbableEOF(err) || knet.IsHTTP2ConnectionLost(err)
 }
 
-// patiently asks until the answer is one that lasts. When that would take longer than
-// within, or than ctx, it returns what the server said last.
+// patiently asks until the answer is one that lasts. As soon as that would take longer
+// than within, or than ctx has, it returns what the server said last.
 func patiently(ctx context.Context, within time.Duration, again func(error) bool, ask func() error) error {
 	end := time.Now().Add(within)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
 		end = deadline
 	}
-	var said error
 	for try := 0; ; try++ {
 		err := ask()
-		switch {
-		case said != nil && err != nil && ctx.Err() != nil:
-			return said // that time ran out tells less
-		case !again(err):
+		if !again(err) {
 			return err
 		}
-		said = err
 		wait := respite(err, try)
 		if time.Now().Add(wait).After(end) || pause(ctx, wait) != nil {
-			return said
+			return err
 		}
 	}
 }

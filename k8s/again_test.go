@@ -264,14 +264,33 @@ func TestWhatIsWrittenReachesAServerThatWasAway(t *testing.T) {
 			t.Errorf("%v after %d refusals", err, n)
 		}
 
-		// What is waited for briefly is given up in time, and the answer told.
-		timed, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		a.answers("PATCH ", -1, initializing())
-		began := time.Now()
-		err = fleet.byName["one"].request(timed, source, time.Now())
-		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fmt.Sprint(errors.Unwrap(err)), "(re)initializing") || time.Since(began) > 3*time.Second {
-			t.Errorf("%v after %s", err, time.Since(began))
+		// Whoever waits briefly is told the answer in time, or at once if there is none to be had.
+		for after, most := range map[int]time.Duration{1: 3 * time.Second, 5: 0} {
+			timed, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			a.answers("PATCH ", -1, status(http.StatusTooManyRequests, "TooManyRequests", "storage is (re)initializing", after))
+			began := time.Now()
+			err = fleet.byName["one"].request(timed, source, began)
+			if !fault.Is(err, fault.Unavailable) || !strings.Contains(fmt.Sprint(errors.Unwrap(err)), "(re)initializing") || time.Since(began) > most {
+				t.Errorf("%v after %s", err, time.Since(began))
+			}
+			cancel()
 		}
 	})
+}
+
+// TestWhoStopsAskingIsNotKept: a pause ends with what it is for.
+func TestWhoStopsAskingIsNotKept(t *testing.T) {
+	for begins, ask := range questions() {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAPI(t)
+			a.answers(begins, -1, initializing())
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			defer time.AfterFunc(soonest, cancel).Stop()
+			began := time.Now()
+			if err := ask(ctx, a.client()); err == nil || time.Since(began) != soonest {
+				t.Errorf("%s: %v after %s", begins, err, time.Since(began))
+			}
+		})
+	}
 }
