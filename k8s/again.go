@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// soonest and latest bound the pause before a server is asked again that does
-	// not say when.
+	// soonest and latest bound the pause before a server is asked again that answers
+	// and does not say when.
 	soonest, latest = 250 * time.Millisecond, 2 * time.Second
 )
 
@@ -36,6 +36,13 @@ func passes(err error) bool {
 // was answered: for what may be sent twice.
 func interrupted(err error) bool {
 	return passes(err) || knet.IsConnectionRefused(err) || knet.IsConnectionReset(err) || knet.IsProbableEOF(err) || knet.IsHTTP2ConnectionLost(err)
+}
+
+// starts reports whether a session ended because its server, which answers, is not there
+// altogether.
+func starts(err error) bool {
+	_, failing := errors.AsType[notReady](err)
+	return failing || passes(err)
 }
 
 // patiently asks until the answer is one that lasts. As soon as that would take longer

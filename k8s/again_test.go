@@ -167,6 +167,37 @@ func TestAServerThatJustStarted(t *testing.T) {
 	})
 }
 
+// TestAServerThatIsStartingIsFollowedSoon: who asks when it is up is not refused because
+// it was not a while ago.
+func TestAServerThatIsStartingIsFollowedSoon(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"not ready": text(http.StatusInternalServerError, "[+]ping ok\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nreadyz check failed", ""),
+		"no paths":  status(http.StatusServiceUnavailable, "ServiceUnavailable", "the request has been made before all known HTTP paths have been installed, please try again", 1),
+	} {
+		for range 10 { // the pauses are drawn
+			synctest.Test(t, func(t *testing.T) {
+				a := newAPI(t)
+				a.answers("GET /readyz", -1, answer)
+				f := follow(t, a)
+				after(5 * time.Minute)
+				if !f.now().Stale {
+					t.Errorf("%s: it is %+v", name, f.now())
+				}
+				if n := a.count("GET /readyz"); n > 400 {
+					t.Errorf("%s: asked %d times in 5 minutes", name, n)
+				}
+				a.mu.Lock()
+				a.instead = nil
+				a.mu.Unlock()
+				after(latest + 10*time.Millisecond)
+				if s := f.now(); s.Stale {
+					t.Errorf("%s: it is up, and %+v", name, s)
+				}
+			})
+		}
+	}
+}
+
 // TestAWatchGoesOnWhereTheServerIsNew: the connections of a fresh cluster break, as when
 // its server is replaced by the next one, which answers for a moment only.
 func TestAWatchGoesOnWhereTheServerIsNew(t *testing.T) {
