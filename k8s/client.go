@@ -21,8 +21,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// client speaks with one API server in JSON. It neither retries nor caches:
-// both belong to whoever knows what the answer is for.
+// client speaks with one API server in JSON. What a server answers for a moment only
+// it asks again, in the time that one answer may take; it caches nothing, and that
+// nobody answers it tells at once: what to make of that belongs to whoever knows what
+// the answer is for.
 type client struct {
 	rest   rest.Interface
 	http   *http.Client
@@ -92,6 +94,13 @@ func (c *client) read(ctx context.Context, path string, query url.Values, within
 
 // get decodes the object at a path into out.
 func (c *client) get(ctx context.Context, path string, query url.Values, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*c.answer)
+	defer cancel()
+	return patiently(ctx, 3*c.answer, passes, func() error { return c.once(ctx, path, query, out) })
+}
+
+// once is get for those who ask again themselves, or can do without an answer.
+func (c *client) once(ctx context.Context, path string, query url.Values, out any) error {
 	raw, err := c.read(ctx, path, query, 3*c.answer)
 	if err != nil {
 		return err
@@ -107,7 +116,11 @@ func (c *client) get(ctx context.Context, path string, query url.Values, out any
 func (c *client) watch(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(3*c.answer, cancel)
-	body, err := c.request(http.MethodGet, path, query).Stream(ctx)
+	var body io.ReadCloser
+	err := patiently(ctx, 3*c.answer, passes, func() (err error) {
+		body, err = c.request(http.MethodGet, path, query).Stream(ctx)
+		return err
+	})
 	if !late.Stop() && err == nil {
 		err = apierrors.NewTimeoutError("the watch was not answered in time", 0)
 		_ = body.Close() // it is given up
@@ -130,7 +143,7 @@ func (s stream) Close() error {
 	return s.ReadCloser.Close()
 }
 
-// merge patches an object with a JSON merge patch.
+// merge patches an object with a JSON merge patch, which it may send more than once.
 func (c *client) merge(ctx context.Context, path string, patch any) error {
 	raw, err := json.Marshal(patch)
 	if err != nil {
@@ -138,10 +151,13 @@ func (c *client) merge(ctx context.Context, path string, patch any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*c.answer)
 	defer cancel()
-	return c.rest.Patch(types.MergePatchType).AbsPath(path).MaxRetries(0).Body(raw).Do(ctx).Error()
+	return patiently(ctx, 3*c.answer, interrupted, func() error {
+		return c.rest.Patch(types.MergePatchType).AbsPath(path).MaxRetries(0).Body(raw).Do(ctx).Error()
+	})
 }
 
-// post creates an object and decodes the answer into out.
+// post asks a question whose answer is an object that is not kept, and decodes that
+// into out.
 func (c *client) post(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -149,16 +165,24 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*c.answer)
 	defer cancel()
-	raw, err := c.rest.Post().AbsPath(path).MaxRetries(0).SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body).Do(ctx).Raw()
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, out)
+	return patiently(ctx, 3*c.answer, passes, func() error {
+		raw, err := c.rest.Post().AbsPath(path).MaxRetries(0).SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body).Do(ctx).Raw()
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, out)
+	})
 }
 
-// ready asks whether the API server is ready. An answer that we may not ask is
-// an answer.
+// ready asks whether the API server is ready, for no longer than one answer may take.
+// An answer that we may not ask is an answer, and so is what it says that it fails.
 func (c *client) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.answer)
+	defer cancel()
+	return patiently(ctx, c.answer, passes, func() error { return c.readyNow(ctx) })
+}
+
+func (c *client) readyNow(ctx context.Context) error {
 	_, err := c.read(ctx, "/readyz", nil, c.answer)
 	if err == nil || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 		return nil

@@ -69,6 +69,9 @@ func (c *controller) run(ctx context.Context) {
 		if time.Since(began) > c.options.RetryMax {
 			wait = c.options.RetryMin
 		}
+		if starts(err) { // soon it is there, and somebody may be waiting
+			wait = min(wait, latest)
+		}
 		if pause(ctx, wait/2+rand.N(wait/2+1)) != nil {
 			return
 		}

@@ -8,13 +8,20 @@
 // identity, then lists and watches: Deployments in each configured namespace,
 // and, cluster-wide, HelmReleases, Kustomizations and GitRepositories (which of
 // them are served shows by the answer), and each ConfigMap and Secret that a
-// Kustomization substitutes from. Once every feed is current the cluster is fresh. When the
-// connection breaks, anything but "forbidden" and "no such kind" is answered,
-// or the probe gets no answer, the session ends: the cluster is stale at once,
-// keeps what was known, and is tried again after a pause that grows from 0.5 s
-// to 30 s with jitter. A new session lists everything anew, so that "fresh"
-// never rests on what happened before the break. Clusters share nothing but
-// the process; none waits for another.
+// Kustomization substitutes from. Once every feed is listed, and the server has
+// taken its watch, the cluster is fresh. When the connection breaks, anything but
+// "forbidden" and "no such kind" is answered, or the probe gets no answer, the
+// session ends: the cluster is stale at once, keeps what was known, and is tried
+// again after a pause that grows from 0.5 s to 30 s with jitter, or to 2 s while
+// its server answers that it is not ready. A new session lists everything anew, so
+// that "fresh" never rests on what happened before the break. Clusters share
+// nothing but the process; none waits for another.
+//
+// What a server answers for a moment (429 and 5xx: it has just started, stops, has
+// too much to do, or its store has no leader) ends no session: it is asked again
+// after what it says, or 0.25 to 2 s, for as long as one answer may take. Just after
+// its start an API server lists long before it takes a watch, above all of custom
+// resources, whose caches nothing that /readyz tells of waits for.
 //
 // A watch that its server ends, as it does every few minutes, goes on from the
 // version it had. A connection that was cut shows at once, because the watch

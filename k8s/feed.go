@@ -43,7 +43,7 @@ type object interface{ meta() *metadata }
 
 // feed lists and watches one resource in one scope. Its callbacks are called
 // by one goroutine, in order: replace with the whole content after each list,
-// then put and drop for each change.
+// followed, then put and drop for each change.
 type feed[T any, P interface {
 	*T
 	object
@@ -58,6 +58,9 @@ type feed[T any, P interface {
 	replace func([]P)
 	put     func(P)
 	drop    func(key)
+	// followed, if any, is called when the server has taken a watch: from then on
+	// nothing is missed that comes after what is known.
+	followed func()
 	// heard is called whenever the server said something.
 	heard func()
 }
@@ -113,9 +116,10 @@ func (f *feed[T, P]) list(ctx context.Context) (version string, err error) {
 }
 
 // follow watches from a version on, over any number of streams. A stream that
-// breaks is opened again at once: if the cluster is gone, that tells.
+// breaks is opened again at once: if the cluster is gone, that tells. One that the
+// server ends with an answer for a moment is opened again after that.
 func (f *feed[T, P]) follow(ctx context.Context, version string) error {
-	for short := 0; short < 3; {
+	for short := 0; ; {
 		query := url.Values{
 			"watch": {"true"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {version},
 			// Spread, so that the watches of a fleet do not end together.
@@ -127,19 +131,31 @@ func (f *feed[T, P]) follow(ctx context.Context, version string) error {
 			return err
 		}
 		f.heard()
+		if f.followed != nil {
+			f.followed()
+		}
 		begun := time.Now()
-		if version, err = f.drain(body, version); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+		version, err = f.drain(body, version)
 		if short++; time.Since(begun) > time.Second {
 			short = 0
 		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && (!passes(err) || short == shortest):
+			return err
+		case short == shortest:
+			return errors.New("the server ends every watch at once")
+		case err != nil:
+			if err := pause(ctx, min(respite(err, short), f.client.answer)); err != nil {
+				return err
+			}
+		}
 	}
-	return errors.New("the server ends every watch at once")
 }
+
+// shortest is how many watches may end at once, one after the other.
+const shortest = 3
 
 // drain takes events until the stream ends, however it does, and returns the
 // last version seen. Errors are those that the server tells, or that it sent

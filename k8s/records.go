@@ -142,7 +142,7 @@ func (o *observer) confirm(ctx context.Context, seen records) ([]*workload, erro
 			var list struct {
 				Items []deployment `json:"items"`
 			}
-			err := o.client.get(ctx, r.path(namespace, ""), o.owned(), &list)
+			err := o.client.once(ctx, r.path(namespace, ""), o.owned(), &list)
 			if err != nil && (r.kind == "Deployment" || !denied(err)) {
 				return nil, fmt.Errorf("read %s in %s: %w", r.plural, namespace, err)
 			}

@@ -23,7 +23,7 @@ type session struct {
 	heard   atomic.Int64 // Unix nanoseconds
 
 	mu      sync.Mutex
-	pending map[string]bool // feeds that have not been listed yet
+	pending map[string]bool // feeds that are not followed yet
 	current chan struct{}   // closed when there are none
 }
 
@@ -127,15 +127,15 @@ func (s *session) keep(ctx context.Context, f hidden) error {
 			f.forget()
 			s.store.sights[f.String()] = sight{reason: reason}
 		})
-		s.listed(f.String())
+		s.follows(f.String())
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}
 }
 
-// listed notes that a feed is current.
-func (s *session) listed(feed string) {
+// follows notes that a feed is current, and stays so.
+func (s *session) follows(feed string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.pending[feed] {
@@ -237,8 +237,8 @@ func keeper[T any, R any, P interface {
 			replaceRows(table, namespace, rows)
 			s.store.sights[f.String()] = sight{listed: true}
 		})
-		s.listed(f.String())
 	}
+	f.followed = func() { s.follows(f.String()) }
 	f.put = func(o P) {
 		row := read(o)
 		s.store.change(func() {

@@ -86,7 +86,7 @@ func (c *client) resourceOf(ctx context.Context, kind string) (resource, error) 
 	}
 	for _, g := range groups.Groups {
 		var served metav1.APIResourceList
-		if c.get(ctx, "/apis/"+g.PreferredVersion.GroupVersion, nil, &served) != nil {
+		if c.once(ctx, "/apis/"+g.PreferredVersion.GroupVersion, nil, &served) != nil {
 			continue // a group whose own server is gone hides no other
 		}
 		for _, r := range served.APIResources {

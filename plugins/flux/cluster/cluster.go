@@ -14,6 +14,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -87,7 +88,9 @@ func (c *Client) discover(ctx context.Context, group string) (map[string]string,
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	read := func(into any, path ...string) error {
-		raw, err := c.paper.Get().AbsPath(append([]string{"/apis", group}, path...)...).DoRaw(ctx)
+		raw, err := patiently(ctx, func() ([]byte, error) {
+			return c.paper.Get().AbsPath(append([]string{"/apis", group}, path...)...).DoRaw(ctx)
+		})
 		if err != nil {
 			return err
 		}
@@ -123,7 +126,9 @@ func (c *Client) Get(ctx context.Context, k line.Kind, namespace, name string) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	o, err := r.Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	o, err := patiently(ctx, func() (*unstructured.Unstructured, error) {
+		return r.Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	})
 	if err != nil {
 		return Object{}, explain(err)
 	}
@@ -150,7 +155,8 @@ func (c *Client) List(ctx context.Context, k line.Kind, namespace, labels string
 	}
 }
 
-// Patch changes an object by a merge patch and returns what came of it.
+// Patch changes an object by a merge patch, which may be sent more than once, and
+// returns what came of it.
 func (c *Client) Patch(ctx context.Context, o Object, patch any) (Object, error) {
 	r, err := c.resource(ctx, o.Kind)
 	if err != nil {
@@ -162,7 +168,9 @@ func (c *Client) Patch(ctx context.Context, o Object, patch any) (Object, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	now, err := r.Namespace(o.GetNamespace()).Patch(ctx, o.GetName(), types.MergePatchType, text, metav1.PatchOptions{FieldManager: "ferry-flux"})
+	now, err := patiently(ctx, func() (*unstructured.Unstructured, error) {
+		return r.Namespace(o.GetNamespace()).Patch(ctx, o.GetName(), types.MergePatchType, text, metav1.PatchOptions{FieldManager: "ferry-flux"})
+	})
 	if err != nil {
 		return Object{}, explain(err)
 	}

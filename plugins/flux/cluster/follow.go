@@ -17,7 +17,7 @@ const again = time.Second
 func (c *Client) page(ctx context.Context, r dynamic.ResourceInterface, options metav1.ListOptions) (*unstructured.UnstructuredList, error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	return r.List(ctx, options)
+	return patiently(ctx, func() (*unstructured.UnstructuredList, error) { return r.List(ctx, options) })
 }
 
 // Follow shows an object as it is and as it becomes, until done says that this is
