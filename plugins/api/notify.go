@@ -59,7 +59,9 @@ var ErrHeld = errors.New("not tried: what stands before it failed")
 
 // Checker is a plugin that knows more of its configuration than a schema can say. It
 // is asked once, before anything else; ferry does not use one that returns an error,
-// and shows it.
+// and shows it. It is asked again minutes later; after an error made by Again as soon as
+// that says, and then with pauses that grow to half a minute: that is for what comes by
+// itself, such as a file that is not mounted yet.
 type Checker interface {
 	Check(ctx context.Context, r CheckRequest) error
 }

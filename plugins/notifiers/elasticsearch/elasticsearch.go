@@ -51,12 +51,13 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 		return err
 	}
 	_, err = c.headers()
+	errs := []error{err}
 	for _, to := range r.To {
 		if to != "" {
-			err = errors.Join(err, named("to", to))
+			errs = append(errs, named("to", to))
 		}
 	}
-	return err
+	return settings.Judge(errs...)
 }
 
 // Deliver implements api.Notifier.

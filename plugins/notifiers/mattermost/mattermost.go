@@ -98,12 +98,13 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 		return err
 	}
 	_, err = s.token.Value()
+	errs := []error{err}
 	for _, to := range r.To {
 		if to != "" {
-			err = errors.Join(err, channelID("to", to))
+			errs = append(errs, channelID("to", to))
 		}
 	}
-	return err
+	return settings.Judge(errs...)
 }
 
 // Deliver implements api.Notifier. A post that somebody deleted is posted anew.

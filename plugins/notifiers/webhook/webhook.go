@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -61,7 +60,7 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 	}
 	_, err = h.address()
 	_, serr := h.secret()
-	return errors.Join(err, serr, settings.Nowhere(r.To...))
+	return settings.Judge(err, serr, settings.Nowhere(r.To...))
 }
 
 // Deliver implements api.Notifier.

@@ -191,7 +191,7 @@ func TestParse(t *testing.T) {
 		{"paths: [{path: /x, format: flux, anybody: true}, {path: /x, format: flux, anybody: true}]", "there twice"},
 		{"paths: [{path: /x, format: flux, anybody: true, what: 1}]", "unknown field"},
 	} {
-		if _, err := parse([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := read([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.config, err, c.want)
 		}
 	}
