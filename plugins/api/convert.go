@@ -59,7 +59,7 @@ func eventToWire(e Event) *wire.Event {
 	return &wire.Event{
 		Id: valid(e.ID), Cursor: valid(e.Cursor), At: timeToWire(e.At), Cluster: valid(e.Cluster), Kind: valid(e.Kind), Namespace: valid(e.Namespace), Name: valid(e.Name),
 		Reason: valid(e.Reason), Severity: valid(e.Severity), Title: valid(e.Title), Text: valid(e.Text), Labels: validLabels(e.Labels), Object: e.Object,
-		About: valid(e.About), Resolved: e.Resolved, Moment: e.Moment, Count: int64(e.Count),
+		About: valid(e.About), Resolved: e.Resolved, Moment: e.Moment, Still: e.Still, Count: int64(e.Count),
 	}
 }
 
@@ -67,7 +67,7 @@ func eventFromWire(e *wire.Event) Event {
 	return Event{
 		ID: e.GetId(), Cursor: e.GetCursor(), At: timeFromWire(e.GetAt()), Cluster: e.GetCluster(), Kind: e.GetKind(), Namespace: e.GetNamespace(),
 		Name: e.GetName(), Reason: e.GetReason(), Severity: e.GetSeverity(), Title: e.GetTitle(), Text: e.GetText(), Labels: e.GetLabels(),
-		Object: e.GetObject(), About: e.GetAbout(), Resolved: e.GetResolved(), Moment: e.GetMoment(), Count: int(e.GetCount()),
+		Object: e.GetObject(), About: e.GetAbout(), Resolved: e.GetResolved(), Moment: e.GetMoment(), Still: e.GetStill(), Count: int(e.GetCount()),
 	}
 }
 

@@ -514,6 +514,7 @@ type Event struct {
 	Resolved      bool                   `protobuf:"varint,15,opt,name=resolved,proto3" json:"resolved,omitempty"`
 	Count         int64                  `protobuf:"varint,16,opt,name=count,proto3" json:"count,omitempty"`
 	Moment        bool                   `protobuf:"varint,17,opt,name=moment,proto3" json:"moment,omitempty"`
+	Still         bool                   `protobuf:"varint,18,opt,name=still,proto3" json:"still,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -663,6 +664,13 @@ func (x *Event) GetCount() int64 {
 func (x *Event) GetMoment() bool {
 	if x != nil {
 		return x.Moment
+	}
+	return false
+}
+
+func (x *Event) GetStill() bool {
+	if x != nil {
+		return x.Still
 	}
 	return false
 }
@@ -1524,7 +1532,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04mark\x18\x03 \x01(\x04R\x04mark\"#\n" +
 	"\rStoredRequest\x12\x12\n" +
 	"\x04mark\x18\x01 \x01(\x04R\x04mark\"\x10\n" +
-	"\x0eStoredResponse\"\x88\x04\n" +
+	"\x0eStoredResponse\"\x9e\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12*\n" +
@@ -1543,7 +1551,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\x05about\x18\x0e \x01(\tR\x05about\x12\x1a\n" +
 	"\bresolved\x18\x0f \x01(\bR\bresolved\x12\x14\n" +
 	"\x05count\x18\x10 \x01(\x03R\x05count\x12\x16\n" +
-	"\x06moment\x18\x11 \x01(\bR\x06moment\x1a9\n" +
+	"\x06moment\x18\x11 \x01(\bR\x06moment\x12\x14\n" +
+	"\x05still\x18\x12 \x01(\bR\x05still\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd5\x01\n" +
