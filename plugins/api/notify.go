@@ -16,7 +16,10 @@ type Notifier interface {
 	// same n.ID, and so is one that comes once ctx has ended; every other one is not. It can be called again for something that
 	// was delivered, if ferry died before it could note that: n.ID is the same
 	// then. It is called for several incidents at the same time (Lanes of a call; each
-	// receiver that names it calls by itself), never twice for one incident of a receiver.
+	// sink that names it calls by itself), never twice for one n.Order of a sink. Sinks
+	// share an Order, and the IDs of its deliveries, where a receiver names the notifier
+	// twice, which differ in n.To then, and where several receivers are told of a single
+	// event; an incident is one receiver's alone.
 	// ctx ends when the delivery takes too long.
 	Deliver(ctx context.Context, n Notification) (Receipt, error)
 }
