@@ -99,6 +99,7 @@ func notificationToWire(n *Notification) *wire.Notification {
 		Id: n.ID, Incident: n.Incident, State: string(n.State), Revision: int64(n.Revision), At: timeToWire(n.At), Severity: n.Severity,
 		Title: valid(n.Title), Text: valid(n.Text), Count: int64(n.Count), Firing: int64(n.Firing), Things: int64(n.Things), Repeat: int64(n.Repeat),
 		Labels: validLabels(n.Labels), Details: validAll(n.Details), Event: n.Event, To: n.To, Previous: receiptToWire(n.Previous), Order: valid(n.Order),
+		Opened: timeToWire(n.Opened),
 	}
 }
 
@@ -107,6 +108,7 @@ func notificationFromWire(n *wire.Notification, q *wire.DeliverRequest) Notifica
 		ID: n.GetId(), Incident: n.GetIncident(), State: State(n.GetState()), Revision: int(n.GetRevision()), At: timeFromWire(n.GetAt()), Severity: n.GetSeverity(),
 		Title: n.GetTitle(), Text: n.GetText(), Count: int(n.GetCount()), Firing: int(n.GetFiring()), Things: int(n.GetThings()), Repeat: int(n.GetRepeat()),
 		Labels: n.GetLabels(), Details: n.GetDetails(), Event: n.GetEvent(), To: n.GetTo(), Previous: receiptFromWire(n.GetPrevious()), Order: n.GetOrder(),
+		Opened:  timeFromWire(n.GetOpened()),
 		Binding: q.GetBinding(), Config: q.GetConfig(),
 	}
 }

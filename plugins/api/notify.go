@@ -127,6 +127,9 @@ type Notification struct {
 	To string `json:"-"`
 	// Previous is what the latest delivery for this incident returned.
 	Previous Receipt `json:"-"`
+	// Opened is when the incident was: nothing of it was delivered before. Zero for a
+	// single event, and where ferry is too old to tell.
+	Opened time.Time `json:"-"`
 	// Order is what is delivered one after the other: an incident, or what a single
 	// event is about.
 	Order string `json:"-"`
