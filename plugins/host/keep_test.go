@@ -69,10 +69,16 @@ func TestPausesWhileItIsNotReady(t *testing.T) {
 		status Status
 		want   time.Duration
 	}{
-		{yet, Waiting, 2 * time.Second}, {yet, Waiting, 4 * time.Second}, {yet, Waiting, 8 * time.Second}, {yet, Waiting, 16 * time.Second},
-		{yet, Waiting, 30 * time.Second}, {yet, Waiting, 30 * time.Second},
-		{refusal{errors.New("wrong")}, Refused, 5 * time.Minute}, {yet, Waiting, 2 * time.Second},
-		{errors.New("ended"), Waiting, 2 * time.Second}, {unready{errors.New("no"), 0}, Waiting, time.Second},
+		{yet, Waiting, 2 * time.Second},
+		{yet, Waiting, 4 * time.Second},
+		{yet, Waiting, 8 * time.Second},
+		{yet, Waiting, 16 * time.Second},
+		{yet, Waiting, 30 * time.Second},
+		{yet, Waiting, 30 * time.Second},
+		{refusal{errors.New("wrong")}, Refused, 5 * time.Minute},
+		{yet, Waiting, 2 * time.Second},
+		{errors.New("ended"), Waiting, 2 * time.Second},
+		{unready{errors.New("no"), 0}, Waiting, time.Second},
 		{unready{errors.New("no"), time.Minute}, Waiting, time.Minute},
 	} {
 		if status, got := n.after(c.err, time.Time{}); status != c.status || got < c.want || got > c.want+c.want/10 {
