@@ -165,6 +165,6 @@ func eventOf(e *api.Event) event.Event {
 	return event.Event{
 		ID: event.ID(e.ID), Cursor: e.Cursor, At: e.At, Cluster: e.Cluster, Kind: e.Kind, Namespace: e.Namespace, Name: e.Name,
 		Reason: e.Reason, Severity: event.Severity(strings.ToLower(e.Severity)), Title: e.Title, Text: e.Text, Labels: e.Labels,
-		Object: e.Object, About: event.About(e.About), Resolved: e.Resolved, Moment: e.Moment, Count: e.Count,
+		Object: e.Object, About: event.About(e.About), Resolved: e.Resolved, Moment: e.Moment, Still: e.Still, Count: e.Count,
 	}
 }

@@ -126,7 +126,7 @@ func notification(d *sink.Delivery) api.Notification {
 	n := api.Notification{
 		ID: d.ID, Incident: d.Key, State: api.Updated, Revision: d.Revision, At: d.At, Severity: d.Severity, Title: d.Title, Text: d.Text,
 		Count: d.Count, Firing: d.Firing, Things: d.Things, Repeat: d.Repeat, Labels: d.Labels, Details: d.Details, Event: d.Event,
-		Previous: api.Receipt{Ref: d.Ref}, Order: d.Order,
+		Previous: api.Receipt{Ref: d.Ref}, Order: d.Order, Opened: d.Opened,
 	}
 	switch {
 	case d.State == string(event.Resolved):

@@ -77,11 +77,11 @@ func TestNotifiersAreSinks(t *testing.T) {
 func TestNothingOfADeliveryIsForgotten(t *testing.T) {
 	at := time.Unix(5, 0)
 	d := sink.Delivery{
-		ID: "i/2", Key: "i", Order: "o", Ref: "r", Revision: 2, At: at, State: "resolved", Severity: "critical", Title: "T", Text: "x", Count: 3, Firing: 4,
+		ID: "i/2", Key: "i", Order: "o", Ref: "r", Revision: 2, At: at, Opened: at.Add(-time.Hour), State: "resolved", Severity: "critical", Title: "T", Text: "x", Count: 3, Firing: 4,
 		Things: 5, Repeat: 6, Labels: map[string]string{"a": "b"}, Details: []string{"y"}, Event: []byte(`{"id":"e"}`),
 	}
 	want := api.Notification{
-		ID: "i/2", Incident: "i", Order: "o", Previous: api.Receipt{Ref: "r"}, Revision: 2, At: at, State: api.Resolved, Severity: "critical", Title: "T", Text: "x", Count: 3, Firing: 4,
+		ID: "i/2", Incident: "i", Order: "o", Previous: api.Receipt{Ref: "r"}, Revision: 2, At: at, Opened: at.Add(-time.Hour), State: api.Resolved, Severity: "critical", Title: "T", Text: "x", Count: 3, Firing: 4,
 		Things: 5, Repeat: 6, Labels: map[string]string{"a": "b"}, Details: []string{"y"}, Event: []byte(`{"id":"e"}`),
 	}
 	for v, i := reflect.ValueOf(d), 0; i < v.NumField(); i++ {

@@ -65,6 +65,8 @@ type Event struct {
 	// Moment is true of what happened and was over with that: nobody will say that it
 	// is resolved. Without it something may go on until somebody does.
 	Moment bool `json:"moment,omitempty"`
+	// Still is true of what says no more than that something goes on.
+	Still bool `json:"still,omitempty"`
 	// Count is how often it happened by now, as the source counts; 0 and 1 are once.
 	Count int `json:"count,omitempty"`
 }

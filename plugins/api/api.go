@@ -123,6 +123,10 @@ type Event struct {
 	// people are silenced or inhibited from it they are not told afterwards, as they
 	// are of what may still go on.
 	Moment bool `json:"moment,omitempty"`
+	// Still says no more than that something goes on: its incident is not taken for over,
+	// which it is after a day in which nothing was heard of it; nothing is counted, and
+	// nobody is told. Of what ferry does not know it is the beginning.
+	Still bool `json:"still,omitempty"`
 	// Count is how often it has happened; 0 means once.
 	Count int `json:"count,omitempty"`
 }

@@ -59,7 +59,7 @@ func eventToWire(e Event) *wire.Event {
 	return &wire.Event{
 		Id: valid(e.ID), Cursor: valid(e.Cursor), At: timeToWire(e.At), Cluster: valid(e.Cluster), Kind: valid(e.Kind), Namespace: valid(e.Namespace), Name: valid(e.Name),
 		Reason: valid(e.Reason), Severity: valid(e.Severity), Title: valid(e.Title), Text: valid(e.Text), Labels: validLabels(e.Labels), Object: e.Object,
-		About: valid(e.About), Resolved: e.Resolved, Moment: e.Moment, Count: int64(e.Count),
+		About: valid(e.About), Resolved: e.Resolved, Moment: e.Moment, Still: e.Still, Count: int64(e.Count),
 	}
 }
 
@@ -67,7 +67,7 @@ func eventFromWire(e *wire.Event) Event {
 	return Event{
 		ID: e.GetId(), Cursor: e.GetCursor(), At: timeFromWire(e.GetAt()), Cluster: e.GetCluster(), Kind: e.GetKind(), Namespace: e.GetNamespace(),
 		Name: e.GetName(), Reason: e.GetReason(), Severity: e.GetSeverity(), Title: e.GetTitle(), Text: e.GetText(), Labels: e.GetLabels(),
-		Object: e.GetObject(), About: e.GetAbout(), Resolved: e.GetResolved(), Moment: e.GetMoment(), Count: int(e.GetCount()),
+		Object: e.GetObject(), About: e.GetAbout(), Resolved: e.GetResolved(), Moment: e.GetMoment(), Still: e.GetStill(), Count: int(e.GetCount()),
 	}
 }
 
@@ -99,6 +99,7 @@ func notificationToWire(n *Notification) *wire.Notification {
 		Id: n.ID, Incident: n.Incident, State: string(n.State), Revision: int64(n.Revision), At: timeToWire(n.At), Severity: n.Severity,
 		Title: valid(n.Title), Text: valid(n.Text), Count: int64(n.Count), Firing: int64(n.Firing), Things: int64(n.Things), Repeat: int64(n.Repeat),
 		Labels: validLabels(n.Labels), Details: validAll(n.Details), Event: n.Event, To: n.To, Previous: receiptToWire(n.Previous), Order: valid(n.Order),
+		Opened: timeToWire(n.Opened),
 	}
 }
 
@@ -107,6 +108,7 @@ func notificationFromWire(n *wire.Notification, q *wire.DeliverRequest) Notifica
 		ID: n.GetId(), Incident: n.GetIncident(), State: State(n.GetState()), Revision: int(n.GetRevision()), At: timeFromWire(n.GetAt()), Severity: n.GetSeverity(),
 		Title: n.GetTitle(), Text: n.GetText(), Count: int(n.GetCount()), Firing: int(n.GetFiring()), Things: int(n.GetThings()), Repeat: int(n.GetRepeat()),
 		Labels: n.GetLabels(), Details: n.GetDetails(), Event: n.GetEvent(), To: n.GetTo(), Previous: receiptFromWire(n.GetPrevious()), Order: n.GetOrder(),
+		Opened:  timeFromWire(n.GetOpened()),
 		Binding: q.GetBinding(), Config: q.GetConfig(),
 	}
 }

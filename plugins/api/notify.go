@@ -16,7 +16,10 @@ type Notifier interface {
 	// same n.ID, and so is one that comes once ctx has ended; every other one is not. It can be called again for something that
 	// was delivered, if ferry died before it could note that: n.ID is the same
 	// then. It is called for several incidents at the same time (Lanes of a call; each
-	// receiver that names it calls by itself), never twice for one incident of a receiver.
+	// sink that names it calls by itself), never twice for one n.Order of a sink. Sinks
+	// share an Order, and the IDs of its deliveries, where a receiver names the notifier
+	// twice, which differ in n.To then, and where several receivers are told of a single
+	// event; an incident is one receiver's alone.
 	// ctx ends when the delivery takes too long.
 	Deliver(ctx context.Context, n Notification) (Receipt, error)
 }
@@ -59,7 +62,9 @@ var ErrHeld = errors.New("not tried: what stands before it failed")
 
 // Checker is a plugin that knows more of its configuration than a schema can say. It
 // is asked once, before anything else; ferry does not use one that returns an error,
-// and shows it.
+// and shows it. It is asked again minutes later; after an error made by Again as soon as
+// that says, and then with pauses that grow to half a minute: that is for what comes by
+// itself, such as a file that is not mounted yet.
 type Checker interface {
 	Check(ctx context.Context, r CheckRequest) error
 }
@@ -122,6 +127,9 @@ type Notification struct {
 	To string `json:"-"`
 	// Previous is what the latest delivery for this incident returned.
 	Previous Receipt `json:"-"`
+	// Opened is when the incident was: nothing of it was delivered before. Zero for a
+	// single event, and where ferry is too old to tell.
+	Opened time.Time `json:"-"`
 	// Order is what is delivered one after the other: an incident, or what a single
 	// event is about.
 	Order string `json:"-"`

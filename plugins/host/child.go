@@ -214,8 +214,8 @@ func (c *child) check(ctx context.Context, b Binding) error {
 	}
 	err := c.peer.Check(ctx, api.CheckRequest{Binding: b.Name, Config: b.Config, To: b.To})
 	if f, own := errors.AsType[api.Failure](err); own {
-		if _, again := api.Retry(err); again {
-			return fmt.Errorf("it cannot check its configuration: %s", clip(f.Error()))
+		if after, again := api.Retry(err); again {
+			return unready{fmt.Errorf("it cannot be used yet: %s", clip(f.Error())), after}
 		}
 		return refusal{errors.New("its configuration does not fit: " + clip(f.Error()))}
 	}
@@ -237,7 +237,8 @@ const obituary = 3 * time.Second
 
 // explain says why the process ended if that is why something failed.
 func (c *child) explain(err error) error {
-	if isRefusal(err) || c.process == nil || c.ended == nil {
+	_, yet := errors.AsType[unready](err)
+	if yet || isRefusal(err) || c.process == nil || c.ended == nil {
 		return err
 	}
 	select {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -46,9 +47,23 @@ func isRefusal(err error) bool {
 	return is
 }
 
+// unready is an error that passes by itself, such as a file that is not there yet; it
+// is looked for again after a while, and then with growing pauses.
+type unready struct {
+	error
+
+	after time.Duration
+}
+
+func (u unready) Unwrap() error { return u.error }
+
+// lookAgain is the longest pause before a plugin is started again that is not ready by
+// no fault of its own.
+const lookAgain = 30 * time.Second
+
 // run starts the plugin again and again until ctx ends.
 func (k *keeper) run(ctx context.Context) {
-	pauses := pauses{first: k.host.o.Pause, most: k.host.o.PauseMax, healthy: k.host.o.Healthy}
+	next := nexts{again: pauses{first: k.host.o.Pause, most: k.host.o.PauseMax, healthy: k.host.o.Healthy}}
 	told := ""
 	for {
 		k.become(Starting, "", time.Time{})
@@ -58,10 +73,7 @@ func (k *keeper) run(ctx context.Context) {
 			k.become(Ended, "", time.Time{})
 			return
 		}
-		status, pause := Waiting, pauses.next(began)
-		if isRefusal(err) {
-			status, pause = Refused, k.host.o.PauseMax
-		}
+		status, pause := next.after(err, began)
 		if why := err.Error(); why != told || status == Waiting && !began.IsZero() {
 			k.log.Warn("plugin ended", "err", err, "pause", pause)
 			told = why
@@ -74,6 +86,27 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		k.set(func(s *State) { s.Restarts++ })
 	}
+}
+
+// nexts say when a plugin is started again.
+type nexts struct {
+	again pauses // after it ended
+	looks pauses // while it is not ready
+}
+
+// after returns what a plugin is doing until then, and how long.
+func (n *nexts) after(err error, began time.Time) (Status, time.Duration) {
+	if u, yet := errors.AsType[unready](err); yet {
+		n.looks.first = cmp.Or(u.after, n.again.first)
+		n.looks.most = max(n.looks.first, min(lookAgain, n.again.most))
+		return Waiting, max(u.after, n.looks.next(began))
+	}
+	n.looks = pauses{}
+	pause := n.again.next(began)
+	if isRefusal(err) {
+		return Refused, n.again.most
+	}
+	return Waiting, pause
 }
 
 // pauses grow from one to the next until something has been well for a while.

@@ -58,6 +58,35 @@ func TestPauses(t *testing.T) {
 	})
 }
 
+// TestPausesWhileItIsNotReady: they begin with what the plugin says and grow to half a
+// minute, and begin anew when something else was wrong meanwhile.
+func TestPausesWhileItIsNotReady(t *testing.T) {
+	t.Parallel()
+	n := nexts{again: pauses{first: time.Second, most: 5 * time.Minute, healthy: time.Minute}}
+	yet := unready{errors.New("no file"), 2 * time.Second}
+	for i, c := range []struct {
+		err    error
+		status Status
+		want   time.Duration
+	}{
+		{yet, Waiting, 2 * time.Second},
+		{yet, Waiting, 4 * time.Second},
+		{yet, Waiting, 8 * time.Second},
+		{yet, Waiting, 16 * time.Second},
+		{yet, Waiting, 30 * time.Second},
+		{yet, Waiting, 30 * time.Second},
+		{refusal{errors.New("wrong")}, Refused, 5 * time.Minute},
+		{yet, Waiting, 2 * time.Second},
+		{errors.New("ended"), Waiting, 2 * time.Second},
+		{unready{errors.New("no"), 0}, Waiting, time.Second},
+		{unready{errors.New("no"), time.Minute}, Waiting, time.Minute},
+	} {
+		if status, got := n.after(c.err, time.Time{}); status != c.status || got < c.want || got > c.want+c.want/10 {
+			t.Errorf("%d: %s for %s, want %s for %s", i, status, got, c.status, c.want)
+		}
+	}
+}
+
 // TestNothingToRun: without plugins a host rests, and touches nothing.
 func TestNothingToRun(t *testing.T) {
 	dir := t.TempDir() + "/plugins"

@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,31 @@ func TestAConfigurationThatThePluginRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAFileThatComesLater: what a plugin is not ready without is said at once, and looked
+// for again as soon as the plugin says, and not minutes later.
+func TestAFileThatComesLater(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "token")
+	b := animal("pager", api.KindNotifier, func(b *Binding, _ *File) { b.Config = []byte("token_file: " + file) })
+	f, err := b.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "it cannot be used yet: token_file: " + file + " is not there"
+	if _, err = Verify(t.Context(), f, b); err == nil || err.Error() != want {
+		t.Errorf("verified: %v, want %s", err, want)
+	}
+	h := run(t, Options{Bindings: []Binding{b}, Pause: time.Hour, PauseMax: time.Hour})
+	s := wait(t, h, "pager", "waiting", func(s State) bool { return s.Status == Waiting })
+	if s.Why != want {
+		t.Errorf("it says %q, want %q", s.Why, want)
+	}
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, h, "pager", "running", func(s State) bool { return s.Status == Running })
 }
 
 // TestNotifiersRunByThemselves: a host runs some kinds, and goes on with them when the

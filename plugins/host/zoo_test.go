@@ -273,6 +273,11 @@ func (pager) Check(_ context.Context, r api.CheckRequest) error {
 	if strings.Contains(string(r.Config), "nonsense") {
 		return errors.New("nonsense is no address")
 	}
+	if file, found := strings.CutPrefix(string(r.Config), "token_file: "); found {
+		if _, err := os.Stat(file); err != nil {
+			return api.Again(fmt.Errorf("token_file: %s is not there", file), 100*time.Millisecond)
+		}
+	}
 	if len(r.To) > 0 && r.To[0] != "C1" {
 		return fmt.Errorf("to: there is no channel %s", r.To[0])
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ferry/plugins/api"
 	"ferry/plugins/notifiers/discord"
@@ -120,6 +121,11 @@ func TestCheck(t *testing.T) {
 		}
 		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "hush") && !strings.Contains(c.config, "file: hush") {
 			t.Errorf("%s with %q: %v, want %q", c.name, config, err, want)
+		}
+		// What may come by itself is looked for soon again, and nothing else is.
+		missing := strings.HasSuffix(c.want, ": no such file or directory") && c.name != "log" || strings.HasSuffix(c.want, ": it is empty")
+		if after, again := api.Retry(err); again != missing || again && after != 2*time.Second {
+			t.Errorf("%s with %q: it is looked at again: %v, after %s", c.name, config, again, after)
 		}
 		// What Check finds wrong is delivered nowhere, and said with the same words.
 		_, err = n.Deliver(t.Context(), api.Notification{ID: "1", Config: []byte(config), To: c.to})

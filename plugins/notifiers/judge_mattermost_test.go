@@ -14,7 +14,7 @@ import (
 )
 
 // mattermosts is a server: it knows its posts, and those of the last half minute by
-// their pending ID.
+// their pending ID, whatever channel they are in.
 type mattermosts struct {
 	posts   []map[string]any // newest first
 	pending map[string]map[string]any
@@ -25,7 +25,8 @@ const here, there = "abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba"
 func (m *mattermosts) list(r *http.Request) (string, any, error) {
 	q := r.URL.Query()
 	var page, per int
-	if _, err := fmt.Sscan(q.Get("page")+" "+q.Get("per_page"), &page, &per); err != nil || per > 200 || q.Has("since") {
+	// since stands alone, and gives no more than a thousand posts, in no order to rely on.
+	if _, err := fmt.Sscan(q.Get("page")+" "+q.Get("per_page"), &page, &per); err != nil || page < 0 || per < 1 || per > 200 || q.Has("since") {
 		return "", nil, fmt.Errorf("page %q of %q, %w", q.Get("page"), q.Get("per_page"), err)
 	}
 	order, posts := []string{}, map[string]any{}
@@ -43,7 +44,7 @@ func (m *mattermosts) judge(r *http.Request, body []byte) (string, any, error) {
 		return "", nil, fmt.Errorf("who is it? %q", r.Header.Get("Authorization"))
 	case path == "/users/me":
 		return "me", map[string]string{"id": "bot"}, nil
-	case r.Method == http.MethodGet && strings.HasPrefix(path, "/channels/"+here+"/posts"):
+	case r.Method == http.MethodGet && (path == "/channels/"+here+"/posts" || path == "/channels/"+there+"/posts"):
 		return m.list(r)
 	case strings.Contains(path, "/deleted/"):
 		return "", status{http.StatusNotFound, `{"id":"app.post.get.app_error","status_code":404}`}, nil
@@ -86,6 +87,9 @@ func (m *mattermosts) judge(r *http.Request, body []byte) (string, any, error) {
 	}
 	did := r.Method + " " + strings.TrimPrefix(path, "/posts")
 	made := map[string]any{"id": "m1", "user_id": "bot", "create_at": time.Now().UnixMilli(), "props": map[string]any{"ferry_delivery": p.Props.Delivery, "ferry_incident": p.Props.Incident}}
+	if p.Channel == there {
+		made["id"] = "m2"
+	}
 	if r.Method == http.MethodPost {
 		if old := m.pending[p.Pending]; old != nil {
 			return did + " known", old, nil
@@ -106,9 +110,11 @@ func TestMattermostFinds(t *testing.T) {
 		return map[string]any{"id": id, "user_id": user, "create_at": at.Add(-age).UnixMilli(), "props": map[string]any{"ferry_delivery": delivery, "ferry_incident": incident}}
 	}
 	var chatter []map[string]any
-	for i := range 70 {
+	for i := range 5000 {
 		chatter = append(chatter, map[string]any{"id": fmt.Sprint("c", i), "user_id": "somebody", "create_at": at.UnixMilli()})
 	}
+	busy := func(n int, then ...map[string]any) []map[string]any { return append(chatter[:n:n], then...) }
+	looks := func(n int, then string) string { return "me" + strings.Repeat("; GET", n) + then }
 	for name, c := range map[string]struct {
 		posts []map[string]any
 		n     api.Notification
@@ -116,11 +122,17 @@ func TestMattermostFinds(t *testing.T) {
 		ref   string
 	}{
 		"none":                   {nil, api.Notification{ID: "i1/1", Incident: "i1"}, "me; GET; POST ", "m1"},
-		"the same":               {append(chatter[:70:70], one("p1", "bot", "i1/1", "i1", 0)), api.Notification{ID: "i1/1", Incident: "i1"}, "me; GET; GET", "p1"},
+		"the same":               {busy(59, one("p1", "bot", "i1/1", "i1", 0)), api.Notification{ID: "i1/1", Incident: "i1"}, looks(1, ""), "p1"},
+		"on the next page":       {busy(60, one("p1", "bot", "i1/1", "i1", 0)), api.Notification{ID: "i1/1", Incident: "i1"}, looks(2, ""), "p1"},
+		"where it is busy":       {busy(4999, one("p1", "bot", "i1/1", "i1", 0)), api.Notification{ID: "i1/1", Incident: "i1"}, looks(26, ""), "p1"},
+		"where it is too busy":   {busy(5000, one("p1", "bot", "i1/1", "i1", 0)), api.Notification{ID: "i1/1", Incident: "i1"}, looks(26, "; POST "), "m1"},
+		"the channel ends":       {busy(250), api.Notification{ID: "i1/1", Incident: "i1"}, looks(3, "; POST "), "m1"},
+		"since it opened":        {busy(70, one("p0", "bot", "", "", 3*time.Hour), one("p1", "bot", "i1/1", "i1", 5*time.Hour)), api.Notification{ID: "i1/2", Incident: "i1", Opened: at.Add(-5 * time.Hour)}, looks(2, "; PUT /p1/patch"), "p1"},
+		"not before that":        {busy(70, one("p0", "bot", "", "", 7*time.Hour), one("p1", "bot", "i1/1", "i1", 5*time.Hour)), api.Notification{ID: "i1/2", Incident: "i1", Opened: at.Add(-5 * time.Hour)}, looks(2, "; POST "), "m1"},
 		"an earlier state":       {[]map[string]any{one("p1", "bot", "i1/1", "i1", 0)}, api.Notification{ID: "i1/2", Incident: "i1"}, "me; GET; PUT /p1/patch", "p1"},
 		"somebody's":             {[]map[string]any{one("p1", "mallory", "i1/1", "i1", 0)}, api.Notification{ID: "i1/1", Incident: "i1"}, "me; GET; POST ", "m1"},
 		"another event's":        {[]map[string]any{one("p1", "bot", "e1", "e1", 0)}, api.Notification{ID: "e2", Incident: "e1", State: api.Happened}, "me; GET; POST ", "m1"},
-		"too long ago":           {append(append(chatter[:59:59], one("p0", "bot", "", "", 2*time.Hour)), one("p1", "bot", "i1/1", "i1", 2*time.Hour)), api.Notification{ID: "i1/1", Incident: "i1"}, "me; GET; POST ", "m1"},
+		"too long ago":           {append(busy(59, one("p0", "bot", "", "", 2*time.Hour)), one("p1", "bot", "i1/1", "i1", 2*time.Hour)), api.Notification{ID: "i1/1", Incident: "i1"}, "me; GET; POST ", "m1"},
 		"an edit does not look":  {nil, api.Notification{ID: "i1/2", Incident: "i1", Previous: api.Receipt{Ref: "p1"}}, "PUT /p1/patch", "p1"},
 		"what is gone is posted": {nil, api.Notification{ID: "i1/2", Incident: "i1", Previous: api.Receipt{Ref: "deleted"}}, "POST ", "m1"},
 	} {
@@ -155,6 +167,26 @@ func TestMattermostRemembers(t *testing.T) {
 	}
 	if got, want := v.did(), "me; GET; POST ; GET; POST  known; GET; POST  known; PUT /m1/patch; POST "; got != want {
 		t.Errorf("it did %q, want %q", got, want)
+	}
+}
+
+// TestMattermostInTwoChannels: one incident may be told in two, where Mattermost knows a
+// pending ID over all of them.
+func TestMattermostInTwoChannels(t *testing.T) {
+	t.Parallel()
+	v := serve(t, (&mattermosts{pending: map[string]map[string]any{}}).judge)
+	config := fmt.Appendf(nil, "{url: %s, token_file: %s, channel: %s}", v.URL, write(t, "token", "secret"), here)
+	n := mattermost.New("v1")
+	for _, previous := range []string{"", "deleted"} {
+		for to, want := range map[string]string{"": "m1", there: "m2"} {
+			of := api.Notification{ID: "i1/1", Incident: "i1", Title: "BackOff", At: time.Now(), Config: config, To: to, Previous: api.Receipt{Ref: previous}}
+			if r, err := n.Deliver(t.Context(), of); err != nil || r.Ref != want {
+				t.Errorf("to %q: %q, %v, want %q", to, r.Ref, err, want)
+			}
+		}
+	}
+	if strings.Contains(v.did(), "known") {
+		t.Errorf("it did %q", v.did())
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,6 +162,50 @@ func TestElasticsearch(t *testing.T) {
 		t.Errorf("it did %q", v.did())
 	}
 	failures(t, v, n, all[0])
+}
+
+// TestElasticsearchTooLarge: a request that somebody on the way does not take goes in
+// parts, and what is large is announced; a document that is too large alone is refused
+// for good and says what to do, and what follows it in its incident waits.
+func TestElasticsearchTooLarge(t *testing.T) {
+	t.Parallel()
+	const takes = 600 << 10
+	documents := elastic{}
+	v := serve(t, func(r *http.Request, body []byte) (string, any, error) {
+		if announced := r.Header.Get("Expect") == "100-continue"; announced != (len(body) > 256<<10) {
+			return "", nil, fmt.Errorf("a body of %d bytes, announced: %v", len(body), announced)
+		}
+		if len(body) > takes {
+			return "", status{http.StatusRequestEntityTooLarge, "too large"}, nil
+		}
+		return documents.judge(r, body)
+	})
+	config := "url: " + v.URL + "\nstream: logs-ferry-default\napi_key_file: " + write(t, "key", "key")
+	all, _ := many(32) // of 10 KiB each
+	for i := range all {
+		all[i].Config = []byte(config)
+	}
+	all[3].Text = strings.Repeat("x", takes)
+	for i, o := range elasticsearch.New("v1").DeliverAll(t.Context(), all) {
+		switch i {
+		case 3:
+			if !permanent(o.Err) || !strings.HasPrefix(o.Err.Error(), "delivery i3/0 is too large, with 6") || !strings.Contains(o.Err.Error(), " bytes: raise http.max_content_length, or what a proxy before it takes, then `resend` it: ") {
+				t.Errorf("%s: %v", all[i].ID, o.Err)
+			}
+		case 3 + 32:
+			if !errors.Is(o.Err, api.ErrHeld) {
+				t.Errorf("%s: %v", all[i].ID, o.Err)
+			}
+		case 2 + 32: // which the judge refuses
+			if !permanent(o.Err) {
+				t.Errorf("%s: %v", all[i].ID, o.Err)
+			}
+		default:
+			if o.Err != nil || documents[all[i].ID] == nil {
+				t.Errorf("%s: %v", all[i].ID, o.Err)
+			}
+		}
+	}
 }
 
 func TestClip(t *testing.T) {

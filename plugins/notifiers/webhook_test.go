@@ -123,43 +123,53 @@ func TestWebhook(t *testing.T) {
 	failures(t, v, n, notifications(config)[0])
 }
 
-// TestWebhookApart: what is refused for good is taken apart, and what follows a failure
-// within its incident, or a plea to wait, is not tried.
+// TestWebhookApart: what is refused for good, or is too large together, is taken apart,
+// and what follows a failure within its incident, or a plea to wait, is not tried.
 func TestWebhookApart(t *testing.T) {
 	t.Parallel()
-	answers := map[string]int{"b/1": 400, "c/1": 429}
-	v := serve(t, func(r *http.Request, body []byte) (string, any, error) {
-		id := r.Header.Get(webhook.HeaderDelivery)
-		if strings.Count(string(body), `"id"`) > 1 {
-			return "", status{http.StatusRequestEntityTooLarge, "one is too large"}, nil
+	answers := map[string]int{"b/1": http.StatusRequestEntityTooLarge, "c/1": 429}
+	for code, requests := range map[int]int{http.StatusBadRequest: 1 + 4, http.StatusRequestEntityTooLarge: 5 + 4} {
+		asked := 0
+		v := serve(t, func(r *http.Request, body []byte) (string, any, error) {
+			asked++
+			id := r.Header.Get(webhook.HeaderDelivery)
+			if strings.Count(string(body), `"id"`) > 1 {
+				return "", status{code, "not together"}, nil
+			}
+			if code := answers[id]; code != 0 {
+				return "", status{code, id}, nil
+			}
+			return id, "", nil
+		})
+		var all []api.Notification
+		for _, id := range []string{"a/1", "b/1", "b/2", "a/2", "c/1", "d/1"} {
+			order, _, _ := strings.Cut(id, "/")
+			all = append(all, api.Notification{ID: id, Order: order, Config: []byte("{url: " + v.URL + ", batch: 9}")})
 		}
-		if code := answers[id]; code != 0 {
-			return "", status{code, id}, nil
+		out := webhook.New("v1").DeliverAll(context.Background(), all)
+		want := []string{"", "permanent", "held", "", "wait", "held"}
+		for i, o := range out {
+			is := ""
+			switch {
+			case errors.Is(o.Err, api.ErrHeld):
+				is = "held"
+			case permanent(o.Err):
+				is = "permanent"
+			case wait(o.Err) > 0:
+				is = "wait"
+			}
+			if is != want[i] {
+				t.Errorf("%d: %s: %q (%v), want %q", code, all[i].ID, is, o.Err, want[i])
+			}
 		}
-		return id, "", nil
-	})
-	var all []api.Notification
-	for _, id := range []string{"a/1", "b/1", "b/2", "a/2", "c/1", "d/1"} {
-		order, _, _ := strings.Cut(id, "/")
-		all = append(all, api.Notification{ID: id, Order: order, Config: []byte("{url: " + v.URL + ", batch: 9}")})
-	}
-	out := webhook.New("v1").DeliverAll(context.Background(), all)
-	want := []string{"", "permanent", "held", "", "wait", "held"}
-	for i, o := range out {
-		is := ""
-		switch {
-		case errors.Is(o.Err, api.ErrHeld):
-			is = "held"
-		case permanent(o.Err):
-			is = "permanent"
-		case wait(o.Err) > 0:
-			is = "wait"
+		if v.did() != "a/1; a/2" || asked != requests {
+			t.Errorf("%d: it did %q in %d requests, want %d", code, v.did(), asked, requests)
 		}
-		if is != want[i] {
-			t.Errorf("%s: %q (%v), want %q", all[i].ID, is, o.Err, want[i])
+		_, alone := webhook.New("v1").Deliver(t.Context(), all[1])
+		for _, err := range []error{out[1].Err, alone} {
+			if err == nil || !strings.HasPrefix(err.Error(), "delivery b/1 is too large, with ") || !strings.Contains(err.Error(), " bytes: raise what the server, or a proxy before it, takes, then `resend` it: POST http://") {
+				t.Errorf("it says %v", err)
+			}
 		}
-	}
-	if v.did() != "a/1; a/2" {
-		t.Errorf("it did %q", v.did())
 	}
 }

@@ -50,7 +50,7 @@ func (g *shown) delivery() sink.Delivery {
 	lines := g.lines()
 	revision := g.Revision + 1
 	d := sink.Delivery{
-		ID: fmt.Sprintf("%s/%d", g.ID, revision), Key: g.ID, Revision: revision, At: g.Changed, State: string(g.State),
+		ID: fmt.Sprintf("%s/%d", g.ID, revision), Key: g.ID, Revision: revision, At: g.Changed, Opened: g.Opened, State: string(g.State),
 		Things: len(g.members), Labels: labelsOf(g.members[0].event),
 	}
 	if revision > 1 && !g.Dirty {

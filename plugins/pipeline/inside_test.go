@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -155,5 +156,31 @@ func TestOwnTroubleInhibitsUntilItEnds(t *testing.T) {
 				t.Errorf("%s: it inhibits when it is over", source)
 			}
 		})
+	}
+}
+
+// TestWhatGoesOnOfMany: of what is kept by name alone it is known, too, and what is over
+// begins anew.
+func TestWhatGoesOnOfMany(t *testing.T) {
+	t.Parallel()
+	began := time.Unix(1000, 0)
+	problems := []event.Problem{
+		{Event: event.Event{About: "over", At: began, Resolved: true}, Seen: 1},
+		{Event: event.Event{About: "fires", At: began}, Seen: 1},
+		{Event: event.Event{About: "past", At: began}, Seen: 1, Past: true},
+	}
+	for about, count := range map[event.About]int{"fires": 4, "rest": 4, "over": 5, "past": 5, "new": 5} {
+		one := &Trouble{
+			Incident: event.Incident{State: event.Firing, Count: 4, Problems: slices.Clone(problems)}, Rest: []uint64{short("rest")},
+			index: map[event.About]int{"over": 0, "fires": 1, "past": 2},
+		}
+		now := began.Add(time.Hour)
+		if changed := one.add(&Route{}, &event.Event{About: about, At: now, Still: true}, false, now); !changed || one.Count != count || one.Dirty != (count > 4) || !one.Changed.Equal(now) {
+			t.Errorf("%s: count %d, to be told: %v, heard of at %s; want %d", about, one.Count, one.Dirty, one.Changed, count)
+		}
+	}
+	expired := &Trouble{Incident: event.Incident{State: event.Expired, Count: 1, Problems: slices.Clone(problems[1:2])}, index: map[event.About]int{"fires": 0}}
+	if expired.add(&Route{}, &event.Event{About: "fires", At: began.Add(time.Hour), Still: true}, false, began); expired.State != event.Firing || !expired.Dirty {
+		t.Errorf("what was taken for over is %s, to be told: %v", expired.State, expired.Dirty)
 	}
 }

@@ -110,7 +110,7 @@ func (r *Render) incident(p *Parcel) (d sink.Delivery, ok bool) {
 	}
 	revision := t.Revision + 1
 	d = sink.Delivery{
-		ID: fmt.Sprintf("%s/%d", t.ID, revision), Key: t.ID, Revision: revision, At: t.Changed, State: string(t.State), Severity: string(t.Severity()),
+		ID: fmt.Sprintf("%s/%d", t.ID, revision), Key: t.ID, Revision: revision, At: t.Changed, Opened: t.Opened, State: string(t.State), Severity: string(t.Severity()),
 		Title: r.run(r.title, &data, titleOf), Text: r.run(r.text, &data, textOf),
 		Count: t.Count, Firing: data.Firing, Things: data.Things, Labels: map[string]string{}, Details: details(p, &data),
 	}

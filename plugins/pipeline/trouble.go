@@ -85,6 +85,9 @@ func (t *Trouble) over(now time.Time) bool {
 func (t *Trouble) add(r *Route, e *event.Event, missed bool, now time.Time) bool {
 	i, known := t.index[e.About]
 	switch {
+	case e.Still && !e.Resolved && t.State == event.Firing && t.fires(e.About):
+		t.Changed = now // which is all that is new
+		return true
 	case known && echoes(&t.Problems[i], e):
 		return false
 	case known:
@@ -111,6 +114,14 @@ func (t *Trouble) add(r *Route, e *event.Event, missed bool, now time.Time) bool
 		t.plan(now)
 	}
 	return true
+}
+
+// fires reports whether something of it goes on, as far as is known.
+func (t *Trouble) fires(a event.About) bool {
+	if i, known := t.index[a]; known {
+		return !t.Problems[i].Resolved && !t.Problems[i].Past
+	}
+	return slices.Contains(t.Rest, short(a))
 }
 
 // settle makes the state follow from the problems.

@@ -29,6 +29,9 @@ type Delivery struct {
 	// Revision counts the states of a message. States in between may be left out.
 	Revision int       `json:"revision"`
 	At       time.Time `json:"at"`
+	// Opened is when the incident was: nothing of it was delivered before. Zero for a
+	// single event.
+	Opened time.Time `json:"opened,omitzero"`
 	// State is firing, resolved, expired, or "" for a single event.
 	State    string `json:"state,omitempty"`
 	Severity string `json:"severity,omitempty"`

@@ -514,6 +514,7 @@ type Event struct {
 	Resolved      bool                   `protobuf:"varint,15,opt,name=resolved,proto3" json:"resolved,omitempty"`
 	Count         int64                  `protobuf:"varint,16,opt,name=count,proto3" json:"count,omitempty"`
 	Moment        bool                   `protobuf:"varint,17,opt,name=moment,proto3" json:"moment,omitempty"`
+	Still         bool                   `protobuf:"varint,18,opt,name=still,proto3" json:"still,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -663,6 +664,13 @@ func (x *Event) GetCount() int64 {
 func (x *Event) GetMoment() bool {
 	if x != nil {
 		return x.Moment
+	}
+	return false
+}
+
+func (x *Event) GetStill() bool {
+	if x != nil {
+		return x.Still
 	}
 	return false
 }
@@ -1164,6 +1172,7 @@ type Notification struct {
 	To            string                 `protobuf:"bytes,16,opt,name=to,proto3" json:"to,omitempty"`
 	Previous      *Receipt               `protobuf:"bytes,17,opt,name=previous,proto3" json:"previous,omitempty"`
 	Order         string                 `protobuf:"bytes,18,opt,name=order,proto3" json:"order,omitempty"`
+	Opened        *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=opened,proto3" json:"opened,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1322,6 +1331,13 @@ func (x *Notification) GetOrder() string {
 		return x.Order
 	}
 	return ""
+}
+
+func (x *Notification) GetOpened() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
 }
 
 type Receipt struct {
@@ -1524,7 +1540,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04mark\x18\x03 \x01(\x04R\x04mark\"#\n" +
 	"\rStoredRequest\x12\x12\n" +
 	"\x04mark\x18\x01 \x01(\x04R\x04mark\"\x10\n" +
-	"\x0eStoredResponse\"\x88\x04\n" +
+	"\x0eStoredResponse\"\x9e\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12*\n" +
@@ -1543,7 +1559,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\x05about\x18\x0e \x01(\tR\x05about\x12\x1a\n" +
 	"\bresolved\x18\x0f \x01(\bR\bresolved\x12\x14\n" +
 	"\x05count\x18\x10 \x01(\x03R\x05count\x12\x16\n" +
-	"\x06moment\x18\x11 \x01(\bR\x06moment\x1a9\n" +
+	"\x06moment\x18\x11 \x01(\bR\x06moment\x12\x14\n" +
+	"\x05still\x18\x12 \x01(\bR\x05still\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd5\x01\n" +
@@ -1583,7 +1600,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06config\x18\x02 \x01(\fR\x06config\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12C\n" +
 	"\rnotifications\x18\x04 \x03(\v2\x1d.ferry.plugin.v1.NotificationR\rnotifications\x12\x12\n" +
-	"\x04more\x18\x05 \x01(\bR\x04more\"\xc6\x04\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"\xfa\x04\n" +
 	"\fNotification\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bincident\x18\x02 \x01(\tR\bincident\x12\x14\n" +
@@ -1603,7 +1620,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\x05event\x18\x0f \x01(\fR\x05event\x12\x0e\n" +
 	"\x02to\x18\x10 \x01(\tR\x02to\x124\n" +
 	"\bprevious\x18\x11 \x01(\v2\x18.ferry.plugin.v1.ReceiptR\bprevious\x12\x14\n" +
-	"\x05order\x18\x12 \x01(\tR\x05order\x1a9\n" +
+	"\x05order\x18\x12 \x01(\tR\x05order\x122\n" +
+	"\x06opened\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\x06opened\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"-\n" +
@@ -1682,26 +1700,27 @@ var file_plugin_proto_depIdxs = []int32{
 	22, // 11: ferry.plugin.v1.Notification.at:type_name -> google.protobuf.Timestamp
 	20, // 12: ferry.plugin.v1.Notification.labels:type_name -> ferry.plugin.v1.Notification.LabelsEntry
 	17, // 13: ferry.plugin.v1.Notification.previous:type_name -> ferry.plugin.v1.Receipt
-	21, // 14: ferry.plugin.v1.DeliverResponse.outcomes:type_name -> ferry.plugin.v1.DeliverResponse.Outcome
-	17, // 15: ferry.plugin.v1.DeliverResponse.Outcome.receipt:type_name -> ferry.plugin.v1.Receipt
-	14, // 16: ferry.plugin.v1.DeliverResponse.Outcome.failure:type_name -> ferry.plugin.v1.Failure
-	0,  // 17: ferry.plugin.v1.Plugin.Describe:input_type -> ferry.plugin.v1.DescribeRequest
-	2,  // 18: ferry.plugin.v1.Plugin.Check:input_type -> ferry.plugin.v1.CheckRequest
-	4,  // 19: ferry.plugin.v1.Source.Stream:input_type -> ferry.plugin.v1.StreamRequest
-	6,  // 20: ferry.plugin.v1.Source.Stored:input_type -> ferry.plugin.v1.StoredRequest
-	9,  // 21: ferry.plugin.v1.Executor.Execute:input_type -> ferry.plugin.v1.ExecuteRequest
-	15, // 22: ferry.plugin.v1.Notifier.Deliver:input_type -> ferry.plugin.v1.DeliverRequest
-	1,  // 23: ferry.plugin.v1.Plugin.Describe:output_type -> ferry.plugin.v1.DescribeResponse
-	3,  // 24: ferry.plugin.v1.Plugin.Check:output_type -> ferry.plugin.v1.CheckResponse
-	5,  // 25: ferry.plugin.v1.Source.Stream:output_type -> ferry.plugin.v1.StreamResponse
-	7,  // 26: ferry.plugin.v1.Source.Stored:output_type -> ferry.plugin.v1.StoredResponse
-	12, // 27: ferry.plugin.v1.Executor.Execute:output_type -> ferry.plugin.v1.ExecuteResponse
-	18, // 28: ferry.plugin.v1.Notifier.Deliver:output_type -> ferry.plugin.v1.DeliverResponse
-	23, // [23:29] is the sub-list for method output_type
-	17, // [17:23] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	22, // 14: ferry.plugin.v1.Notification.opened:type_name -> google.protobuf.Timestamp
+	21, // 15: ferry.plugin.v1.DeliverResponse.outcomes:type_name -> ferry.plugin.v1.DeliverResponse.Outcome
+	17, // 16: ferry.plugin.v1.DeliverResponse.Outcome.receipt:type_name -> ferry.plugin.v1.Receipt
+	14, // 17: ferry.plugin.v1.DeliverResponse.Outcome.failure:type_name -> ferry.plugin.v1.Failure
+	0,  // 18: ferry.plugin.v1.Plugin.Describe:input_type -> ferry.plugin.v1.DescribeRequest
+	2,  // 19: ferry.plugin.v1.Plugin.Check:input_type -> ferry.plugin.v1.CheckRequest
+	4,  // 20: ferry.plugin.v1.Source.Stream:input_type -> ferry.plugin.v1.StreamRequest
+	6,  // 21: ferry.plugin.v1.Source.Stored:input_type -> ferry.plugin.v1.StoredRequest
+	9,  // 22: ferry.plugin.v1.Executor.Execute:input_type -> ferry.plugin.v1.ExecuteRequest
+	15, // 23: ferry.plugin.v1.Notifier.Deliver:input_type -> ferry.plugin.v1.DeliverRequest
+	1,  // 24: ferry.plugin.v1.Plugin.Describe:output_type -> ferry.plugin.v1.DescribeResponse
+	3,  // 25: ferry.plugin.v1.Plugin.Check:output_type -> ferry.plugin.v1.CheckResponse
+	5,  // 26: ferry.plugin.v1.Source.Stream:output_type -> ferry.plugin.v1.StreamResponse
+	7,  // 27: ferry.plugin.v1.Source.Stored:output_type -> ferry.plugin.v1.StoredResponse
+	12, // 28: ferry.plugin.v1.Executor.Execute:output_type -> ferry.plugin.v1.ExecuteResponse
+	18, // 29: ferry.plugin.v1.Notifier.Deliver:output_type -> ferry.plugin.v1.DeliverResponse
+	24, // [24:30] is the sub-list for method output_type
+	18, // [18:24] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_plugin_proto_init() }

@@ -77,7 +77,7 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 		return err
 	}
 	_, err = c.address.Value()
-	return errors.Join(err, settings.Nowhere(r.To...))
+	return settings.Judge(err, settings.Nowhere(r.To...))
 }
 
 // Deliver implements api.Notifier. A message that somebody deleted is posted anew.

@@ -51,12 +51,13 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 		return err
 	}
 	_, err = c.headers()
+	errs := []error{err}
 	for _, to := range r.To {
 		if to != "" {
-			err = errors.Join(err, named("to", to))
+			errs = append(errs, named("to", to))
 		}
 	}
-	return err
+	return settings.Judge(errs...)
 }
 
 // Deliver implements api.Notifier.
@@ -71,25 +72,47 @@ const maxBatch = 64
 // Batch implements api.Sizer.
 func (n *Notifier) Batch([]byte) int { return maxBatch }
 
-// DeliverAll implements api.Batcher.
+// DeliverAll implements api.Batcher. What is too large for a server that takes less, or for
+// a proxy before it, goes in parts.
 func (n *Notifier) DeliverAll(ctx context.Context, all []api.Notification) []api.Outcome {
+	together := func(part []api.Notification) ([]api.Outcome, error) { return n.together(ctx, part) }
+	return post.Parts{Deliver: together, Raise: "http.max_content_length, or what a proxy before it takes"}.DeliverAll(ctx, all)
+}
+
+// doubtful is how large a body is that is announced first: Elasticsearch closes the
+// connection on one that is too large, and its answer may be lost with that.
+const doubtful = 256 << 10
+
+// together creates documents in one request. An error is of the request as a whole.
+func (n *Notifier) together(ctx context.Context, all []api.Notification) ([]api.Outcome, error) {
 	out := make([]api.Outcome, len(all))
 	c, err := n.once.Of(all[0].Config, read)
 	if err != nil {
-		return became(out, nil, err)
+		return nil, err
 	}
 	body, in := c.bulk(all, out)
 	if len(in) == 0 {
-		return out
+		return out, nil
 	}
 	header, err := c.headers()
 	if err != nil {
-		return became(out, in, api.Again(err, 0)) // somebody can mend the file
+		return became(out, in, api.Again(err, 0)), nil // somebody can mend the file
+	}
+	if len(body) > doubtful {
+		header.Set("Expect", "100-continue")
 	}
 	raw, err := post.Do(ctx, n.http(), http.MethodPost, c.address, header, body)
-	if err != nil {
-		return became(out, in, err)
+	if _, large := errors.AsType[post.TooLarge](err); large {
+		return nil, err
 	}
+	if err != nil {
+		return became(out, in, err), nil
+	}
+	return created(raw, in, out), nil
+}
+
+// created reads an answer to a request for some of the documents.
+func created(raw []byte, in []int, out []api.Outcome) []api.Outcome {
 	var answer struct {
 		Items []map[string]struct {
 			Status int             `json:"status"`
@@ -112,13 +135,8 @@ func (n *Notifier) DeliverAll(ctx context.Context, all []api.Notification) []api
 	return out
 }
 
-// became gives those deliveries an error; nil stands for all.
+// became gives those deliveries an error.
 func became(out []api.Outcome, which []int, err error) []api.Outcome {
-	for i := range out {
-		if which == nil {
-			out[i].Err = err
-		}
-	}
 	for _, i := range which {
 		out[i].Err = err
 	}

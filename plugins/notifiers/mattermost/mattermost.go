@@ -1,12 +1,12 @@
 // Package mattermost posts notifications as a bot, through Mattermost's REST API: one
 // post for each incident, edited as it develops.
 //
-// Before a first post it looks among the channel's latest for one that says that it is
-// of this incident, so that what was posted by somebody who died then stands there
-// once. That holds as far as the channel's own list is up to date, which with read
-// replicas may take a moment (within half a minute Mattermost itself knows a post that
-// comes again, by its pending_post_id), and as far as one looks back: to an hour before
-// the notification, and over 600 posts.
+// Before a first post it looks among the channel's for one that says that it is of this
+// incident, so that what was posted by somebody who died then stands there once. That
+// holds as far as the channel's own list is up to date, which with read replicas may take
+// a moment (within half a minute Mattermost itself knows a post that comes again, by its
+// pending_post_id), and as far as one looks back: to an hour before the incident, and over
+// 5,000 posts.
 package mattermost
 
 import (
@@ -98,12 +98,13 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 		return err
 	}
 	_, err = s.token.Value()
+	errs := []error{err}
 	for _, to := range r.To {
 		if to != "" {
-			err = errors.Join(err, channelID("to", to))
+			errs = append(errs, channelID("to", to))
 		}
 	}
-	return err
+	return settings.Judge(errs...)
 }
 
 // Deliver implements api.Notifier. A post that somebody deleted is posted anew.
@@ -128,13 +129,13 @@ func (n *Notifier) Deliver(ctx context.Context, of api.Notification) (api.Receip
 }
 
 func (s *server) deliver(ctx context.Context, a asking, channel string, n *api.Notification) (api.Receipt, error) {
-	p, pending := render(n), "ferry:"+about(n)
+	p, pending := render(n), "ferry:"+channel+":"+about(n) // which Mattermost knows over all channels
 	if ref := n.Previous.Ref; ref != "" {
 		err := a.edit(ctx, ref, p)
 		if !errors.Is(err, errGone) {
 			return api.Receipt{Ref: ref}, err
 		}
-		pending = "ferry:" + n.ID // Mattermost may remember the one that is gone
+		pending = "ferry:" + channel + ":" + n.ID // Mattermost may remember the one that is gone
 	} else {
 		there, err := s.find(ctx, a, channel, n)
 		switch {

@@ -117,45 +117,56 @@ func (s *server) user(ctx context.Context, a asking) (string, error) {
 	return is.ID, nil
 }
 
-// How far back one looks.
+// How far back one looks. Mattermost's `since` is of no use for that: it is about when
+// posts were changed, and ends at a thousand of them, whichever they are.
 const (
-	perPage  = 60
-	maxPages = 10
+	few      = 60 // posts of the first page, which is enough where it is quiet
+	perPage  = 200
+	maxPages = 25        // which take some seconds of a delivery's thirty
 	before   = time.Hour // whatever the clocks say
 )
 
-// find looks among the channel's latest posts for one of ours that is about n. What
-// others write there counts for nothing: they choose their properties themselves.
+// find looks among the channel's posts for one of ours that is about n, back to when there
+// was none. What others write there counts for nothing: they choose their properties
+// themselves.
 func (s *server) find(ctx context.Context, a asking, channel string, n *api.Notification) (posted, error) {
 	me, err := s.user(ctx, a)
 	if err != nil {
 		return posted{}, err
 	}
 	from := time.Now()
-	if n.At.Before(from) {
-		from = n.At
-	}
-	for page := range maxPages {
-		var list struct {
-			Order []string          `json:"order"` // newest first
-			Posts map[string]posted `json:"posts"`
-		}
-		path := fmt.Sprintf("/api/v4/channels/%s/posts?page=%d&per_page=%d", channel, page, perPage)
-		if err := a.do(ctx, http.MethodGet, path, nil, &list); err != nil {
-			return posted{}, err
-		}
-		for _, id := range list.Order {
-			p := list.Posts[id]
-			if p.User == me && p.Props.Incident == about(n) {
-				return p, nil
-			}
-			if p.Created < from.Add(-before).UnixMilli() {
-				return posted{}, nil
-			}
-		}
-		if len(list.Order) < perPage {
-			break
+	for _, at := range []time.Time{n.At, n.Opened} {
+		if !at.IsZero() && at.Before(from) {
+			from = at
 		}
 	}
-	return posted{}, nil
+	mine := func(p *posted) bool { return p.User == me && p.Props.Incident == about(n) }
+	edge := from.Add(-before).UnixMilli()
+	p, over, err := a.page(ctx, channel, 0, few, edge, mine)
+	for page := 0; err == nil && !over && page < maxPages; page++ { // the first posts once more
+		p, over, err = a.page(ctx, channel, page, perPage, edge, mine)
+	}
+	return p, err
+}
+
+// page looks through a page of posts; over says that there is no need to go on.
+func (a asking) page(ctx context.Context, channel string, page, per int, edge int64, mine func(*posted) bool) (p posted, over bool, err error) {
+	var list struct {
+		Order []string          `json:"order"` // newest first
+		Posts map[string]posted `json:"posts"`
+	}
+	path := fmt.Sprintf("/api/v4/channels/%s/posts?page=%d&per_page=%d", channel, page, per)
+	if err := a.do(ctx, http.MethodGet, path, nil, &list); err != nil {
+		return posted{}, false, err
+	}
+	for _, id := range list.Order {
+		p := list.Posts[id]
+		if mine(&p) {
+			return p, true, nil
+		}
+		if p.Created < edge {
+			return posted{}, true, nil
+		}
+	}
+	return posted{}, len(list.Order) < per, nil
 }

@@ -25,6 +25,7 @@ func Client() *http.Client {
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second, ForceAttemptHTTP2: true, DisableCompression: true,
+		ExpectContinueTimeout: time.Second, // where a request asks before it sends its body
 	}
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
@@ -75,7 +76,11 @@ func Do(ctx context.Context, c *http.Client, method, address string, header http
 		}
 		return answer, nil
 	}
-	return answer, Status(resp.StatusCode, resp.Header, fmt.Errorf("%s %s: %s: %s", method, Redact(address), resp.Status, excerpt(answer)))
+	err = fmt.Errorf("%s %s: %s: %s", method, Redact(address), resp.Status, excerpt(answer))
+	if resp.StatusCode == http.StatusRequestEntityTooLarge {
+		return answer, TooLarge{err, len(body)}
+	}
+	return answer, Status(resp.StatusCode, resp.Header, err)
 }
 
 // Permanent reports whether no other try can succeed.

@@ -9,11 +9,34 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ferry/plugins/api"
 )
 
 // settled is how old a file must be for its times to tell that it has not changed:
 // within one tick of the clock by which a file system writes them it may have.
 const settled = 2 * time.Second
+
+// Missing is an error of a file that is not there yet, or is empty: somebody is about to
+// write it.
+type Missing struct{ error }
+
+func (m Missing) Unwrap() error { return m.error }
+
+// lookAgain is how soon one looks again whether a file is there.
+const lookAgain = 2 * time.Second
+
+// Judge is what api.Checker answers where these are the errors: that of a file that is
+// missing passes by itself, unless something else is wrong as well.
+func Judge(errs ...error) error {
+	all := errors.Join(errs...)
+	for _, err := range errs {
+		if _, missing := errors.AsType[Missing](err); err != nil && !missing {
+			return all
+		}
+	}
+	return api.Again(all, lookAgain)
+}
 
 // Secret is what stands in a file, without the white space around it. It looks each
 // time whether the file changed, so that one that is replaced holds from then on.
@@ -66,7 +89,7 @@ func (s *Secret) read() (string, error) {
 	value := strings.TrimSpace(string(text))
 	switch {
 	case value == "":
-		return "", errors.New("it is empty")
+		return "", Missing{errors.New("it is empty")}
 	case len(text) > most:
 		return "", errors.New("it is larger than 64 KiB: that is no secret")
 	case s.Judge != nil:
@@ -76,8 +99,12 @@ func (s *Secret) read() (string, error) {
 }
 
 func (s *Secret) wrong(err error) error {
+	missing := errors.Is(err, fs.ErrNotExist)
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
+	}
+	if missing {
+		err = Missing{err}
 	}
 	return fmt.Errorf("%s: %s: %w", s.Key, s.Path, err)
 }

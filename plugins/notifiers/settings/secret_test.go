@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/plugins/api"
 	"ferry/plugins/notifiers/settings"
 )
 
@@ -93,6 +94,38 @@ func TestSecretIsNotReadEachTime(t *testing.T) {
 	}
 	if judged != 1 {
 		t.Errorf("it was read %d times", judged)
+	}
+}
+
+// TestJudge: a file that is missing or empty is waited for, unless something is wrong
+// besides that nobody mends by writing it.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old(t, filepath.Join(dir, "empty"), "\n", time.Hour)
+	file := func(name string) error {
+		_, err := (&settings.Secret{Key: "token_file", Path: filepath.Join(dir, name), Judge: func(string) error { return errors.New("no token") }}).Value()
+		return err
+	}
+	old(t, filepath.Join(dir, "wrong"), "x", time.Hour)
+	for name, c := range map[string]struct {
+		errs  []error
+		says  string
+		waits bool
+	}{
+		"nothing":           {[]error{nil, nil}, "", false},
+		"missing":           {[]error{file("none"), nil}, "token_file: " + dir + "/none: no such file or directory", true},
+		"folder missing":    {[]error{nil, file("none/token")}, "token_file: " + dir + "/none/token: no such file or directory", true},
+		"empty":             {[]error{file("empty")}, "token_file: " + dir + "/empty: it is empty", true},
+		"both":              {[]error{file("none"), file("empty")}, "token_file: " + dir + "/none: no such file or directory\ntoken_file: " + dir + "/empty: it is empty", true},
+		"wrong":             {[]error{file("wrong")}, "token_file: " + dir + "/wrong: no token", false},
+		"missing and wrong": {[]error{file("none"), settings.Nowhere("x")}, "token_file: " + dir + "/none: no such file or directory\n" + settings.Nowhere("x").Error(), false},
+	} {
+		err := settings.Judge(c.errs...)
+		after, again := api.Retry(err)
+		if (err == nil) != (c.says == "") || err != nil && err.Error() != c.says || again != c.waits || again && after != 2*time.Second {
+			t.Errorf("%s: %v, again %v after %s", name, err, again, after)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ package teams
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -70,7 +69,7 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 		return err
 	}
 	_, err = w.address.Value()
-	return errors.Join(err, settings.Nowhere(r.To...))
+	return settings.Judge(err, settings.Nowhere(r.To...))
 }
 
 // sent is the receipt: a workflow does not say where a message is.

@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -61,7 +60,7 @@ func (n *Notifier) Check(_ context.Context, r api.CheckRequest) error {
 	}
 	_, err = h.address()
 	_, serr := h.secret()
-	return errors.Join(err, serr, settings.Nowhere(r.To...))
+	return settings.Judge(err, serr, settings.Nowhere(r.To...))
 }
 
 // Deliver implements api.Notifier.
@@ -77,8 +76,11 @@ func (n *Notifier) Deliver(ctx context.Context, of api.Notification) (api.Receip
 	if err != nil {
 		return api.Receipt{}, err
 	}
-	return api.Receipt{}, n.post(ctx, h, of.ID, body)
+	return api.Receipt{}, post.Explain(of.ID, raise, n.post(ctx, h, of.ID, body))
 }
+
+// raise is what is too small where a single delivery is too large.
+const raise = "what the server, or a proxy before it, takes"
 
 // Batch implements api.Sizer.
 func (n *Notifier) Batch(config []byte) int {
@@ -92,27 +94,10 @@ func (n *Notifier) Batch(config []byte) int {
 // DeliverAll implements api.Batcher. A request arrives as a whole or not at all; one
 // that is refused for good is taken apart, so that one delivery does not sink the others.
 func (n *Notifier) DeliverAll(ctx context.Context, all []api.Notification) []api.Outcome {
-	out := make([]api.Outcome, len(all))
-	err := n.together(ctx, all)
-	if !post.Permanent(err) {
-		for i := range out {
-			out[i].Err = err
-		}
-		return out
+	together := func(part []api.Notification) ([]api.Outcome, error) {
+		return make([]api.Outcome, len(part)), n.together(ctx, part)
 	}
-	failed := map[string]bool{}
-	held := false
-	for i := range all {
-		if held || failed[all[i].Order] || ctx.Err() != nil {
-			failed[all[i].Order] = true
-			out[i].Err = api.ErrHeld
-			continue
-		}
-		err := n.together(ctx, all[i:i+1])
-		after, _ := api.Retry(err)
-		held, failed[all[i].Order], out[i].Err = after > 0, err != nil, err
-	}
-	return out
+	return post.Parts{Deliver: together, Singly: true, Raise: raise}.DeliverAll(ctx, all)
 }
 
 // together posts several in one request.

@@ -10,11 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"ferry/plugins/api"
 )
 
 // config is what can be configured; schema.json says the same to ferry.
@@ -38,6 +42,15 @@ type path struct {
 	KeyFile   string `json:"hmac_key_file"`
 	Header    string `json:"hmac_header"`
 	Anybody   bool   `json:"anybody"`
+}
+
+// read reads all that stands in a configuration, and what it names.
+func read(text []byte) (config, error) {
+	c, err := parse(text)
+	if err == nil {
+		err = c.secrets()
+	}
+	return c, err
 }
 
 func parse(text []byte) (config, error) {
@@ -69,23 +82,42 @@ func (p *path) complete() error {
 	if p.Header == "" {
 		p.Header = "X-Signature"
 	}
-	for file, into := range map[string]*string{p.TokenFile: &p.Token, p.KeyFile: &p.Key} {
-		if file == "" {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if *into = strings.TrimSpace(string(text)); *into == "" {
-			return fmt.Errorf("%s is empty", file)
-		}
-	}
 	switch {
 	case !strings.HasPrefix(p.Path, "/") || strings.ContainsAny(p.Path, "{} "):
 		return fmt.Errorf("%q is no path", p.Path)
-	case (p.Token+p.Key == "") != p.Anybody:
+	case (p.Token+p.TokenFile+p.Key+p.KeyFile == "") != p.Anybody:
 		return errors.New("say who may post: token, hmac_key, or `anybody: true`")
+	}
+	return nil
+}
+
+// secrets reads the files that hold them. One that is missing or empty may come: it is
+// worth another try.
+func (c *config) secrets() error {
+	for i := range c.Paths {
+		p := &c.Paths[i]
+		if err := errors.Join(secret("token_file", p.TokenFile, &p.Token), secret("hmac_key_file", p.KeyFile, &p.Key)); err != nil {
+			return fmt.Errorf("paths[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// lookAgain is how soon one looks again whether a file is there.
+const lookAgain = 2 * time.Second
+
+func secret(key, file string, into *string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	switch *into = strings.TrimSpace(string(text)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return api.Again(fmt.Errorf("%s: %w", key, err), lookAgain)
+	case err != nil:
+		return fmt.Errorf("%s: %w", key, err)
+	case *into == "":
+		return api.Again(fmt.Errorf("%s: %s is empty", key, file), lookAgain)
 	}
 	return nil
 }
@@ -93,7 +125,7 @@ func (p *path) complete() error {
 // knows says whether a request has the token.
 func (p *path) knows(r *http.Request) bool {
 	if p.Token == "" {
-		return true
+		return p.TokenFile == "" // one that was not read lets nobody in
 	}
 	given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !bearer {
@@ -107,7 +139,7 @@ func (p *path) knows(r *http.Request) bool {
 // Flux, GitHub and others write it.
 func (p *path) signed(r *http.Request, body []byte) bool {
 	if p.Key == "" {
-		return true
+		return p.KeyFile == ""
 	}
 	algorithm, sum, ok := strings.Cut(r.Header.Get(p.Header), "=")
 	var by func() hash.Hash

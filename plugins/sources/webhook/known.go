@@ -18,8 +18,9 @@ import (
 const stillSo = 8 * time.Hour
 
 // alertmanager makes an event of each alert of a group, as Alertmanager's webhook
-// sends it (version 4). What it repeats is the same event, but for one each stillSo,
-// without which ferry would hear no more of what goes on (alerts.resolve_timeout).
+// sends it (version 4). What it repeats is the same event, but for one each stillSo that
+// says that it goes on, without which ferry would hear no more of it
+// (alerts.resolve_timeout).
 func alertmanager(text []byte, _ *http.Request) ([]api.Event, error) {
 	var group struct {
 		Version  string `json:"version"`
@@ -59,6 +60,7 @@ func alertmanager(text []byte, _ *http.Request) ([]api.Event, error) {
 			}
 		}
 		if n := int64(time.Since(a.StartsAt) / stillSo); a.Status != "resolved" && n > 0 {
+			e.Still = true
 			e.ID += fmt.Sprintf("/still/%d", n)
 			e.At = a.StartsAt.Add(time.Duration(n) * time.Millisecond) // later than before, and not than its end
 		}

@@ -42,9 +42,21 @@ func (s Source) Info() api.Info {
 	}
 }
 
+// Check implements api.Checker. A file with a secret that is missing is waited for.
+func (s Source) Check(_ context.Context, r api.CheckRequest) error {
+	c, err := parse(r.Config)
+	if err != nil {
+		return err
+	}
+	if _, err := newHandler(c, "", nil); err != nil {
+		return err
+	}
+	return c.secrets()
+}
+
 // Stream listens until ctx ends.
 func (s Source) Stream(ctx context.Context, r api.StreamRequest, emit func(api.Event) error) error {
-	c, err := parse(r.Config)
+	c, err := read(r.Config)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ferry/plugins/api"
@@ -191,7 +192,7 @@ func TestParse(t *testing.T) {
 		{"paths: [{path: /x, format: flux, anybody: true}, {path: /x, format: flux, anybody: true}]", "there twice"},
 		{"paths: [{path: /x, format: flux, anybody: true, what: 1}]", "unknown field"},
 	} {
-		if _, err := parse([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := read([]byte(c.config)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.config, err, c.want)
 		}
 	}
@@ -255,4 +256,37 @@ func TestAnAlertThatGoesOn(t *testing.T) {
 	if began := e.At.Add(-2 * time.Millisecond); !strings.HasSuffix(e.ID, "/still/2") || !began.Equal(began.Truncate(time.Second)) || tell(5*stillSo/2+time.Second).About != e.About {
 		t.Errorf("what goes on: %s at %s", e.ID, e.At)
 	}
+}
+
+// TestAnAlertOfTwoDays, which Alertmanager repeats every four hours, is one event, and one
+// every eight hours that says no more than that it goes on.
+func TestAnAlertOfTwoDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := fmt.Sprintf(`{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Down"},"startsAt":%q,"fingerprint":"f1"}]}`, time.Now().Format(time.RFC3339))
+		heard := map[string]bool{}
+		for range 12 {
+			out, err := alertmanager([]byte(text), nil)
+			if err != nil || len(out) != 1 {
+				t.Fatal(out, err)
+			}
+			if e := out[0]; e.Still != strings.Contains(e.ID, "/still/") || e.Moment || e.About != "alertmanager/f1" {
+				t.Errorf("%+v", e)
+			}
+			heard[out[0].ID] = out[0].Still
+			time.Sleep(4 * time.Hour)
+		}
+		still := 0
+		for _, is := range heard {
+			if is {
+				still++
+			}
+		}
+		if len(heard) != 6 || still != 5 {
+			t.Errorf("it is %v", heard)
+		}
+		over, err := alertmanager([]byte(strings.Replace(text, "firing", "resolved", 1)), nil)
+		if err != nil || len(over) != 1 || over[0].Still || !over[0].Resolved {
+			t.Errorf("its end is %+v, %v", over, err)
+		}
+	})
 }
