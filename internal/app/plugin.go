@@ -34,30 +34,16 @@ folder of the plugins are those of the configuration (-config FILE). Exit codes:
 
 // plugin runs `ferry plugin`.
 func (p Process) plugin(ctx context.Context, args []string) int {
-	do := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		do, args = args[0], args[1:]
+	file, words, code := p.pluginArgs(args)
+	if code >= 0 {
+		return code
 	}
-	flags := flag.NewFlagSet("ferry plugin", flag.ContinueOnError)
-	flags.SetOutput(p.Err)
-	flags.Usage = func() { fmt.Fprint(p.Err, pluginUsage) }
-	file := flags.String("config", "", "")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
+	run, names, err := p.pluginRun(words)
+	if err != nil {
+		fmt.Fprintf(p.Err, "ferry plugin: %v\n\n%s", err, pluginUsage)
 		return exitUsage
 	}
-	names := flags.Args()
-	known := map[string]func(context.Context, *config.Config, []string) error{
-		"list": p.pluginList, "install": p.pluginInstall, "remove": p.pluginRemove, "verify": p.pluginVerify, "index": p.pluginIndex,
-	}
-	run, ok := known[do]
-	if !ok || do == "list" && len(names) > 0 || do == "remove" && len(names) == 0 || do == "index" && len(names) != 1 {
-		fmt.Fprintf(p.Err, "ferry plugin: what is %q?\n\n%s", strings.TrimSpace(do+" "+strings.Join(names, " ")), pluginUsage)
-		return exitUsage
-	}
-	c, err := config.LoadPlugins(*file, p.Getenv)
+	c, err := config.LoadPlugins(file, p.Getenv)
 	if err != nil {
 		p.complain(err)
 		return exitUsage
@@ -69,6 +55,50 @@ func (p Process) plugin(ctx context.Context, args []string) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// pluginArgs takes the flags out, wherever they stand. A code of at least 0 ends it
+// there.
+func (p Process) pluginArgs(args []string) (file string, words []string, code int) {
+	flags := flag.NewFlagSet("ferry plugin", flag.ContinueOnError)
+	flags.SetOutput(p.Err)
+	flags.Usage = func() { fmt.Fprint(p.Err, pluginUsage) }
+	flags.StringVar(&file, "config", "", "")
+	for {
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return "", nil, exitOK
+		case err != nil:
+			return "", nil, exitUsage
+		case flags.NArg() == 0:
+			return file, words, -1
+		}
+		words, args = append(words, flags.Arg(0)), flags.Args()[1:]
+	}
+}
+
+type pluginCommand func(ctx context.Context, c *config.Config, names []string) error
+
+// pluginRun is what the words ask for, and what they name.
+func (p Process) pluginRun(words []string) (pluginCommand, []string, error) {
+	known := map[string]pluginCommand{
+		"list": p.pluginList, "install": p.pluginInstall, "remove": p.pluginRemove, "verify": p.pluginVerify, "index": p.pluginIndex,
+	}
+	if len(words) == 0 {
+		return nil, nil, errors.New("say what to do")
+	}
+	do, names := words[0], words[1:]
+	switch {
+	case known[do] == nil:
+		return nil, nil, fmt.Errorf("there is no %q", do)
+	case do == "list" && len(names) > 0:
+		return nil, nil, fmt.Errorf("list shows all there is, and takes no name: %s", strings.Join(names, " "))
+	case do == "remove" && len(names) == 0:
+		return nil, nil, errors.New("remove what? Name at least one")
+	case do == "index" && len(names) != 1:
+		return nil, nil, errors.New("index takes one folder")
+	}
+	return known[do], names, nil
 }
 
 // parts takes a joined error apart.
@@ -228,10 +258,18 @@ func wanted(ctx context.Context, store *repo.Store, name string) (host.File, err
 	return fileOf(got), err
 }
 
+// helpOf is what an error says would help; "" if it does not.
+func helpOf(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Help
+	}
+	return ""
+}
+
 // report prints what a plugin is.
 func (p Process) report(name string, r host.Report, err error) error {
 	if err != nil {
-		return fault.Newf(fault.KindOf(err), "%s: %s", name, err)
+		return fault.Newf(fault.KindOf(err), "%s: %s", name, err).WithHelp("%s", helpOf(err))
 	}
 	schema := "takes any configuration"
 	if len(r.Info.Schema) > 0 {

@@ -62,7 +62,7 @@ func TestPluginCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		code := Main(t.Context(), Process{Args: append([]string{"plugin", args[0], "-config", file}, args[1:]...), Getenv: func(string) string { return "" }, Out: &out, Err: &out})
+		code := Main(t.Context(), Process{Args: append(append([]string{"plugin"}, args...), "-config", file), Getenv: func(string) string { return "" }, Out: &out, Err: &out})
 		return code, out.String()
 	}
 	for _, c := range []struct {
@@ -83,8 +83,11 @@ func TestPluginCommand(t *testing.T) {
 		{"", "verify nothing", exitFailed, "nothing: there is no file nothing"},
 		{"", "remove r/tool", exitOK, "r/tool@v1 is removed"},
 		{"", "remove r/tool", exitFailed, "r/tool is not installed"},
-		{"", "remove", exitUsage, `what is "remove"?`},
-		{"", "frob", exitUsage, `what is "frob"?`},
+		{"", "remove", exitUsage, "ferry plugin: remove what? Name at least one\n\nferry plugin list  "},
+		{"", "frob", exitUsage, `ferry plugin: there is no "frob"`},
+		{"", "list r/tool", exitUsage, "takes no name: r/tool"},
+		{"", "index", exitUsage, "index takes one folder"},
+		{"", "verify r/tol", exitFailed, "r/tol: there is no plugin r/tol\n  did you mean r/tool?"},
 	} {
 		code, out := run(strings.Replace(text, "SIZE", c.size, 1), strings.Fields(c.args)...)
 		if code != c.code || !strings.Contains(out, c.want) {
