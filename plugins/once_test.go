@@ -227,3 +227,41 @@ func TestAButtonRunsItAgain(t *testing.T) {
 		t.Errorf("it ran %d times, of which %d confirmed", w.n, w.confirmed)
 	}
 }
+
+// grown is an output that remembers whether it was told to look failed, and if that was
+// before it was closed.
+type grown struct {
+	strings.Builder
+	failed, closed bool
+}
+
+func (g *grown) Fail() { g.failed = !g.closed }
+
+func (g *grown) Close() error {
+	g.closed = true
+	return nil
+}
+
+// TestOutputOfWhatFailedLooksLikeThat: who sees the output first need not read on to know.
+func TestOutputOfWhatFailedLooksLikeThat(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		result api.Result
+		err    error
+		failed bool
+	}{
+		"it ends":            {},
+		"it fails by itself": {result: api.Result{Failed: true}, failed: true},
+		"it breaks":          {err: fault.New(fault.Failed, "in the middle", ""), failed: true},
+	} {
+		w, g := newWorld(t), &grown{}
+		w.during = func(_ context.Context, out io.Writer) (api.Result, error) {
+			_, _ = io.WriteString(out, "error: no such thing")
+			return c.result, c.err
+		}
+		_, _ = w.Executors.Execute(t.Context(), "do", "it", chat.Command{Key: "T1/C1/1", User: "U1"}, func(string) (io.WriteCloser, error) { return g, nil })
+		if g.failed != c.failed || !g.closed {
+			t.Errorf("%s: failed %v, want %v; closed %v", name, g.failed, c.failed, g.closed)
+		}
+	}
+}

@@ -99,6 +99,9 @@ func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, c
 	}
 	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, r, w)
 	w.name(result.File)
+	if err != nil || result.Failed {
+		w.fail()
+	}
 	if closing := w.Close(); err == nil && closing != nil {
 		return nil, closing
 	}
@@ -199,6 +202,13 @@ func (l *late) Write(p []byte) (int, error) {
 func (l *late) name(file string) {
 	if n, ok := l.to.(chat.Namer); ok && file != "" {
 		n.Name(file)
+	}
+}
+
+// fail says that what the text is of failed.
+func (l *late) fail() {
+	if f, ok := l.to.(chat.Failer); ok {
+		f.Fail()
 	}
 }
 
