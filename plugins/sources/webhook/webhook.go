@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"strconv"
@@ -40,6 +41,18 @@ func (s Source) Info() api.Info {
 		Name: "webhook", Version: s.Version, Schema: schema,
 		Description: "What others post: Alertmanager, Flux, or any JSON mapped by CEL",
 	}
+}
+
+// Check implements api.Checker. A file that is not there may come.
+func (s Source) Check(_ context.Context, r api.CheckRequest) error {
+	c, err := parse(r.Config)
+	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+		return api.Again(err, 0)
+	}
+	if err == nil {
+		_, err = newHandler(c, "", nil)
+	}
+	return err
 }
 
 // Stream listens until ctx ends.
