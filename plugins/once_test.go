@@ -228,6 +228,15 @@ func TestAButtonRunsItAgain(t *testing.T) {
 	}
 }
 
+// TestHelpOfAnAlias: who asks what a word does is told what it stands for.
+func TestHelpOfAnAlias(t *testing.T) {
+	t.Parallel()
+	e := plugins.Executors{Runner: &runs{}, Aliases: map[string]string{"kgp": "do get pods"}}
+	if got := e.Help("kgp"); got != "`kgp` stands for `do get pods`." {
+		t.Errorf("%q", got)
+	}
+}
+
 // grown is an output that remembers whether it was told to look failed, and if that was
 // before it was closed.
 type grown struct {

@@ -58,8 +58,17 @@ func (e Executors) Names() []string {
 	return append(names, slices.Sorted(maps.Keys(e.Aliases))...)
 }
 
-// Help is what an executor says of itself, once it has run.
+// Help is what an executor says of itself, once it has run, and what an alias stands for.
 func (e Executors) Help(name string) string {
+	if full, alias := e.Aliases[name]; alias {
+		verb, _, _ := strings.Cut(full, " ")
+		return strings.TrimSpace("`" + name + "` stands for `" + full + "`.\n" + e.says(verb))
+	}
+	return e.says(name)
+}
+
+// says is what an executor says of itself.
+func (e Executors) says(name string) string {
 	i, _ := e.Runner.Info(api.KindExecutor, name)
 	if i.Help == "" {
 		return i.Description
