@@ -166,19 +166,18 @@ func ended(name, line string, r api.Result) chat.Message {
 	return m
 }
 
-// What a confirmed line begins with: the sign, and a checksum of the line, so that
-// nothing but the line that was asked about is confirmed, whatever becomes of its
+// What a confirmed line begins with is the chat's sign and a checksum of the line, so
+// that nothing but the line that was asked about is confirmed, whatever becomes of its
 // text on the way through the chat.
-const confirmedSign = "confirmed:"
 
 func confirm(name, line string) string {
-	return name + " " + confirmedSign + lineSum(name, line) + " " + escaped(line)
+	return name + " " + chat.ConfirmedSign + lineSum(name, line) + " " + escaped(line)
 }
 
 // Confirmed takes the sign off a line, and says whether it was there and right.
 func Confirmed(name, line string) (rest string, ok bool) {
 	sign, rest, _ := strings.Cut(line, " ")
-	sum, marked := strings.CutPrefix(sign, confirmedSign)
+	sum, marked := strings.CutPrefix(sign, chat.ConfirmedSign)
 	if !marked {
 		return line, false
 	}
@@ -187,7 +186,7 @@ func Confirmed(name, line string) (rest string, ok bool) {
 
 func lineSum(name, line string) string {
 	sum := sha256.Sum256([]byte(name + "\x00" + line))
-	return hex.EncodeToString(sum[:6])
+	return hex.EncodeToString(sum[:chat.ConfirmedSum/2])
 }
 
 // late is a writer that is opened at the first byte.
