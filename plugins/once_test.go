@@ -228,6 +228,20 @@ func TestAButtonRunsItAgain(t *testing.T) {
 	}
 }
 
+// TestAQuestionIsItsFirstLine: what else there is to know before a button is pressed
+// stands below it.
+func TestAQuestionIsItsFirstLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.during = func(context.Context, io.Writer) (api.Result, error) {
+		return api.Result{Confirm: "Shall I scale web?\nFlux takes it back."}, nil
+	}
+	m, err := w.told(t.Context(), chat.Command{Key: "T1/C1/1", User: "U1"}, "scale web")
+	if err != nil || m.Title != "Shall I scale web?" || len(m.Lines) != 2 || m.Lines[0] != "Flux takes it back." || len(m.Buttons) != 1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 // TestHelpOfAnAlias: who asks what a word does is told what it stands for.
 func TestHelpOfAnAlias(t *testing.T) {
 	t.Parallel()

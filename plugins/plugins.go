@@ -153,8 +153,12 @@ func ended(name, line string, r api.Result) chat.Message {
 	m := chat.Message{Tone: chat.Done, Title: typed + " is done"}
 	switch {
 	case r.Confirm != "":
-		m.Tone, m.Title = chat.Info, strings.TrimSuffix(r.Confirm, ".")
-		m.Lines = []string{"Nothing was done yet. Whoever presses needs the right to do it."}
+		asks, more, _ := strings.Cut(strings.TrimSpace(r.Confirm), "\n")
+		m.Tone, m.Title = chat.Info, strings.TrimSuffix(asks, ".")
+		if more = strings.TrimSpace(more); more != "" {
+			m.Lines = strings.Split(more, "\n")
+		}
+		m.Lines = append(m.Lines, "Nothing was done yet. Whoever presses needs the right to do it.")
 		m.Buttons = []chat.Button{{Label: "Do it", Command: confirm(name, line), Danger: true}}
 		return m
 	case r.Failed:
