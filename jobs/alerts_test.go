@@ -142,14 +142,15 @@ func TestWhatAlertCommandsSay(t *testing.T) {
 		{"unsilence", chat.Args{ID: "s1"}, "Silence s1 has ended: `cluster=prod` is told of again\nAda placed it 0.0 s ago: We move."},
 		{"silence", chat.Args{Matchers: "app=x", Duration: "1h", Reason: "y"}, "`app=x` is silent for 60 min, until " + minute(noon.Add(time.Hour)) + "\nY.\nNothing that is or was lately in trouble has these labels: `events` shows which there are.\n`unsilence s1` ends it."},
 		{"unsilence", chat.Args{ID: "s1"}, "Silence s1 has ended: `app=x` is told of again\nAda placed it 0.0 s ago: Y."},
-		{"events", chat.Args{}, "1 incident is open, 1 is over\n1 notification could not be made: `undelivered` lists them.\n" +
+		{"events", chat.Args{}, "1 incident is open, 1 is over\n1 notification was given up: `undelivered` shows why.\n" +
 			"critical | 2 of 2 in trouble: Back-off restarting | cluster prod, node n1 | 5 min | 300\nresolved | Job failed | ops/backup on prod | 60 min | 1"},
-		{"events", chat.Args{Matchers: "app=x"}, "Nothing with `app=x` is in trouble\n1 notification could not be made: `undelivered` lists them."},
+		{"events", chat.Args{Matchers: "app=x"}, "Nothing with `app=x` is in trouble\n1 incident with other labels is open: `events` shows all.\n1 notification was given up: `undelivered` shows why."},
 		{"notify", chat.Args{Switch: "off"}, "Notifications are off in this channel\nWhat was told here before is still brought up to date; `events` shows the rest.\n`notify on` turns them on again."},
-		{"notify", chat.Args{Switch: "off"}, "Notifications are off already in this channel\nWhat was told here before is still brought up to date; `events` shows the rest.\n`notify on` turns them on again."},
+		{"notify", chat.Args{Switch: "off"}, "Notifications are off already in this channel\n`notify on` turns them on again."},
 		{"silences", chat.Args{}, "Nothing is silenced\nNotifications are off in 1 channel: `notify on` there turns them on."},
 		{"notify", chat.Args{Switch: "on"}, "Notifications are on in this channel\nWhat is in trouble by now is told with its next change; `events` shows it at once."},
-		{"undelivered", chat.Args{}, "1 notification could not be made\n`resend 3f9a61c2` makes the first again; they are kept for a week.\n3f9a61c2 | ops:webhook | 2 in trouble | refused: 404 | 4 | " + minute(noon)},
+		{"notify", chat.Args{Switch: "on"}, "Notifications are on already in this channel"},
+		{"undelivered", chat.Args{}, "1 notification was given up\n`resend 3f9a61c2` sends the first again; they are kept for a week.\n3f9a61c2 | ops:webhook | 2 in trouble | refused: 404 | 4 | " + minute(noon)},
 		{"resend", chat.Args{ID: "3f9a61c2"}, "On its way to ops:webhook again: 2 in trouble\nIf it fails again `undelivered` shows it. If it has changed meanwhile, what is so now is told instead."},
 	} {
 		if got := do(c.verb, c.args, "k-"+string(c.verb)+string(c.args.Switch)+string(c.args.Matchers)); got != c.want {

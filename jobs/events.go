@@ -56,11 +56,32 @@ func (e events) Answer(ctx context.Context, cmd chat.Command) (chat.Message, err
 	if ended := len(t.Rows) - open; ended > 0 {
 		m.Title += fmt.Sprintf(", %d %s over", ended, areOf(ended))
 	}
+	if of != "" && len(t.Rows) == 0 {
+		if m.Lines, err = e.otherwise(); err != nil {
+			return chat.Message{}, err
+		}
+	}
 	if n := len(t.Rows); n > 0 {
 		m.Table = t
 		m.Footer = shorten(t, count(n, "incident"), "`events cluster=prod` names fewer")
 	}
 	return m, e.given(ctx, &m)
+}
+
+// otherwise says what is in trouble that has other labels: a name spelled wrongly must
+// not look as if all were well.
+func (e events) otherwise() ([]string, error) {
+	all, err := e.Alerts.Incidents("")
+	open := 0
+	for i := range all {
+		if all[i].State == alert.Firing {
+			open++
+		}
+	}
+	if open == 0 || err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("%s with other labels %s open: `events` shows all.", capital(count(open, "incident")), areOf(open))}, nil
 }
 
 // given adds that some of it never arrived.
@@ -70,7 +91,7 @@ func (e events) given(ctx context.Context, m *chat.Message) error {
 	}
 	lost, err := e.Letters.Undelivered(ctx)
 	if n := len(lost); n > 0 {
-		m.Lines = append(m.Lines, fmt.Sprintf("%s could not be made: `undelivered` lists them.", capital(count(n, "notification"))))
+		m.Lines = append(m.Lines, fmt.Sprintf("%s %s given up: `undelivered` shows why.", capital(count(n, "notification")), wereOf(n)))
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func executorSyntaxes(names []string) []chat.Syntax {
 		if name != string(known.Verb) {
 			out = append(out, chat.Syntax{
 				Verb: chat.Verb(name), Form: "[<line>]", Changes: true,
-				Summary: "hand a line to the executor plugin of that name; its output streams into the thread", Examples: []string{name + " help"},
+				Summary: "hand a line to an executor plugin; its output streams into the thread", Examples: []string{name + " help"},
 			})
 		}
 	}

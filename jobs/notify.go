@@ -20,14 +20,15 @@ var notifySyntax = chat.Syntax{
 
 var undeliveredSyntax = chat.Syntax{
 	Verb:     "undelivered",
-	Summary:  "show which notifications could not be made, and why",
+	Summary:  "show which notifications were given up, and why",
+	Details:  []string{"What fails is tried again, for 24 hours or as often as the receiver says; what is still tried is not among them."},
 	Examples: []string{"undelivered"},
 }
 
 var resendSyntax = chat.Syntax{
 	Verb:     "resend",
 	Form:     "<id>",
-	Summary:  "make a notification again that could not be made",
+	Summary:  "send a notification again that was given up",
 	Examples: []string{"resend 3f9a61c2"},
 	Changes:  true,
 }
@@ -64,19 +65,20 @@ func (n notify) Do(ctx context.Context, cmd chat.Command) (chat.Message, error) 
 
 // switched says that a channel is told or not, as it was before or not.
 func switched(on, was bool) chat.Message {
-	already := ""
-	if was == on {
-		already = " already"
+	m := chat.Message{Tone: chat.Done, Title: "Notifications are off in this channel"}
+	switch {
+	case on && was:
+		m.Title = "Notifications are on already in this channel"
+	case on:
+		m.Title = "Notifications are on in this channel"
+		m.Lines = []string{"What is in trouble by now is told with its next change; `events` shows it at once."}
+	case !was:
+		m.Title = "Notifications are off already in this channel"
+		m.Lines = []string{"`notify on` turns them on again."}
+	default:
+		m.Lines = []string{"What was told here before is still brought up to date; `events` shows the rest.", "`notify on` turns them on again."}
 	}
-	if on {
-		return chat.Message{
-			Tone: chat.Done, Title: fmt.Sprintf("Notifications are on%s in this channel", already),
-			Lines: []string{"What is in trouble by now is told with its next change; `events` shows it at once."},
-		}
-	}
-	return chat.Message{Tone: chat.Done, Title: fmt.Sprintf("Notifications are off%s in this channel", already), Lines: []string{
-		"What was told here before is still brought up to date; `events` shows the rest.", "`notify on` turns them on again.",
-	}}
+	return m
 }
 
 // Answer implements Query.
@@ -88,7 +90,7 @@ func (u undelivered) Answer(ctx context.Context, _ chat.Command) (chat.Message, 
 	if err != nil {
 		return chat.Message{}, err
 	}
-	m := chat.Message{Tone: chat.Info, Title: "Every notification could be made, or is still tried"}
+	m := chat.Message{Tone: chat.Info, Title: "No notification was given up"}
 	if len(all) == 0 {
 		return m, nil
 	}
@@ -97,8 +99,8 @@ func (u undelivered) Answer(ctx context.Context, _ chat.Command) (chat.Message, 
 		t.Rows = append(t.Rows, []string{one.ID, one.Sink, clipTo(flat(one.Title), 50), clipTo(flat(one.Why), 80), fmt.Sprint(one.Tries), minute(one.At)})
 	}
 	n := len(all)
-	m.Tone, m.Title, m.Table = chat.Failure, fmt.Sprintf("%s could not be made", count(n, "notification")), t
-	m.Lines = []string{fmt.Sprintf("`resend %s` makes the first again; they are kept for a week.", all[0].ID)}
+	m.Tone, m.Title, m.Table = chat.Failure, fmt.Sprintf("%s %s given up", count(n, "notification"), wereOf(n)), t
+	m.Lines = []string{fmt.Sprintf("`resend %s` sends the first again; they are kept for a week.", all[0].ID)}
 	m.Footer = shorten(t, count(n, "notification"), "`resend` takes them out")
 	return m, nil
 }

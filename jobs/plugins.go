@@ -81,9 +81,9 @@ func (p *Plugin) doing(now time.Time) string {
 	case p.Running && p.Why != "":
 		return "stream pauses"
 	case p.Running && p.Kind == "source":
-		return fmt.Sprintf("runs %s, %d events", span(now.Sub(p.Since)), p.Events)
+		return fmt.Sprintf("runs %s, %s", span(now.Sub(p.Since)), count(int(p.Events), "event"))
 	case p.Running:
-		return fmt.Sprintf("runs %s, %d calls", span(now.Sub(p.Since)), p.Calls)
+		return fmt.Sprintf("runs %s, %s", span(now.Sub(p.Since)), count(int(p.Calls), "call"))
 	case p.Starting:
 		return "starts"
 	case p.Refused:

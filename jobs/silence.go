@@ -203,6 +203,14 @@ func areOf(n int) string {
 	return "are"
 }
 
+// wereOf is the same of what is over.
+func wereOf(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
 func untilWhen(t time.Time) string { return "until " + minute(t) }
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

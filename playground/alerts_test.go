@@ -172,8 +172,8 @@ func TestAlertsAreSpokenOf(t *testing.T) {
 		{"silence name=~\"a(\" for 2h because x", "missing closing"},
 		{"silence app!=x for 2h because x", "those matchers choose everything"},
 		{"events", "Nothing is in trouble"},
-		{"undelivered", "Every notification could be made, or is still tried"},
-		{"resend 12345678", "No notification `12345678` could not be made"},
+		{"undelivered", "No notification was given up"},
+		{"resend 12345678", "No notification `12345678` was given up"},
 		{"plugins", "The only plugin runs"},
 	} {
 		if said := ask(c.text); !strings.Contains(said, c.want) {

@@ -227,3 +227,64 @@ func TestAButtonRunsItAgain(t *testing.T) {
 		t.Errorf("it ran %d times, of which %d confirmed", w.n, w.confirmed)
 	}
 }
+
+// TestAQuestionIsItsFirstLine: what else there is to know before a button is pressed
+// stands below it.
+func TestAQuestionIsItsFirstLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.during = func(context.Context, io.Writer) (api.Result, error) {
+		return api.Result{Confirm: "Shall I scale web?\nFlux takes it back."}, nil
+	}
+	m, err := w.told(t.Context(), chat.Command{Key: "T1/C1/1", User: "U1"}, "scale web")
+	if err != nil || m.Title != "Shall I scale web?" || len(m.Lines) != 2 || m.Lines[0] != "Flux takes it back." || len(m.Buttons) != 1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// TestHelpOfAnAlias: who asks what a word does is told what it stands for.
+func TestHelpOfAnAlias(t *testing.T) {
+	t.Parallel()
+	e := plugins.Executors{Runner: &runs{}, Aliases: map[string]string{"kgp": "do get pods"}}
+	if got := e.Help("kgp"); got != "`kgp` stands for `do get pods`." {
+		t.Errorf("%q", got)
+	}
+}
+
+// grown is an output that remembers whether it was told to look failed, and if that was
+// before it was closed.
+type grown struct {
+	strings.Builder
+	failed, closed bool
+}
+
+func (g *grown) Fail() { g.failed = !g.closed }
+
+func (g *grown) Close() error {
+	g.closed = true
+	return nil
+}
+
+// TestOutputOfWhatFailedLooksLikeThat: who sees the output first need not read on to know.
+func TestOutputOfWhatFailedLooksLikeThat(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		result api.Result
+		err    error
+		failed bool
+	}{
+		"it ends":            {},
+		"it fails by itself": {result: api.Result{Failed: true}, failed: true},
+		"it breaks":          {err: fault.New(fault.Failed, "in the middle", ""), failed: true},
+	} {
+		w, g := newWorld(t), &grown{}
+		w.during = func(_ context.Context, out io.Writer) (api.Result, error) {
+			_, _ = io.WriteString(out, "error: no such thing")
+			return c.result, c.err
+		}
+		_, _ = w.Executors.Execute(t.Context(), "do", "it", chat.Command{Key: "T1/C1/1", User: "U1"}, func(string) (io.WriteCloser, error) { return g, nil })
+		if g.failed != c.failed || !g.closed {
+			t.Errorf("%s: failed %v, want %v; closed %v", name, g.failed, c.failed, g.closed)
+		}
+	}
+}

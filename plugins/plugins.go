@@ -58,8 +58,17 @@ func (e Executors) Names() []string {
 	return append(names, slices.Sorted(maps.Keys(e.Aliases))...)
 }
 
-// Help is what an executor says of itself, once it has run.
+// Help is what an executor says of itself, once it has run, and what an alias stands for.
 func (e Executors) Help(name string) string {
+	if full, alias := e.Aliases[name]; alias {
+		verb, _, _ := strings.Cut(full, " ")
+		return strings.TrimSpace("`" + name + "` stands for `" + full + "`.\n" + e.says(verb))
+	}
+	return e.says(name)
+}
+
+// says is what an executor says of itself.
+func (e Executors) says(name string) string {
 	i, _ := e.Runner.Info(api.KindExecutor, name)
 	if i.Help == "" {
 		return i.Description
@@ -99,6 +108,9 @@ func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, c
 	}
 	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, r, w)
 	w.name(result.File)
+	if err != nil || result.Failed {
+		w.fail()
+	}
 	if closing := w.Close(); err == nil && closing != nil {
 		return nil, closing
 	}
@@ -141,8 +153,12 @@ func ended(name, line string, r api.Result) chat.Message {
 	m := chat.Message{Tone: chat.Done, Title: typed + " is done"}
 	switch {
 	case r.Confirm != "":
-		m.Tone, m.Title = chat.Info, strings.TrimSuffix(r.Confirm, ".")
-		m.Lines = []string{"Nothing was done yet. Whoever presses needs the right to do it."}
+		asks, more, _ := strings.Cut(strings.TrimSpace(r.Confirm), "\n")
+		m.Tone, m.Title = chat.Info, strings.TrimSuffix(asks, ".")
+		if more = strings.TrimSpace(more); more != "" {
+			m.Lines = strings.Split(more, "\n")
+		}
+		m.Lines = append(m.Lines, "Nothing was done yet. Whoever presses needs the right to do it.")
 		m.Buttons = []chat.Button{{Label: "Do it", Command: confirm(name, line), Danger: true}}
 		return m
 	case r.Failed:
@@ -154,19 +170,18 @@ func ended(name, line string, r api.Result) chat.Message {
 	return m
 }
 
-// What a confirmed line begins with: the sign, and a checksum of the line, so that
-// nothing but the line that was asked about is confirmed, whatever becomes of its
+// What a confirmed line begins with is the chat's sign and a checksum of the line, so
+// that nothing but the line that was asked about is confirmed, whatever becomes of its
 // text on the way through the chat.
-const confirmedSign = "confirmed:"
 
 func confirm(name, line string) string {
-	return name + " " + confirmedSign + lineSum(name, line) + " " + escaped(line)
+	return name + " " + chat.ConfirmedSign + lineSum(name, line) + " " + escaped(line)
 }
 
 // Confirmed takes the sign off a line, and says whether it was there and right.
 func Confirmed(name, line string) (rest string, ok bool) {
 	sign, rest, _ := strings.Cut(line, " ")
-	sum, marked := strings.CutPrefix(sign, confirmedSign)
+	sum, marked := strings.CutPrefix(sign, chat.ConfirmedSign)
 	if !marked {
 		return line, false
 	}
@@ -175,7 +190,7 @@ func Confirmed(name, line string) (rest string, ok bool) {
 
 func lineSum(name, line string) string {
 	sum := sha256.Sum256([]byte(name + "\x00" + line))
-	return hex.EncodeToString(sum[:6])
+	return hex.EncodeToString(sum[:chat.ConfirmedSum/2])
 }
 
 // late is a writer that is opened at the first byte.
@@ -199,6 +214,13 @@ func (l *late) Write(p []byte) (int, error) {
 func (l *late) name(file string) {
 	if n, ok := l.to.(chat.Namer); ok && file != "" {
 		n.Name(file)
+	}
+}
+
+// fail says that what the text is of failed.
+func (l *late) fail() {
+	if f, ok := l.to.(chat.Failer); ok {
+		f.Fail()
 	}
 }
 

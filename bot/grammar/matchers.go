@@ -53,7 +53,7 @@ func matcherValue(text string) int {
 	if end < 0 {
 		end = len(text)
 	}
-	if strings.ContainsAny(text[:end], `"{}=<> `) {
+	if strings.ContainsAny(text[:end], `"{}=<> `) || strings.HasPrefix(text, "'") {
 		return 0
 	}
 	return end

@@ -43,6 +43,8 @@ func TestMatchers(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"silence for 2h because x":                 "what is to be chosen, such as `cluster=prod`, is missing after `silence`",
+		"silence cluster=prod because x":           "`because` stands where `for` was expected",
+		"silence cluster='prod' for 2h because x":  "`cluster='prod'` chooses no label",
 		"silence prod for 2h because x":            "`prod` chooses no label",
 		"silence cluster=prod 2h because x":        "`2h` chooses no label",
 		`silence app="a b for 2h because x`:        "chooses no label",

@@ -29,6 +29,9 @@ func (m *matcher) words(n node, at int) (out []string) {
 	var args chat.Args
 	for i := at; i < len(m.in.words); i++ {
 		word := m.in.words[i].text
+		if i > at && m.cmd.reserved[word] {
+			return out // what follows them says whether it is the right one
+		}
 		pieces := n.pieces(word)
 		if len(pieces) == 0 && i == at {
 			pieces = []string{word} // it begins with a comma

@@ -42,7 +42,7 @@ func (g *Grammar) check(placeholder, word string) (says, help string) {
 	case "job":
 		ok, help = isJob(word), "a job is called by 4 to 16 small letters and digits; `status` lists them"
 	case "matchers":
-		ok, help = isMatchers(word), "labels are chosen by `cluster=prod`, `severity!=info`, `app=~\"web-.*\"` or `app!~\"web-.*\"`; values with blanks or signs in quotation marks"
+		ok, help = isMatchers(word), "labels are chosen by `cluster=prod`, `severity!=info`, `app=~\"web-.*\"` or `app!~\"web-.*\"`; values with blanks or signs in double quotation marks"
 	case "id":
 		ok, help = isID(word), "an ID is what ferry shows: small letters and digits, such as `s1`"
 	case "switch":

@@ -89,7 +89,7 @@ func (o *Outbox) Take(ctx context.Context, c Click) (Pressed, error) {
 		}
 		p = pressed(r, r.Wish.Buttons[i].Command, c)
 		if r.take(c.Operation) != nil {
-			return false, fault.Newf(fault.Already, "`%s` was asked for already with that button", p.Command)
+			return false, fault.Newf(fault.Already, "`%s` was asked for already with that button", chat.Readable(p.Command))
 		}
 		r.reach(c)
 		r.Taken = append(r.Taken, taken{Operation: c.Operation, Click: c.Press, Asked: Asked{p.Command, c.By}})

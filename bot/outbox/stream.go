@@ -31,6 +31,7 @@ type stream struct {
 	busy    bool
 	flushed time.Time
 	closed  bool
+	failed  bool
 }
 
 // Stream implements chat.Streamer. The message exists before anything is
@@ -81,6 +82,13 @@ func lineStart(text []byte, from int) int {
 	return from
 }
 
+// Fail implements chat.Failer.
+func (s *stream) Fail() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = true
+}
+
 // Close implements io.Closer.
 func (s *stream) Close() error {
 	s.mu.Lock()
@@ -112,6 +120,9 @@ func (s *stream) message() chat.Message {
 	m := chat.Message{Tone: chat.Progress, Title: s.title}
 	if s.closed {
 		m.Tone, m.Final = chat.Done, true
+		if s.failed {
+			m.Tone = chat.Failure
+		}
 	}
 	if s.says != "" {
 		m.Lines = []string{s.says}

@@ -230,7 +230,7 @@ func (r *renderer) links(links []chat.Link) {
 
 func (r *renderer) asked(asked []Asked) {
 	for _, a := range asked {
-		text := "`" + strings.ReplaceAll(escape(oneLine(a.Command), 500), "`", "'") + "` asked"
+		text := "`" + strings.ReplaceAll(escape(oneLine(chat.Readable(a.Command)), 500), "`", "'") + "` asked"
 		if m := mention(a.By); m != "" {
 			text += " by " + m
 		}

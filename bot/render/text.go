@@ -95,7 +95,7 @@ func fallback(in Input) string {
 		lines = append(lines, in.Code.Text)
 	}
 	for _, a := range in.Asked {
-		lines = append(lines, "asked: "+oneLine(a.Command))
+		lines = append(lines, "asked: "+oneLine(chat.Readable(a.Command)))
 	}
 	if in.Footer != "" {
 		lines = append(lines, oneLine(in.Footer))

@@ -116,7 +116,7 @@ func place(t *deploy.Target) string {
 }
 
 func (v *Verdict) denied(r *Rules, f *Facts, t *deploy.Target) {
-	reason := Reason{Kind: Role, Says: fmt.Sprintf("you may not %s", f.Verb)}
+	reason := Reason{Kind: Role, Says: fmt.Sprintf("you may not use `%s`", f.Verb)}
 	if t != nil {
 		reason.Target = *t
 		reason.Says = fmt.Sprintf("you may not %s%s", f.Verb, place(t))

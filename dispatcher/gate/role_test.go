@@ -131,3 +131,14 @@ func TestNobodyButMembersIsHeard(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsAboutNothingIsNamed: a line for a plugin has no target, and its word no verb's
+// place in a sentence.
+func TestWhatIsAboutNothingIsNamed(t *testing.T) {
+	t.Parallel()
+	rules := &Rules{Admins: users("U-admin"), Changes: []chat.Verb{"kubectl"}}
+	err := judged(rules, &Facts{Who: chat.Person{ID: "U-dev"}, Verb: "kubectl"})
+	if err == nil || !strings.Contains(err.Error(), "you may not use `kubectl`") {
+		t.Errorf("%v", err)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"ferry/internal/config"
+	"ferry/internal/event"
+	"ferry/internal/near"
 	"ferry/plugins/match"
 	"ferry/plugins/pipeline"
 	"ferry/plugins/sink"
@@ -104,7 +106,26 @@ func (p *planner) matchers(key string, texts []string) match.Matchers {
 		p.wrong(fmt.Sprintf("%s[%d]", key, i), err, `for example: severity=~"error|critical"`)
 		out = append(out, ms...)
 	}
+	p.possible(key, out)
 	return out
+}
+
+// possible refuses matchers that no event can have: they would silently lead nowhere.
+func (p *planner) possible(key string, ms match.Matchers) {
+	if label, is := ms.Impossible(); is {
+		p.wrong(key, fmt.Errorf("nothing has all of them: they demand two things of %s", label), `one that has either: `+label+`=~"a|b"`)
+	}
+	known := []string{event.Ferry}
+	for _, s := range p.c.Plugins.Sources {
+		known = append(known, s.Name)
+	}
+	if source, is := ms.Demanded("source"); is && !slices.Contains(known, source) {
+		help := "there are " + strings.Join(known, ", ")
+		if meant := near.Names(source, known, 1); len(meant) > 0 {
+			help = fmt.Sprintf("did you mean %q?", meant[0])
+		}
+		p.wrong(key, fmt.Errorf("no source is called %q", source), help)
+	}
 }
 
 func (p *planner) route(key string, r *config.AlertRoute) pipeline.Route {
@@ -119,7 +140,11 @@ func (p *planner) route(key string, r *config.AlertRoute) pipeline.Route {
 		out.Storm.MoreThan = -1
 	}
 	for i := range r.Routes {
-		out.Routes = append(out.Routes, p.route(fmt.Sprintf("%s.routes[%d]", key, i), &r.Routes[i]))
+		below, one := fmt.Sprintf("%s.routes[%d]", key, i), &r.Routes[i]
+		if len(one.Matchers) == 0 && !one.Continue && i < len(r.Routes)-1 {
+			p.wrong(below, errors.New("without matchers it takes everything, and the routes after it nothing"), "give it matchers, put it last, or write continue: true")
+		}
+		out.Routes = append(out.Routes, p.route(below, one))
 	}
 	return out
 }

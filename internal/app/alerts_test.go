@@ -89,6 +89,31 @@ func TestAlertsAreCheckedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
+// TestRoutesThatLeadNowhereAreRefused: Alertmanager takes such routes, and whoever waits
+// for what they should bring waits for ever.
+func TestRoutesThatLeadNowhereAreRefused(t *testing.T) {
+	t.Parallel()
+	with := func(matchers string) string {
+		return strings.Replace(alertConfig, "[cluster=prod, ", "["+matchers+", ", 1)
+	}
+	for text, want := range map[string]string{
+		with("kind=Pod, kind=Node"): "config.yaml:12: alerts.route.routes[0].matchers: nothing has all of them: they demand two things of kind",
+		with("source=line"):         `.matchers: no source is called "line"; did you mean "lines"?`,
+		with("source=prometheus"):   "there are ferry, lines, one, hook",
+		with("source=ferry"):        "",
+		with("source=lines"):        "",
+		strings.Replace(alertConfig, "routes: [", "routes: [{group_wait: 1s}, ", 1):                                    "config.yaml:12: alerts.route.routes[0]: without matchers it takes everything",
+		strings.Replace(alertConfig, "routes: [", "routes: [{group_wait: 1s, continue: true}, ", 1):                    "",
+		strings.Replace(alertConfig, "group_by: [node]}", "group_by: [node]}, {group_wait: 1s}", 1):                    "",
+		strings.Replace(alertConfig, "target_matchers: [kind=Pod]", "target_matchers: [kind=Pod, 'kind=~\"N.*\"']", 1): "alerts.inhibit_rules[0].target_matchers: nothing has all of them",
+	} {
+		_, err := alertsOf(t, text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v, want %q of\n%s", err, want, text)
+		}
+	}
+}
+
 // outlines takes what is printed.
 type outlines chan string
 

@@ -126,7 +126,7 @@ func (l letters) Resend(ctx context.Context, id string, told func(jobs.Letter) j
 			return one, l.Pipeline.Resend(ctx, d.ID, told(one))
 		}
 	}
-	return jobs.Letter{}, fault.Newf(fault.NotFound, "no notification `%s` could not be made", id).WithHelp("`undelivered` lists them; one that was sent again is there no more")
+	return jobs.Letter{}, fault.Newf(fault.NotFound, "no notification `%s` was given up", id).WithHelp("`undelivered` lists those that were; one that was sent again is there no more")
 }
 
 func letterID(id string) string {

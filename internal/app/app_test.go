@@ -147,7 +147,7 @@ func TestWeb(t *testing.T) {
 func TestCheckTableFoldsWhatIsWell(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	failed := table(&out, []finding{
+	failed, spared := table(&out, []finding{
 		{where: "prod", what: "answers", ok: true, detail: "v1.34.3"},
 		{where: "prod", what: "list pods in a", ok: true},
 		{where: "prod", what: "list pods in b", ok: true},
@@ -167,8 +167,15 @@ NO  stage  list pods in b
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
-	if got := strings.Join(lines, "\n"); failed != 1 || got != want {
-		t.Errorf("%d failed, want 1:\n%s", failed, got)
+	if got := strings.Join(lines, "\n"); failed != 1 || spared != 1 || got != want {
+		t.Errorf("%d failed and %d are spared, want 1 of each:\n%s", failed, spared, got)
+	}
+	for want, of := range map[string][3]int{
+		"all 6 work": {6, 0, 0}, "4 of 6 work; ferry can do without the others (--)": {6, 0, 2}, "1 of 6 do not work": {6, 1, 2},
+	} {
+		if got := summed(of[0], of[1], of[2]); got != want {
+			t.Errorf("%v: %q, want %q", of, got, want)
+		}
 	}
 }
 

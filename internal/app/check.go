@@ -39,12 +39,23 @@ func (p Process) check(ctx context.Context, file string) int {
 		return exitUsage
 	}
 	fmt.Fprintf(p.Out, "%s is well-formed; this is what it names:\n\n", c.File)
-	if failed := table(p.Out, rows); failed > 0 {
-		fmt.Fprintf(p.Out, "\n%d of %d do not work\n", failed, len(rows))
+	failed, spared := table(p.Out, rows)
+	fmt.Fprintf(p.Out, "\n%s\n", summed(len(rows), failed, spared))
+	if failed > 0 {
 		return exitFailed
 	}
-	fmt.Fprintf(p.Out, "\nall %d work\n", len(rows))
 	return exitOK
+}
+
+// summed says how many findings are well, of which ferry can do without the spared.
+func summed(all, failed, spared int) string {
+	switch {
+	case failed > 0:
+		return fmt.Sprintf("%d of %d do not work", failed, all)
+	case spared > 0:
+		return fmt.Sprintf("%d of %d work; ferry can do without the others (--)", all-spared, all)
+	}
+	return fmt.Sprintf("all %d work", all)
 }
 
 // try asks Slack, the clusters, GitHub and registries at the same time.
@@ -96,15 +107,16 @@ func try(ctx context.Context, c *config.Config, p Process) ([]finding, error) {
 	return slices.Concat(slack, clusters, github, registries, plugins), nil
 }
 
-// table prints findings and returns how many that are needed failed.
-func table(out io.Writer, rows []finding) (failed int) {
+// table prints findings and returns how many that are needed failed, and how many that
+// are not.
+func table(out io.Writer, rows []finding) (failed, spared int) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tWHERE\tWHAT\tFOUND")
 	for _, r := range folded(rows) {
 		sign := "ok"
 		switch {
 		case !r.ok && r.spare:
-			sign = "--"
+			sign, spared = "--", spared+1
 		case !r.ok:
 			sign, failed = "NO", failed+1
 		}
@@ -114,9 +126,9 @@ func table(out io.Writer, rows []finding) (failed int) {
 		}
 	}
 	if err := w.Flush(); err != nil {
-		return len(rows) // nobody read it
+		return len(rows), 0 // nobody read it
 	}
-	return failed
+	return failed, spared
 }
 
 // folded makes one row of those that say of several namespaces that all is well.

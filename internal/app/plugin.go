@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,7 +12,6 @@ import (
 	"ferry/internal/config"
 	"ferry/internal/fault"
 	"ferry/plugins/api"
-	"ferry/plugins/botkube"
 	"ferry/plugins/host"
 	"ferry/plugins/repo"
 )
@@ -34,30 +31,16 @@ folder of the plugins are those of the configuration (-config FILE). Exit codes:
 
 // plugin runs `ferry plugin`.
 func (p Process) plugin(ctx context.Context, args []string) int {
-	do := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		do, args = args[0], args[1:]
+	file, words, code := p.pluginArgs(args)
+	if code >= 0 {
+		return code
 	}
-	flags := flag.NewFlagSet("ferry plugin", flag.ContinueOnError)
-	flags.SetOutput(p.Err)
-	flags.Usage = func() { fmt.Fprint(p.Err, pluginUsage) }
-	file := flags.String("config", "", "")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
+	run, names, err := p.pluginRun(words)
+	if err != nil {
+		fmt.Fprintf(p.Err, "ferry plugin: %v\n\n%s", err, pluginUsage)
 		return exitUsage
 	}
-	names := flags.Args()
-	known := map[string]func(context.Context, *config.Config, []string) error{
-		"list": p.pluginList, "install": p.pluginInstall, "remove": p.pluginRemove, "verify": p.pluginVerify, "index": p.pluginIndex,
-	}
-	run, ok := known[do]
-	if !ok || do == "list" && len(names) > 0 || do == "remove" && len(names) == 0 || do == "index" && len(names) != 1 {
-		fmt.Fprintf(p.Err, "ferry plugin: what is %q?\n\n%s", strings.TrimSpace(do+" "+strings.Join(names, " ")), pluginUsage)
-		return exitUsage
-	}
-	c, err := config.LoadPlugins(*file, p.Getenv)
+	c, err := config.LoadPlugins(file, p.Getenv)
 	if err != nil {
 		p.complain(err)
 		return exitUsage
@@ -71,12 +54,60 @@ func (p Process) plugin(ctx context.Context, args []string) int {
 	return exitOK
 }
 
-// parts takes a joined error apart.
-func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+// pluginArgs takes the flags out, wherever they stand. A code of at least 0 ends it
+// there.
+func (p Process) pluginArgs(args []string) (file string, words []string, code int) {
+	flags := flag.NewFlagSet("ferry plugin", flag.ContinueOnError)
+	flags.SetOutput(p.Err)
+	flags.Usage = func() { fmt.Fprint(p.Err, pluginUsage) }
+	flags.StringVar(&file, "config", "", "")
+	for {
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return "", nil, exitOK
+		case err != nil:
+			return "", nil, exitUsage
+		case flags.NArg() == 0:
+			return file, words, -1
+		}
+		words, args = append(words, flags.Arg(0)), flags.Args()[1:]
 	}
-	return []error{err}
+}
+
+type pluginCommand func(ctx context.Context, c *config.Config, names []string) error
+
+// pluginRun is what the words ask for, and what they name.
+func (p Process) pluginRun(words []string) (pluginCommand, []string, error) {
+	known := map[string]pluginCommand{
+		"list": p.pluginList, "install": p.pluginInstall, "remove": p.pluginRemove, "verify": p.pluginVerify, "index": p.pluginIndex,
+	}
+	if len(words) == 0 {
+		return nil, nil, errors.New("say what to do")
+	}
+	do, names := words[0], words[1:]
+	switch {
+	case known[do] == nil:
+		return nil, nil, fmt.Errorf("there is no %q", do)
+	case do == "list" && len(names) > 0:
+		return nil, nil, fmt.Errorf("list shows all there is, and takes no name: %s", strings.Join(names, " "))
+	case do == "remove" && len(names) == 0:
+		return nil, nil, errors.New("remove what? Name at least one")
+	case do == "index" && len(names) != 1:
+		return nil, nil, errors.New("index takes one folder")
+	}
+	return known[do], names, nil
+}
+
+// parts takes a joined error apart, and those that are joined in it.
+func parts(err error) (out []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	for _, one := range joined.Unwrap() {
+		out = append(out, parts(one)...)
+	}
+	return out
 }
 
 func (p Process) pluginList(ctx context.Context, c *config.Config, _ []string) error {
@@ -124,7 +155,7 @@ func (p Process) pluginInstall(ctx context.Context, c *config.Config, names []st
 		fmt.Fprintf(p.Out, "%s is installed: %s %s\n", got.Ref, got.Kind, got.Path)
 	}
 	each := func(name string, of func(repo.Ref)) {
-		ref, err := repo.Parse(name)
+		ref, err := refOf(c, name)
 		if err != nil {
 			errs = append(errs, err)
 			return
@@ -138,11 +169,7 @@ func (p Process) pluginInstall(ctx context.Context, c *config.Config, names []st
 	}
 	for _, name := range names {
 		each(name, func(ref repo.Ref) {
-			kinds, err := store.Kinds(ctx, ref)
-			if err != nil || len(kinds) == 0 {
-				kinds = []string{""} // which says what is wrong
-			}
-			for _, kind := range kinds {
+			for _, kind := range kindsOf(ctx, store, ref) {
 				get(kind, ref)
 			}
 		})
@@ -154,14 +181,14 @@ func (p Process) pluginRemove(_ context.Context, c *config.Config, names []strin
 	store := newStore(c.Plugins)
 	var errs []error
 	for _, name := range names {
-		ref, err := repo.Parse(name)
+		ref, err := refOf(c, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		gone, err := store.Remove(ref)
 		for _, one := range gone {
-			fmt.Fprintf(p.Out, "%s is removed\n", one.Ref)
+			fmt.Fprintf(p.Out, "%s is removed: %s\n", one.Ref, one.Kind)
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -170,79 +197,29 @@ func (p Process) pluginRemove(_ context.Context, c *config.Config, names []strin
 	return errors.Join(errs...)
 }
 
-func (p Process) pluginVerify(ctx context.Context, c *config.Config, names []string) error {
-	store := newStore(c.Plugins)
-	var errs []error
-	for _, b := range configured(c) {
-		if len(names) > 0 && !slices.Contains(names, b.plugin.Name) {
-			continue
-		}
-		r, err := tryPlugin(ctx, c, store, b.kind, b.plugin)
-		errs = append(errs, p.report(b.kind+" "+b.plugin.Name, r, err))
+// kindsOf are the kinds of the plugins that have a name: a source and an executor may
+// share one. If there is none it is "", and to get that says what is wrong.
+func kindsOf(ctx context.Context, store *repo.Store, ref repo.Ref) []string {
+	kinds, err := store.Kinds(ctx, ref)
+	if err != nil || len(kinds) == 0 {
+		return []string{""}
 	}
-	for _, name := range names {
-		if slices.ContainsFunc(configured(c), func(b bound) bool { return b.plugin.Name == name }) {
-			continue
-		}
-		r, err := verifyAny(ctx, c, store, name)
-		errs = append(errs, p.report(name, r, err))
-	}
-	return errors.Join(errs...)
+	return kinds
 }
 
-// verifyAny starts a plugin that is not configured. What one in a file speaks nobody
-// knows: it is tried.
-func verifyAny(ctx context.Context, c *config.Config, store *repo.Store, name string) (host.Report, error) {
-	f, err := wanted(ctx, store, name)
-	if err != nil {
-		return host.Report{}, err
-	}
+// refOf reads the name of a plugin. One that is configured under another is meant by
+// that alone where it is verified.
+func refOf(c *config.Config, name string) (repo.Ref, error) {
 	ref, err := repo.Parse(name)
-	if err == nil && f.Checksum != "" {
-		spoken := speaking(c, &config.Plugin{Plugin: name}, ref)
-		if spoken.dialect != nil {
-			f.Name, f.Version = "", ""
-		}
-		return host.Verify(ctx, f, host.Binding{Dialect: spoken.dialect})
-	}
-	r, err := host.Verify(ctx, f, host.Binding{})
 	if err == nil {
-		return r, nil
+		return ref, nil
 	}
-	if other, failed := host.Verify(ctx, f, host.Binding{Dialect: botkube.Dialect{Plugin: filepath.Base(name)}}); failed == nil {
-		return other, nil
+	for _, b := range configured(c) {
+		if b.plugin.Name == name {
+			return repo.Ref{}, fault.Newf(fault.Invalid, "%q is configured, but not what a repository calls it", name).WithHelp("write %s", b.plugin.Plugin)
+		}
 	}
-	return r, err
-}
-
-// wanted is a file that somebody names, or a plugin of a repository.
-func wanted(ctx context.Context, store *repo.Store, name string) (host.File, error) {
-	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-		return host.File{Path: name}, nil
-	}
-	ref, err := repo.Parse(name)
-	if err != nil {
-		return host.File{}, fault.Newf(fault.NotFound, "there is no file %s, no plugin is configured so, and it is no name in a repository", name)
-	}
-	got, err := store.Install(ctx, ref)
-	return fileOf(got), err
-}
-
-// report prints what a plugin is.
-func (p Process) report(name string, r host.Report, err error) error {
-	if err != nil {
-		return fault.Newf(fault.KindOf(err), "%s: %s", name, err)
-	}
-	schema := "takes any configuration"
-	if len(r.Info.Schema) > 0 {
-		schema = fmt.Sprintf("has a schema of its configuration (%d bytes)", len(r.Info.Schema))
-	}
-	fmt.Fprintf(p.Out, "%s is a sound %s: %s %s, ready after %d ms with %d MiB, %s\n",
-		name, r.Kind, r.Info.Name, r.Info.Version, r.Took.Milliseconds(), r.Memory>>20, schema)
-	if r.Info.Description != "" {
-		fmt.Fprintf(p.Out, "  %s\n", r.Info.Description)
-	}
-	return nil
+	return repo.Ref{}, err
 }
 
 // pluginIndex writes the index of a folder by asking each plugin in it what it is.

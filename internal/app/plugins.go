@@ -249,6 +249,9 @@ func checkPlugins(ctx context.Context, c *config.Config) []finding {
 				f.detail = fmt.Sprintf("%s %s answers", r.Info.Name, r.Info.Version)
 			} else {
 				f.detail, f.help = err.Error(), "ferry runs without it, and starts it again and again"
+				if help := helpOf(err); help != "" {
+					f.help = help + "; " + f.help
+				}
 			}
 			out = append(out, f)
 		}

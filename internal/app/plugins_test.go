@@ -62,7 +62,7 @@ func TestPluginCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		code := Main(t.Context(), Process{Args: append([]string{"plugin", args[0], "-config", file}, args[1:]...), Getenv: func(string) string { return "" }, Out: &out, Err: &out})
+		code := Main(t.Context(), Process{Args: append(append([]string{"plugin"}, args...), "-config", file), Getenv: func(string) string { return "" }, Out: &out, Err: &out})
 		return code, out.String()
 	}
 	for _, c := range []struct {
@@ -80,11 +80,17 @@ func TestPluginCommand(t *testing.T) {
 		{"size: 1", "verify tool", exitOK, "executor tool is a sound executor: tool v1, ready after "},
 		{"", "verify " + dir + "/tool", exitOK, "has a schema of its configuration (21 bytes)\n  is a tool"},
 		{"", "verify " + file, exitFailed, file + ": "},
-		{"", "verify nothing", exitFailed, "nothing: there is no file nothing"},
-		{"", "remove r/tool", exitOK, "r/tool@v1 is removed"},
+		{"", "verify nothing", exitFailed, "there is no file nothing, no plugin is configured so"},
+		{"", "remove r/tool", exitOK, "r/tool@v1 is removed: executor"},
+		{"", "remove tool", exitFailed, "\"tool\" is configured, but not what a repository calls it\n  write r/tool@v1"},
+		{"", "verify " + dir, exitFailed, dir + " is no file\n  name the executable"},
 		{"", "remove r/tool", exitFailed, "r/tool is not installed"},
-		{"", "remove", exitUsage, `what is "remove"?`},
-		{"", "frob", exitUsage, `what is "frob"?`},
+		{"", "verify r/tool@v1", exitOK, "executor r/tool@v1 is a sound executor"},
+		{"", "remove", exitUsage, "ferry plugin: remove what? Name at least one\n\nferry plugin list  "},
+		{"", "frob", exitUsage, `ferry plugin: there is no "frob"`},
+		{"", "list r/tool", exitUsage, "takes no name: r/tool"},
+		{"", "index", exitUsage, "index takes one folder"},
+		{"", "verify r/tol", exitFailed, "r/tol: there is no plugin r/tol\n  did you mean r/tool?"},
 	} {
 		code, out := run(strings.Replace(text, "SIZE", c.size, 1), strings.Fields(c.args)...)
 		if code != c.code || !strings.Contains(out, c.want) {

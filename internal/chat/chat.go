@@ -251,10 +251,14 @@ type Streamer interface {
 	// Stream opens the message of that key for text: what is written appears in
 	// it, coalesced, preformatted, its head cut where it grows too long; all of it is
 	// then a file below the message, if the chat takes files. Close sends the rest.
-	// The writer may be a Namer. It is not safe for concurrent use.
+	// The writer may be a Namer and a Failer. It is not safe for concurrent use.
 	Stream(ctx context.Context, thread Thread, key, title string) (io.WriteCloser, error)
 }
 
 // Namer is a writer that can be told, before Close, what its text is called if it
 // becomes a file; without a name it has one of ferry's own.
 type Namer interface{ Name(file string) }
+
+// Failer is a writer that can be told, before Close, that what it was written by failed:
+// its message says so then, and does not look as if all were well.
+type Failer interface{ Fail() }

@@ -126,7 +126,7 @@ func tell(t *testing.T, d *deaf, body string, want int) {
 // TestWhatFerryCalledItIsFound in a sentence, and in the row of a table.
 func TestWhatFerryCalledItIsFound(t *testing.T) {
 	t.Parallel()
-	table := slack.Message{Text: "2 notifications could not be made", Blocks: []byte(`[{"rows":[[{"text":"11111111"},{"text":"Trouble t12 on x"}],[{"text":"22222222"},{"text":"Trouble t1 on x"}]]}]`)}
+	table := slack.Message{Text: "2 notifications were given up", Blocks: []byte(`[{"rows":[[{"text":"11111111"},{"text":"Trouble t12 on x"}],[{"text":"22222222"},{"text":"Trouble t1 on x"}]]}]`)}
 	for _, c := range []struct {
 		kind kind
 		said slack.Message

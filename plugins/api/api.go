@@ -174,8 +174,9 @@ type User struct {
 
 // Result is how a line ended.
 type Result struct {
-	// Confirm asks, in one sentence, before it does it; nothing was done yet. If
-	// the person agrees the line comes again, with Confirmed.
+	// Confirm asks, in one sentence, before it does it; nothing was done yet. Further
+	// lines stand below the question. If the person agrees the line comes again, with
+	// Confirmed.
 	Confirm string
 	// Title is the outcome in one line; empty for one of ferry's own.
 	Title string

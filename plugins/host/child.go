@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -179,7 +181,10 @@ type limited struct {
 }
 
 func (l limited) Start(ctx context.Context) error {
-	if err := l.process.Start(ctx); err != nil {
+	switch err := l.process.Start(ctx); {
+	case errors.Is(err, syscall.ENOEXEC):
+		return refusal{fmt.Errorf("it is no program for this machine (%s/%s)", runtime.GOOS, runtime.GOARCH)}
+	case err != nil:
 		return err
 	}
 	bound(l.pid(), l.memory)
@@ -250,8 +255,11 @@ func (c *child) explain(err error) error {
 	if c.err != nil {
 		how = "it ended: " + c.err.Error()
 	}
-	if said != "" {
+	switch {
+	case said != "":
 		how += ", " + said
+	case errors.Is(err, errHands):
+		how += ", without a handshake: is it a plugin?"
 	}
 	return errors.New(how)
 }

@@ -132,6 +132,8 @@ func TestZoo(t *testing.T) {
 		err    string
 	}{
 		{"crash", nil, Waiting, "it ended: exit status 2, panic: no luck today"},
+		{"mute", nil, Waiting, ", without a handshake: is it a plugin?"},
+		{"echo", func(b *Binding, f *File) { b.Name, f.Path, f.Checksum = "text", "zoo_test.go", "" }, Refused, "it is no program for this machine ("},
 		{"hang", nil, Waiting, "it was not ready within 2s"},
 		{"garbage", nil, Refused, `it wrote "<html><html>`},
 		{"future", nil, Refused, "it speaks version 99 of the protocol, ferry speaks 1"},

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 	"sigs.k8s.io/yaml"
 )
 
@@ -38,7 +35,7 @@ func checkConfig(schema, config []byte) error {
 		return err
 	}
 	if err := compiled.Validate(value); err != nil {
-		return refusal{errors.New("its configuration does not fit: " + misfit(err))}
+		return refusal{errors.New("its configuration does not fit: " + misfit(schema, err))}
 	}
 	return nil
 }
@@ -62,20 +59,4 @@ func compile(schema []byte) (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	return c.Compile("schema.json")
-}
-
-// misfit says the first thing that does not fit, the deepest of it, in one line.
-func misfit(err error) string {
-	e, ok := errors.AsType[*jsonschema.ValidationError](err)
-	if !ok {
-		return clip(err.Error())
-	}
-	for len(e.Causes) > 0 {
-		e = e.Causes[0]
-	}
-	at := strings.Join(e.InstanceLocation, ".")
-	if at != "" {
-		at += ": "
-	}
-	return clip(at + e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
 }

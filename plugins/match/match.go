@@ -103,6 +103,9 @@ func value(text string) (v, rest string, err error) {
 	if v = text[:end]; v == "" {
 		return "", "", errors.New(`no value: write "" for an empty one`)
 	}
+	if inner, ok := strings.CutPrefix(v, "'"); ok { // Alertmanager takes it for no value either
+		return "", "", fmt.Errorf("write \"%s\" with double quotation marks", strings.TrimSuffix(inner, "'"))
+	}
 	if strings.ContainsAny(v, `"{}=`) {
 		return "", "", fmt.Errorf("put `%s` into quotation marks", v)
 	}
@@ -144,6 +147,24 @@ func (ms Matchers) Demanded(name string) (value string, ok bool) {
 	}
 	return "", false
 }
+
+// Impossible returns a label of which the matchers demand one value that another of
+// them forbids.
+func (ms Matchers) Impossible() (label string, ok bool) {
+	for _, m := range ms {
+		for _, o := range ms {
+			if m.op == "=" && o.name == m.name && !o.Matches(only(m.value)) {
+				return m.name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// only is the one value of whatever label is asked for.
+type only string
+
+func (o only) Label(string) string { return string(o) }
 
 // Empty reports whether the matchers match what has no labels at all, so that they
 // choose nothing.

@@ -56,6 +56,7 @@ func TestNotMatchers(t *testing.T) {
 		"prod": "write label=value", "=prod": "write label=value", "cluster=": "no value", "cluster=~(": "missing", `cluster="prod`: "not closed",
 		"cluster==prod": "quotation marks", "clu$ter=prod": "no label", "cluster~prod": "none of", "cluster!prod": "none of", `cluster="a"b`: "write label",
 		strings.Repeat("a=b,", 17): "at most 16", "a=" + strings.Repeat("x", 300): "at most 256", "cluster = prod": "write label",
+		"cluster='prod'": "write \"prod\" with double", "cluster=~'a b'": "write \"a\" with double",
 	} {
 		if ms, err := match.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q reads as %q, %v; want an error with %q", text, ms, err, want)
@@ -73,5 +74,22 @@ func TestEmpty(t *testing.T) {
 	}
 	if (match.Matcher{}).Matches(labels{}) {
 		t.Error("the zero matcher matches")
+	}
+}
+
+// TestImpossible: what can match nothing is known where one value is demanded.
+func TestImpossible(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "kind=Pod": "", "kind=Pod,kind=Pod": "", "kind=Pod,name=Node": "", `kind=~"a",kind=~"b"`: "", `node="",kind=Pod`: "", `kind=Pod,kind=~"P.*"`: "",
+		"kind=Pod,kind=Node": "kind", `kind=Pod,kind!=Pod`: "kind", `cluster=a,kind=~"N.*",kind=Pod`: "kind", `kind!~"P.*",kind=Pod`: "kind",
+	} {
+		ms, err := match.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if label, ok := ms.Impossible(); label != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", text, label, ok, want)
+		}
 	}
 }

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/google/cel-go/cel"
 
 	"ferry/internal/event"
+	"ferry/internal/near"
 )
 
 // Limits of a filter: how long it may be, and how much it may compute for one
@@ -43,19 +47,19 @@ type Filter struct {
 // NewFilter compiles an expression. Whatever is wrong with it is said here, with the
 // place it stands at, and nothing is left for the first event.
 func NewFilter(expression string, at Place, log *slog.Logger) (*Filter, error) {
+	fields := map[string]*cel.Type{
+		"id": cel.StringType, "source": cel.StringType, "cluster": cel.StringType, "kind": cel.StringType, "namespace": cel.StringType, "name": cel.StringType,
+		"reason": cel.StringType, "severity": cel.StringType, "title": cel.StringType, "text": cel.StringType, "labels": cel.MapType(cel.StringType, cel.StringType),
+		"count": cel.IntType, "resolved": cel.BoolType, "at": cel.TimestampType,
+	}
 	if len(expression) > maxExpression {
 		return nil, fmt.Errorf("%s: filter: at most %d characters", at, maxExpression)
 	}
-	env, err := cel.NewEnv(
-		cel.Variable("event.id", cel.StringType), cel.Variable("event.source", cel.StringType),
-		cel.Variable("event.cluster", cel.StringType), cel.Variable("event.kind", cel.StringType),
-		cel.Variable("event.namespace", cel.StringType), cel.Variable("event.name", cel.StringType),
-		cel.Variable("event.reason", cel.StringType), cel.Variable("event.severity", cel.StringType),
-		cel.Variable("event.title", cel.StringType), cel.Variable("event.text", cel.StringType),
-		cel.Variable("event.labels", cel.MapType(cel.StringType, cel.StringType)),
-		cel.Variable("event.count", cel.IntType), cel.Variable("event.resolved", cel.BoolType),
-		cel.Variable("event.at", cel.TimestampType), cel.Variable("object", cel.DynType),
-	)
+	known := []cel.EnvOption{cel.Variable("object", cel.DynType)}
+	for name, is := range fields {
+		known = append(known, cel.Variable("event."+name, is))
+	}
+	env, err := cel.NewEnv(known...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: filter: %w", at, err)
 	}
@@ -64,7 +68,11 @@ func NewFilter(expression string, at Place, log *slog.Logger) (*Filter, error) {
 		first := issues.Errors()[0]
 		// The line of a longer expression counts from where it begins.
 		where := Place{File: at.File, Line: at.Line + max(0, first.Location.Line()-1)}
-		return nil, fmt.Errorf("%s: filter: %s (column %d of `%s`)", where, firstLine(first.Message), first.Location.Column()+1, firstLine(expression))
+		says := firstLine(first.Message)
+		if absent := noField(expression, slices.Sorted(maps.Keys(fields))); absent != "" && strings.Contains(says, "reference to 'event'") {
+			says = absent // CEL only says that it knows no event
+		}
+		return nil, fmt.Errorf("%s: filter: %s (column %d of `%s`)", where, says, first.Location.Column()+1, firstLine(expression))
 	}
 	if tree.OutputType() != cel.BoolType && tree.OutputType() != cel.DynType {
 		return nil, fmt.Errorf("%s: filter: `%s` is a %s, not true or false", at, firstLine(expression), tree.OutputType())
@@ -74,6 +82,23 @@ func NewFilter(expression string, at Place, log *slog.Logger) (*Filter, error) {
 		return nil, fmt.Errorf("%s: filter: %w", at, err)
 	}
 	return &Filter{program: program, at: at, log: log}, nil
+}
+
+var ofEvent = regexp.MustCompile(`\bevent\.([A-Za-z_]\w*)`)
+
+// noField names the first field in an expression that an event does not have; "" if there
+// is none.
+func noField(expression string, known []string) string {
+	for _, m := range ofEvent.FindAllStringSubmatch(expression, -1) {
+		if slices.Contains(known, m[1]) {
+			continue
+		}
+		if meant := near.Names(m[1], known, 1); len(meant) > 0 {
+			return fmt.Sprintf("an event has no %s; did you mean event.%s, or the label event.labels[%[1]q]?", m[1], meant[0])
+		}
+		return fmt.Sprintf("an event has no %s; it has %s; a label is event.labels[%[1]q]", m[1], strings.Join(known, ", "))
+	}
+	return ""
 }
 
 func firstLine(s string) string {

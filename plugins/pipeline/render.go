@@ -51,7 +51,10 @@ func NewRender(title, text string, at Place, log *slog.Logger) (*Render, error) 
 		}
 		t, err := template.New(one.name).Option("missingkey=zero").Parse(one.text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: template: %w", at, err)
+			return nil, fmt.Errorf("%s: %w", at, err) // which begins with "template: "
+		}
+		if err := tried(t); err != nil {
+			return nil, fmt.Errorf("%s: template: %s: %w", at, one.name, err)
 		}
 		*one.to = t
 	}

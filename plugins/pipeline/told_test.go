@@ -370,7 +370,8 @@ func TestFilter(t *testing.T) {
 		t.Errorf("%d lines in the log, want 2 that name the place: %s", n, log.String())
 	}
 	for text, want := range map[string]string{
-		`event.kindd == "Pod"`:          "config.yaml:12: filter: undeclared reference to 'event' ",
+		`event.kindd == "Pod"`:          "config.yaml:12: filter: an event has no kindd; did you mean event.kind, or the label event.labels[\"kindd\"]? (column 1 of ",
+		`event.owner == "a"`:            `an event has no owner; it has at, cluster, count, id, kind, labels, name, namespace, reason, resolved, severity, source, text, title; a label is event.labels["owner"]`,
 		"event.kind == \"Pod\" &&\n  x": "config.yaml:13: filter: undeclared reference to 'x'",
 		`event.kind`:                    "is a string, not true or false",
 		`event.kind == 3`:               "no matching overload",

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -68,6 +69,9 @@ func ParseIndex(text []byte) (*Index, error) {
 	if err := yaml.Unmarshal(text, &i); err != nil {
 		return nil, err
 	}
+	if i.Entries == nil {
+		return nil, errors.New("it is no index: it has no `entries`")
+	}
 	seen := map[string]bool{}
 	for n := range i.Entries {
 		e := &i.Entries[n]
@@ -95,10 +99,13 @@ var kinds = []string{"source", "executor", "notifier"}
 // choose returns the entry that is meant; any kind is if that is empty.
 func (i *Index) choose(kind string, r Ref) (*Entry, error) {
 	var best *Entry
-	var versions, names []string
+	var versions, names, others []string
 	for n := range i.Entries {
 		e := &i.Entries[n]
 		if kind != "" && e.Type != kind {
+			if e.Name == r.Name && !slices.Contains(others, e.Type) {
+				others = append(others, e.Type)
+			}
 			continue
 		}
 		if e.Name != r.Name {
@@ -125,6 +132,9 @@ func (i *Index) choose(kind string, r Ref) (*Entry, error) {
 		kind = "plugin"
 	}
 	e := fault.Newf(fault.NotFound, "there is no %s %s/%s", kind, r.Repository, r.Name)
+	if len(others) > 0 {
+		return nil, e.WithHelp("what has that name is of another kind: %s", strings.Join(others, ", "))
+	}
 	if meant := near.Names(r.Name, names, 1); len(meant) > 0 {
 		return nil, e.WithHelp("did you mean %s/%s?", r.Repository, meant[0])
 	}

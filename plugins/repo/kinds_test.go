@@ -1,8 +1,12 @@
 package repo
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"testing"
+
+	"ferry/internal/fault"
 )
 
 // TestOneNameTwoKinds: a source and an executor that share a name are two plugins.
@@ -23,5 +27,23 @@ func TestOneNameTwoKinds(t *testing.T) {
 				t.Errorf("%s: %+v, %v", kind, got, err)
 			}
 		}
+	}
+	_, err = store.Find(t.Context(), "notifier", Ref{"r", "flux", ""})
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Help != "what has that name is of another kind: source, executor" {
+		t.Errorf("a notifier of that name: %v, help %+v", err, f)
+	}
+}
+
+// TestNothingToIndex: a folder in which nothing may be executed gets no index.
+func TestNothingToIndex(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/echo", []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, err := Write(dir, nil)
+	if _, missing := os.Stat(dir + "/index.yaml"); n != 0 || !fault.Is(err, fault.NotFound) || !os.IsNotExist(missing) {
+		t.Errorf("%d, %v; the index: %v", n, err, missing)
 	}
 }

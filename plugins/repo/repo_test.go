@@ -272,7 +272,8 @@ func TestIndex(t *testing.T) {
 		"entries: [{name: x, type: source, version: v1}, {name: x, type: source, version: v1}]": "twice",
 		"entries: [{name: x, type: source, version: v1, jsonSchema: {value: '{'}}]":             "no JSON",
 		"entries: [{name: x, type: source, version: v1, urls: [{url: x, checksum: abc}]}]":      "no SHA-256",
-		"entries: 7": "cannot unmarshal",
+		"entries: 7":  "cannot unmarshal",
+		"plugins: []": "it has no `entries`",
 		"entries: [{name: x, type: source, version: v1, externalRequest: {payload: {jsonSchema: {}}}}]\nmore: of others": "",
 	} {
 		_, err := ParseIndex([]byte(text))

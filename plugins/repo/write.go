@@ -9,10 +9,13 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"ferry/internal/fault"
 )
 
 // Write writes the index of a folder: of each executable in it, what describe
-// says of it, with its checksum, for this machine. It returns how many there are.
+// says of it, with its checksum, for this machine. It returns how many there are; none
+// is NotFound.
 func Write(dir string, describe func(path string) (Entry, error)) (int, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -38,6 +41,9 @@ func Write(dir string, describe func(path string) (Entry, error)) (int, error) {
 		}
 		e.URLs = []URL{{URL: f.Name(), Checksum: sum, Platform: Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}}}
 		index.Entries = append(index.Entries, e)
+	}
+	if len(index.Entries) == 0 {
+		return 0, fault.Newf(fault.NotFound, "there is no executable in %s", dir).WithHelp("a plugin is a file that may be executed: chmod +x")
 	}
 	text, err := yaml.Marshal(index)
 	if err != nil {

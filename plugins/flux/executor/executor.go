@@ -54,6 +54,15 @@ const help = "`flux get kustomizations on prod`, on several clusters `on prod,st
 	"Where a rule names them: reconcile (--with-source), suspend and resume of a kustomization, helmrelease, source git, oci, helm, chart or bucket, image repository or update.\n" +
 	"reconcile and resume wait for Flux (--timeout)."
 
+// Check implements api.Checker: what no line can have is no rule's to allow.
+func (e *Executor) Check(_ context.Context, r api.CheckRequest) error {
+	cfg, err := line.ReadConfig(r.Config)
+	if err != nil {
+		return err
+	}
+	return cfg.Verbs([]string{line.Get, line.Tree}, []string{line.Reconcile, line.Suspend, line.Resume})
+}
+
 // Execute runs a line.
 func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Writer) (api.Result, error) {
 	if word := strings.TrimSpace(r.Line); word == "" || word == "help" {

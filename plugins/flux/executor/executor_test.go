@@ -209,3 +209,17 @@ func TestSeveralClusters(t *testing.T) {
 		t.Errorf("suspended everywhere: %v", err)
 	}
 }
+
+// TestCheck: what a schema cannot say is said before the first line.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	const rule = "impersonate: {user: a}\nrules: [{users: ['*'], clusters: ['*'], verbs: ['*', reconcile"
+	for config, want := range map[string]string{
+		rule + "]}]": "", rule + ", delete]}]": `there is no "delete" here; there is reconcile, suspend, resume, get, tree`, rule + "]}]\nwait: 2h": "wait: more than nothing",
+	} {
+		err := executor.New("v1").Check(t.Context(), api.CheckRequest{Config: []byte(config)})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", config, err, want)
+		}
+	}
+}

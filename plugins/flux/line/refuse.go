@@ -41,7 +41,7 @@ func find(words []guard.Word) (guard.Verb, error) {
 		{"logs events trace stats debug check version", "of what there is, get and tree tell what Flux says; kubectl has logs and events"},
 	} {
 		if slices.Contains(strings.Fields(group.names), first) {
-			return guard.Verb{}, refuse("flux %s is not to be had here: %s", first, group.why)
+			return guard.Verb{}, guard.Never("flux "+first, group.why)
 		}
 	}
 	if near := Nearest(first, Verbs()); near != "" {
@@ -61,7 +61,7 @@ func never(words []guard.Word) error {
 		case "--wait":
 			return refuse("reconcile and resume wait by themselves; --timeout says how long")
 		case "--force", "--reset":
-			return refuse("%s is not to be had here: it does more than Flux does by itself", name)
+			return guard.Never(name, "it does more than Flux does by itself")
 		}
 	}
 	return nil

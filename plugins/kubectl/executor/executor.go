@@ -64,6 +64,15 @@ func help() string {
 		"Secrets show their keys and sizes, never their data."
 }
 
+// Check implements api.Checker: what no line can have is no rule's to allow.
+func (e *Executor) Check(_ context.Context, r api.CheckRequest) error {
+	cfg, err := rules.Parse(r.Config)
+	if err != nil {
+		return err
+	}
+	return cfg.Verbs(guard.Names(false), guard.Names(true))
+}
+
 // Execute runs a line.
 func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Writer) (api.Result, error) {
 	if word := strings.TrimSpace(r.Line); word == "" || word == "help" {

@@ -266,3 +266,19 @@ func child1(t *testing.T, e *executor.Executor, argv []string, config []byte) st
 	}
 	return out.String()
 }
+
+// TestCheck: what a schema cannot say is said before the first line.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	const rule = "rules: [{users: ['*'], clusters: ['*'], verbs: [scale"
+	for config, want := range map[string]string{
+		"impersonate: {user: 'a:{{.ID}}'}\n" + rule + "]}]":       "",
+		"impersonate: {user: 'a:{{.ID}}'}\n" + rule + ", exec]}]": `there is no "exec" here; there is scale, `,
+		"impersonate: {user: 'a:{{.Name}}'}\n" + rule + "]}]":     "{{.ID}} and {{.Group}} are all there is",
+	} {
+		err := executor.New("self", "v1").Check(t.Context(), api.CheckRequest{Config: []byte(config)})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", config, err, want)
+		}
+	}
+}

@@ -160,7 +160,8 @@ func (c Command) grant(of []rules.Rule, as rules.Identity, namespace string) rul
 	return g
 }
 
-// question says in one sentence what would be done, where, to what.
+// question says in one sentence what would be done, where, to what, and in another one
+// what may become of it.
 func (c Command) question(runs []Run, namespace string) string {
 	objects, clusters := []string{}, []string{}
 	inNamespace := false
@@ -184,10 +185,11 @@ func (c Command) question(runs []Run, namespace string) string {
 	if f, _ := get(c.Set, "force"); f == "true" {
 		q = append(q, "by force")
 	}
+	asks := strings.Join(q, ", ") + "?"
 	if c.Verb.Undone {
-		q = append(q, "which Flux takes back if it applies it from Git")
+		asks += "\nFlux takes it back where it applies that from Git."
 	}
-	return strings.Join(q, ", ") + "?"
+	return asks
 }
 
 // value is what a change sets.

@@ -169,7 +169,7 @@ func hint(long string) string {
 // unknown says why a flag is not taken.
 func (f *flags) unknown(said, name string) error {
 	if why := f.verb.forbidden(name); why != "" {
-		return refuse("%s is not to be had here: %s", said, why)
+		return Never(said, why)
 	}
 	known := []string{}
 	for _, flag := range f.verb.Flags {

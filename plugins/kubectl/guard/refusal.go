@@ -9,12 +9,20 @@
 // kubectl's own.
 package guard
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Refusal says why a line is not run, in words for whoever wrote it: what is
 // wrong, and what would work where that can be said.
 type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
+
+// Never refuses what nobody gets here, and says why in a line of its own.
+func Never(what, why string) error {
+	return Refusal("`" + what + "` is not to be had here\n" + strings.ToUpper(why[:1]) + why[1:] + ".")
+}
 
 func refuse(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }

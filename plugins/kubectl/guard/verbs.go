@@ -166,7 +166,7 @@ func find(words []Word) (*Verb, int, error) {
 		return nil, 0, refuse("a line begins with what is to be done, such as get, and flags follow")
 	}
 	if why := never(one); why != "" {
-		return nil, 0, refuse("kubectl %s is not to be had here: %s", one, why)
+		return nil, 0, Never("kubectl "+one, why)
 	}
 	if of := under(one, known); len(of) > 0 {
 		return nil, 0, refuse("of kubectl %s there is %s", one, strings.Join(of, ", "))

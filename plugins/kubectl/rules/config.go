@@ -112,6 +112,20 @@ func (c Config) Check() error {
 	return c.Impersonate.check()
 }
 
+// Verbs refuses rules for verbs that there are not: they would silently allow nothing.
+// What only reads is meant by patterns, too; what changes something word for word.
+func (c Config) Verbs(reading, changing []string) error {
+	for i, r := range c.Rules {
+		for _, v := range r.Verbs {
+			if slices.Contains(changing, v) || slices.ContainsFunc(reading, func(name string) bool { return Pattern([]string{v}, name) }) {
+				continue
+			}
+			return fmt.Errorf("rules[%d].verbs: there is no %q here; there is %s", i, v, strings.Join(slices.Concat(changing, reading), ", "))
+		}
+	}
+	return nil
+}
+
 func (r Rule) check() error {
 	if len(r.Users)+len(r.Groups)+len(r.Roles) == 0 {
 		return errors.New(`nobody is named: users, groups or roles; users: ["*"] is everybody`)

@@ -26,6 +26,25 @@ func TestTheDocumentedConfiguration(t *testing.T) {
 	}
 }
 
+// TestVerbsThatThereAreNot: a rule for one would allow nothing, and nobody would know why.
+func TestVerbsThatThereAreNot(t *testing.T) {
+	t.Parallel()
+	for verbs, want := range map[string]string{
+		"[]": "", `["*"]`: "", "[get, scale]": "", `["rollout status"]`: "", `["rollout *"]`: "",
+		"[get, exec]": `rules[0].verbs: there is no "exec" here; there is scale, delete, get, rollout status`,
+		"[top]":       `there is no "top" here`, `["sc*"]`: `there is no "sc*" here`,
+	} {
+		c, err := rules.Parse([]byte("impersonate: {user: a}\nrules: [{users: [a], clusters: [a], verbs: " + verbs + "}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Verbs([]string{"get", "rollout status"}, []string{"scale", "delete"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", verbs, err, want)
+		}
+	}
+}
+
 func TestBadConfigurations(t *testing.T) {
 	const who = "impersonate: {user: a}\n"
 	for text, want := range map[string]string{

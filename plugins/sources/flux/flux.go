@@ -110,6 +110,12 @@ type watcher struct {
 	cursor cursor
 }
 
+// Check implements api.Checker.
+func (s Source) Check(_ context.Context, r api.CheckRequest) error {
+	_, err := parse(r.Config)
+	return err
+}
+
 // Stream tells of a cluster until ctx ends.
 func (s Source) Stream(ctx context.Context, r api.StreamRequest, emit func(api.Event) error) error {
 	c, err := parse(r.Config)

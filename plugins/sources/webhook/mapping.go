@@ -61,7 +61,9 @@ func compile(m mapping) (*compiled, error) {
 		}
 		ast, issues := env.Compile(expression)
 		if issues.Err() != nil {
-			err = fmt.Errorf("%s: %w", name, issues.Err())
+			first := issues.Errors()[0]
+			says, _, _ := strings.Cut(first.Message, "\n")
+			err = fmt.Errorf("%s: %s (column %d of `%s`)", name, says, first.Location.Column()+1, expression)
 			return
 		}
 		if *into, err = env.Program(ast, cel.CostLimit(costly)); err != nil {
