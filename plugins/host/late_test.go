@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,30 @@ func TestAPluginThatNoticesFirstThatItsTimeIsUp(t *testing.T) {
 			err = k.call(t.Context(), time.Hour, fault.Failed, func(ctx context.Context, _ Peer) error { return c.says(ctx) })
 			if _, own := errors.AsType[api.Failure](err); own != (c.kind == "") || !own && !fault.Is(err, c.kind) {
 				t.Errorf("%s: %v", c.name, err)
+			}
+		})
+	}
+}
+
+// TestWhyACallBroke: why a plugin ended is mostly known a moment after the connection broke,
+// which is waited for, and not for long.
+func TestWhyACallBroke(t *testing.T) {
+	for after, want := range map[time.Duration]string{
+		time.Second / 2: "the executor `x` failed in the middle: it ended: exit status 2",
+		2 * time.Second: "the executor `x` failed in the middle: cut",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h, err := New(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			k := newKeeper(h, Binding{Name: "x", Kind: "executor"})
+			k.ready(struct{ Peer }{}, api.Info{}, 0)
+			ended := time.AfterFunc(after, func() { k.become(Waiting, "it ended: exit status 2", time.Now().Add(time.Minute)) })
+			defer ended.Stop()
+			err = k.call(t.Context(), time.Hour, fault.Failed, func(context.Context, Peer) error { return errors.New("cut") })
+			if !fault.Is(err, fault.Failed) || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%v, want %s", err, want)
 			}
 		})
 	}
