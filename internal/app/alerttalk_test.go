@@ -99,7 +99,7 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lost []jobs.Letter
-	for end := time.Now().Add(10 * time.Second); len(lost) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(lost) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if lost, err = o.Letters.Undelivered(ctx); err != nil {
 			t.Fatal(err)
 		}
