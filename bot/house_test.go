@@ -97,12 +97,12 @@ func (h *house) ready() {
 // until waits for a condition that the network brings about.
 func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	h.t.Fatalf("%s: not within 20 s; messages %+v", what, h.slack.Messages())
+	h.t.Fatalf("%s: not within a minute; messages %+v", what, h.slack.Messages())
 }
 
 func (h *house) send(raw string) {

@@ -156,7 +156,7 @@ func TestAcknowledged(t *testing.T) {
 	close(stop)
 	posters.Wait()
 	acknowledged := p.all()
-	for end := time.Now().Add(20 * time.Second); e.missing(acknowledged) > 0 && time.Now().Before(end); {
+	for end := time.Now().Add(patience); e.missing(acknowledged) > 0 && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Logf("%d kills, %d posts, %d acknowledged, %d of them lost", kills, p.posted.Load(), len(acknowledged), e.missing(acknowledged))

@@ -22,7 +22,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // TestMain lets this test's binary be the ferry that is started.
 func TestMain(m *testing.M) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ferry/internal/chat"
 	"ferry/plugins"
@@ -100,7 +101,7 @@ func running(t *testing.T, b host.Binding) *host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := host.New(host.Options{Dir: dir, Bindings: []host.Binding{b}})
+	h, err := host.New(host.Options{Dir: dir, Handshake: time.Minute, Bindings: []host.Binding{b}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func deedWorld(t *testing.T) (file, letter string) {
 	if err := pipe.Take(ctx, pipeline.Binding{Name: "one"}, event.Event{ID: "1", Kind: "Pod", Name: "x", Reason: "R", Title: "lost"}); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); letter == "" && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); letter == "" && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		lost, err := letters{pipe}.Undelivered(ctx)
 		if err != nil {
 			t.Fatal(err)

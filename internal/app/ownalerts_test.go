@@ -70,7 +70,7 @@ func TestFerryTellsOfItself(t *testing.T) {
 			go func() { done <- h.Run(ctx) }()
 			go func() { done <- a.services()[0].run(ctx) }()
 			var got []string
-			end := time.Now().Add(10 * time.Second)
+			end := time.Now().Add(time.Minute)
 			if want == nil { // for what is not to come nothing can be waited for
 				end = time.Now().Add(300 * time.Millisecond)
 			}

@@ -117,16 +117,20 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 			wait = fault.Delay
 		}
 	}
+	fails := fault != nil && fault.fails()
+	if fails {
+		s.count(c.method, fault.label())
+	} else {
+		s.count(c.method, errorCode(err))
+	}
 	s.mu.Unlock()
 	if wait > 0 && !s.pause(r, wait) {
 		return
 	}
-	if fault != nil && fault.fails() {
-		s.count(c.method, fault.label())
+	if fails {
 		fault.answer(w)
 		return
 	}
-	s.count(c.method, errorCode(err))
 	writeAnswer(w, answer, err)
 }
 

@@ -143,6 +143,28 @@ func TestFaultsAndLimits(t *testing.T) {
 	}
 }
 
+// TestACallIsCountedWithItsEffect: who sees a message finds the call that made it, also
+// while its caller still waits for the answer.
+func TestACallIsCountedWithItsEffect(t *testing.T) {
+	h := start(t, nil)
+	h.Inject(Fault{Method: "chat.postMessage", Delay: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	async(t, func() {
+		if _, _, err := h.api.PostMessageContext(ctx, "C01DEPLOY", slack.MsgOptionText("x", false)); err == nil {
+			t.Error("it was answered")
+		}
+	})
+	defer cancel()
+	for end := time.Now().Add(time.Minute); len(must[[]Message](t)(h.Messages("deploys", ""))) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing was posted")
+		}
+	}
+	if got := h.Calls()["chat.postMessage"]; got.Total != 1 || got.OK != 1 {
+		t.Errorf("counted %+v", got)
+	}
+}
+
 func TestButton(t *testing.T) {
 	h := start(t, nil)
 	h.listen(t)

@@ -85,9 +85,9 @@ func (b *faultBox) take(method string) *Fault {
 	return nil
 }
 
+// count is done together with the call's effect: who sees the one finds the other. mu is
+// held.
 func (s *Server) count(method, code string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	c := s.faults.counts[method]
 	if c == nil {
 		c = &MethodCalls{Errors: map[string]int{}}

@@ -43,12 +43,12 @@ const uploading = "upload"
 func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	fault := s.faults.take(uploading)
-	s.mu.Unlock()
 	code := ""
 	if fault != nil && fault.fails() {
 		code = fault.label()
 	}
 	s.count(uploading, code)
+	s.mu.Unlock()
 	if code != "" {
 		fault.answer(w)
 		return

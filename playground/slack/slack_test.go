@@ -89,7 +89,7 @@ func (h *house) listen(t *testing.T) context.CancelFunc {
 // next waits for an event of a type and skips others.
 func (h *house) next(t *testing.T, want socketmode.EventType) socketmode.Event {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case e := <-h.sock.Events:

@@ -85,7 +85,7 @@ func (k *taken) within(d time.Duration) {
 // wait returns the events once there are n.
 func (k *taken) wait(t *testing.T, n int) []api.Event {
 	t.Helper()
-	soon := time.After(20 * time.Second)
+	soon := time.After(time.Minute)
 	for {
 		k.mu.Lock()
 		events := append([]api.Event(nil), k.events...)
@@ -110,6 +110,7 @@ func run(t *testing.T, o host.Options) *host.Host {
 	}
 	o.Dir = dir
 	o.Pause, o.Look, o.Grace = 100*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	o.Handshake = time.Minute // how fast this machine starts a process is not what is tested
 	h, err := host.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -78,16 +78,21 @@ func (h *Host) Info(kind, name string) (i api.Info, ok bool) {
 func (k *keeper) call(ctx context.Context, most time.Duration, broken fault.Kind, ask func(context.Context, Peer) error) error {
 	most = cmp.Or(k.Timeout, most)
 	return k.ask(ctx, broken, func(p Peer) error {
-		timed, cancel := context.WithTimeout(ctx, most)
+		until := time.Now().Add(most)
+		timed, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
 		err := ask(timed, p)
 		k.called()
+		if _, own := errors.AsType[api.Failure](err); own && ctx.Err() == nil && !time.Now().Before(until) {
+			// It has the same deadline, and may be the first to say so: that is no word of its own.
+			err = errors.New(err.Error())
+		}
 		switch {
 		case err == nil, explained(err):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case timed.Err() != nil, status.Code(err) == codes.DeadlineExceeded:
+		case !time.Now().Before(until), status.Code(err) == codes.DeadlineExceeded:
 			return fault.Newf(fault.Expired, "the %s `%s` took longer than %s and was cancelled", k.Kind, k.Name, most).Because(err)
 		}
 		return err

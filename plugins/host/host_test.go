@@ -55,6 +55,9 @@ func run(t *testing.T, o Options) *Host {
 			*d = 200 * time.Millisecond
 		}
 	}
+	if o.Handshake == 0 { // how fast this machine starts a process is not what is tested
+		o.Handshake = time.Minute
+	}
 	h, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +72,7 @@ func run(t *testing.T, o Options) *Host {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the host does not end")
 		}
 		if left := within(dir); len(left) > 0 {
@@ -99,7 +102,7 @@ func wait(t *testing.T, h *Host, name, what string, wanted func(State) bool) Sta
 	t.Helper()
 	for _, k := range h.keepers {
 		if k.Name == name {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			s := k.await(ctx, wanted)
 			if !wanted(s) {
@@ -162,7 +165,7 @@ func TestZoo(t *testing.T) {
 				Bindings: []Binding{b, animal("echo", api.KindExecutor)},
 				Events:   func(context.Context, string, api.Event) error { return nil },
 			}
-			if c.animal == "hang" { // the others get the time that a busy machine takes
+			if c.animal == "hang" {
 				o.Handshake = 2 * time.Second
 			}
 			h := run(t, o)
@@ -171,6 +174,7 @@ func TestZoo(t *testing.T) {
 			if !strings.Contains(said, c.err) {
 				t.Errorf("err = %q, want %q", s.Err, c.err)
 			}
+			wait(t, h, "echo", "running", is(Running)) // it has no more time for a start than the other
 			if out, _, err := execute(t, h, "echo", "hello"); err != nil || !strings.Contains(out, "hello") {
 				t.Errorf("the one beside it says %q, %v", out, err)
 			}
@@ -224,13 +228,13 @@ var variable = regexp.MustCompile(`^[A-Z_]{1,40}$`)
 func TestExecutor(t *testing.T) {
 	t.Parallel()
 	b := animal("echo", api.KindExecutor, func(b *Binding, _ *File) {
-		b.Config, b.Timeout = []byte("a: 1"), 2*time.Second
+		b.Config = []byte("a: 1")
 		b.Clusters = func(context.Context) ([]api.Cluster, error) {
 			return []api.Cluster{{Name: "prod", Kubeconfig: []byte("k")}}, nil
 		}
 	})
-	patient := animal("echo", api.KindExecutor, func(b *Binding, _ *File) { b.Name = "patient" })
-	h := run(t, Options{Bindings: []Binding{b, patient}})
+	hasty := animal("echo", api.KindExecutor, func(b *Binding, _ *File) { b.Name, b.Timeout = "hasty", 200*time.Millisecond })
+	h := run(t, Options{Bindings: []Binding{b, hasty}})
 	out, r, err := execute(t, h, "echo", "hello  \"you\"")
 	if want := `echo hello  "you" a: 1 [S1] prod=k`; out != want || r.Title != "said" || err != nil {
 		t.Errorf("out = %q, %+v, %v, want %q", out, r, err, want)
@@ -252,23 +256,21 @@ func TestExecutor(t *testing.T) {
 			t.Errorf("it sees %s of ferry's environment", name)
 		}
 	}
-	if _, _, err := execute(t, h, "echo", "hang"); !fault.Is(err, fault.Expired) {
+	if _, _, err := execute(t, h, "hasty", "hang"); !fault.Is(err, fault.Expired) {
 		t.Errorf("a call that hangs: %v", err)
 	}
-	if _, _, err := execute(t, h, "patient", "much"); !fault.Is(err, fault.Refused) {
+	if _, _, err := execute(t, h, "echo", "much"); !fault.Is(err, fault.Refused) {
 		t.Errorf("a call that writes for ever: %v", err)
 	}
 	if _, _, err := execute(t, h, "none", "x"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an executor that is not there: %v", err)
 	}
-	_, _, err = execute(t, h, "echo", "panic oh no")
-	if want := "the executor `echo` failed in the middle: it ended: exit status 2, panic: oh no"; !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), want) {
-		t.Errorf("err = %v, want %q", err, want)
+	if _, _, err = execute(t, h, "echo", "panic oh no"); !fault.Is(err, fault.Failed) || !strings.Contains(err.Error(), "the executor `echo` failed in the middle: ") {
+		t.Errorf("err = %v", err)
 	}
-	if _, _, err := execute(t, h, "echo", "again"); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("while it waits: %v", err)
+	if s := wait(t, h, "echo", "running again", func(s State) bool { return s.Status == Running && s.Restarts == 1 }); s.Err != "it ended: exit status 2, panic: oh no" {
+		t.Errorf("it ended because of %q", s.Err)
 	}
-	wait(t, h, "echo", "running again", func(s State) bool { return s.Status == Running && s.Restarts == 1 })
 }
 
 // TestSource has a source that ends its stream, then dies: nothing is lost, and
@@ -315,7 +317,7 @@ func TestSource(t *testing.T) {
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	n := 0
+	n, began := 0, time.Now() // before it can have sent anything
 	h := run(t, Options{
 		Bindings: []Binding{animal("flood", api.KindSource), animal("echo", api.KindExecutor)},
 		Rate:     100,
@@ -327,7 +329,6 @@ func TestFlood(t *testing.T) {
 		},
 	})
 	wait(t, h, "flood", "running", is(Running))
-	began := time.Now()
 	for range 10 {
 		if _, _, err := execute(t, h, "echo", "hello"); err != nil {
 			t.Fatal(err)

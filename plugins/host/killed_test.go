@@ -78,7 +78,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = ferry.Wait()
-	patience := time.Now().Add(10 * time.Second)
+	patience := time.Now().Add(time.Minute)
 	for plugins(dir) > 0 && time.Now().Before(patience) {
 		time.Sleep(10 * time.Millisecond)
 	}

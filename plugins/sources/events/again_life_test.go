@@ -53,7 +53,12 @@ func TestTroubleOfALifeBefore(t *testing.T) {
 	}
 	l.Stop(t)
 	l.Start(t)
-	l.AwaitCursor(t, `"pods"`)
+	s.Put(pods, podOf("web-6f5d9-aaaaa", crashes)) // what is told of each is told after what was known of it
+	s.Put("/apis/networking.k8s.io/v1/ingresses", `{"metadata":{"name":"shop","namespace":"a"},"spec":{"tls":[{"secretName":"cert"}]}}`)
+	s.Put(notes, noteOf("n1", "Unhealthy", "n1 probe", 1))
+	for _, title := range []string{"web is in a crash loop", "shop has no certificate", "web-6f5d9-aaaaa: Unhealthy: n1"} {
+		l.Await(t, title, 1)
+	}
 	if got := slices.DeleteFunc(l.Titles(), func(title string) bool { return !strings.Contains(title, "of prod") }); len(got) != 6 {
 		t.Errorf("it told %q", got)
 	}

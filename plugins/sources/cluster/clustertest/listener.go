@@ -10,6 +10,9 @@ import (
 	"ferry/plugins/api"
 )
 
+// patience is for how long what should take a moment is waited for.
+const patience = time.Minute
+
 // Listener is what ferry is to a source: it keeps events and the cursor of the last.
 type Listener struct {
 	source api.Source
@@ -76,7 +79,7 @@ func (l *Listener) Stop(t testing.TB) {
 		if err != nil {
 			t.Errorf("the stream ended: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the stream does not end")
 	}
 }
@@ -90,7 +93,7 @@ func (l *Listener) AwaitEnd(t testing.TB) error {
 		l.stop()
 		l.stop = nil
 		return err
-	case <-time.After(15 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the stream does not end; it told %q", l.Titles())
 		return nil
 	}
@@ -114,7 +117,7 @@ func (l *Listener) Events() []api.Event {
 // such; count is how many there have to be.
 func (l *Listener) Await(t testing.TB, title string, count int) api.Event {
 	t.Helper()
-	timeout := time.After(8 * time.Second)
+	timeout := time.After(patience)
 	for {
 		l.mu.Lock()
 		more := l.more
@@ -142,7 +145,7 @@ func (l *Listener) Await(t testing.TB, title string, count int) api.Event {
 // AwaitCursor waits until there is one that says a word.
 func (l *Listener) AwaitCursor(t testing.TB, word string) {
 	t.Helper()
-	timeout := time.After(8 * time.Second)
+	timeout := time.After(patience)
 	for {
 		l.mu.Lock()
 		more, there := l.more, l.cursor != "" && strings.Contains(l.cursor, word)

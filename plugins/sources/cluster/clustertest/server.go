@@ -128,14 +128,13 @@ func (s *Server) Refuse(path string, code int) {
 // after that is a change.
 func (s *Server) AwaitLists(t testing.TB, count int) {
 	t.Helper()
-	for range 800 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		lists := s.lists
 		s.mu.Unlock()
 		if lists >= count {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("there were not %d lists", count)
 }
