@@ -65,8 +65,8 @@ func (g *door) Deliver(_ context.Context, _ string, ns []api.Notification, known
 
 func (*door) States() []host.State { return nil }
 
-// summed are the numbers by their names, whatever their labels.
-func summed(t *testing.T, of *metrics) map[string]float64 {
+// totals are the numbers by their names, whatever their labels.
+func totals(t *testing.T, of *metrics) map[string]float64 {
 	t.Helper()
 	families, err := of.registry.Gather()
 	if err != nil {
@@ -129,9 +129,9 @@ func TestWhatIsGivenUpIsSentAgain(t *testing.T) {
 	if none, err := o.Alerts.Incidents("cluster=prod"); err != nil || len(none) != 0 {
 		t.Errorf("incidents of prod: %v, %v", none, err)
 	}
-	seen := summed(t, numbers)
+	seen := totals(t, numbers)
 	for end := time.Now().Add(time.Minute); seen["ferry_dead_letters_total"] == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
-		seen = summed(t, numbers) // what is given up is counted after it is kept
+		seen = totals(t, numbers) // what is given up is counted after it is kept
 	}
 	if seen["ferry_events_total"] != 1 || seen["ferry_incidents"] != 1 || seen["ferry_dead_letters_total"] != 1 || seen["ferry_deliveries_total"] != 0 {
 		t.Errorf("the numbers are %v", seen)

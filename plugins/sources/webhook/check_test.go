@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 		{"paths: [{path: /x, format: flux, token: T, hmac_key_file: DIR/empty}]", "paths[0]: hmac_key_file: DIR/empty is empty", true},
 		{"paths: [{path: /x, format: flux, token_file: DIR}]", "paths[0]: token_file: read DIR: is a directory", false},
 		{"paths: [{path: x, format: flux, token_file: DIR/none}]", `paths[0]: "x" is no path`, false},
-		{"paths: [{path: /x, format: json, token_file: DIR/none, map: {title: item ! 1}}]", "paths[0].map.title: ERROR", false},
+		{"paths: [{path: /x, format: json, token_file: DIR/none, map: {title: item ! 1}}]", "paths[0].map.title: Syntax error", false},
 	} {
 		err := Source{}.Check(t.Context(), api.CheckRequest{Config: []byte(strings.ReplaceAll(c.config, "DIR", dir))})
 		says := ""
