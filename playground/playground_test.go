@@ -235,9 +235,10 @@ func TestFerryIsKilledAndStarted(t *testing.T) {
 	}
 	eventually(t, ready(1))
 	var state State
-	if r.call(t, "GET", "/playground/state", "", &state); state.Ferry != "running" {
-		t.Errorf("ferry is %s", state.Ferry)
-	}
+	eventually(t, func() bool { // the process may speak before whoever started it has noted that it did
+		r.call(t, "GET", "/playground/state", "", &state)
+		return state.Ferry == "running"
+	})
 	if code := r.call(t, "POST", "/playground/ferry", `{"state":"kill"}`, nil); code != http.StatusOK {
 		t.Error(code)
 	}
