@@ -69,6 +69,8 @@ type Options struct {
 	Channels []chat.ChannelID
 	// Groups are the user groups that Check tries to read.
 	Groups []chat.GroupID
+	// Told are the channels that Check looks for: what is told there asks nobody first.
+	Told []chat.ChannelID
 
 	// Emails says that people's addresses are wanted, for Author.
 	Emails bool
@@ -272,7 +274,7 @@ func Check(ctx context.Context, o Options) []Finding {
 	if err != nil {
 		return []Finding{{What: "Slack", Detail: err.Error()}}
 	}
-	return append(client.Check(ctx), client.CheckGroups(ctx, o.Groups)...)
+	return slices.Concat(client.Check(ctx), client.CheckGroups(ctx, o.Groups), client.CheckChannels(ctx, o.Told))
 }
 
 // mayAnswer reports whether ferry answers in a channel.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,18 @@ func TestRoutesThatLeadNowhereAreRefused(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%v, want %q of\n%s", err, want, text)
 		}
+	}
+}
+
+// TestCheckLooksForTheChannelsOfReceivers: each once.
+func TestCheckLooksForTheChannelsOfReceivers(t *testing.T) {
+	t.Parallel()
+	c, err := alertsOf(t, strings.Replace(alertConfig, "to: C1}", "to: C1}\n        - {slack: {channel: C0OPS}}\n        - {name: again, slack: {channel: C0OPS}}", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told := slackOptions(c, slog.New(slog.DiscardHandler)).Told; !slices.Equal(told, []chat.ChannelID{"C0OPS"}) {
+		t.Errorf("%v", told)
 	}
 }
 

@@ -275,6 +275,13 @@ func slackOptions(c *config.Config, log *slog.Logger) bot.Options {
 	for _, m := range c.Clusters {
 		o.Clusters = append(o.Clusters, string(m.Name))
 	}
+	for _, r := range c.Alerts.Receivers {
+		for i := range r.Sinks {
+			if to := chatChannel(&r.Sinks[i]); to != "" && !slices.Contains(o.Told, to) {
+				o.Told = append(o.Told, to)
+			}
+		}
+	}
 	return o
 }
 

@@ -244,6 +244,11 @@ func checkPlugins(ctx context.Context, c *config.Config) []finding {
 		for i := range kind.plugins {
 			p := &kind.plugins[i]
 			f := finding{where: "plugins", what: kind.name + " " + p.Name, spare: true}
+			if kind.name == api.KindSource && !c.Alerts.IsSet() {
+				f.detail, f.help = "nothing takes its events: it is not started", "say in `alerts` what becomes of them"
+				out = append(out, f)
+				continue
+			}
 			r, err := tryPlugin(ctx, c, store, kind.name, p)
 			if f.ok = err == nil; f.ok {
 				f.detail = fmt.Sprintf("%s %s answers", r.Info.Name, r.Info.Version)

@@ -99,6 +99,25 @@ func TestPluginCommand(t *testing.T) {
 	}
 }
 
+// TestCheckSaysWhatIsWrongWithPlugins, and what would help.
+func TestCheckSaysWhatIsWrongWithPlugins(t *testing.T) {
+	t.Parallel()
+	one := []config.Plugin{{Name: "x", Plugin: "nowhere/x"}}
+	for _, c := range []struct {
+		plugins      config.Plugins
+		detail, help string
+	}{
+		{config.Plugins{Executors: one}, `there is no plugin repository "nowhere"`, "the configuration names none: plugins.repositories; ferry runs without it, and starts it again and again"},
+		{config.Plugins{Sources: one}, "nothing takes its events: it is not started", "say in `alerts` what becomes of them"},
+	} {
+		c.plugins.Dir = t.TempDir()
+		found := checkPlugins(t.Context(), &config.Config{Plugins: c.plugins})
+		if len(found) != 1 || found[0].ok || !found[0].spare || found[0].detail != c.detail || found[0].help != c.help {
+			t.Errorf("%+v", found)
+		}
+	}
+}
+
 func TestExecutorsAreCommands(t *testing.T) {
 	c := &config.Config{Plugins: config.Plugins{Executors: []config.Plugin{{Name: "kubectl"}, {Name: "tool"}}}}
 	if err := checkVerbs(c); err != nil {

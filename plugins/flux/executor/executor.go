@@ -92,7 +92,7 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 		return api.Result{Confirm: d.Confirm}, nil
 	}
 	if d.Confirm != "" && !e.asked.Take("", d.Meaning()) {
-		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what was asked; say it again"))
+		return api.Result{}, api.Refuse(errors.New("nothing was done: it was asked too long ago, or would do something else now\nSay the line again, and press the button below the answer."))
 	}
 	return e.run(ctx, d, ways, cfg.Limits, out)
 }

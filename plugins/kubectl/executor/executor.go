@@ -102,7 +102,7 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 		return api.Result{Confirm: d.Confirm}, nil
 	}
 	if d.Confirm != "" && !e.asked.Take(r.User.ID, d.Runs) {
-		return api.Result{}, api.Refuse(errors.New("what this line does is not, or no longer, what you confirmed; say it again"))
+		return api.Result{}, api.Refuse(errors.New("nothing was done: it was not you who was asked, or too long ago\nSay the line again, and press the button below the answer."))
 	}
 	result, err := e.run(ctx, d, clusters, cfg.Limits, out)
 	result.File = file(command, d)
