@@ -193,9 +193,12 @@ func (r *running) thread(t *testing.T, ts string) []string {
 func (r *running) answered(t *testing.T, text string) (title, rest string) {
 	t.Helper()
 	thread := r.say(t, text)
-	eventually(t, func() bool { return len(r.thread(t, thread)) == 2 })
-	said := r.thread(t, thread)
-	if status := said[0]; !strings.HasPrefix(status, "⛔ ") || !strings.Contains(status, "\n✗ ") {
+	var said []string
+	eventually(t, func() bool { // the edit of the one and the post of the other may come in either order
+		said = r.thread(t, thread)
+		return len(said) == 2 && strings.HasPrefix(said[0], "⛔ ")
+	})
+	if status := said[0]; !strings.Contains(status, "\n✗ ") {
 		t.Errorf("the status message is %q", status)
 	}
 	title, rest, _ = strings.Cut(said[1], "\n")
