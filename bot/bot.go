@@ -175,8 +175,11 @@ func (b *Bot) Stream(ctx context.Context, thread chat.Thread, key, title string)
 	return b.outbox.Stream(ctx, thread, key, title)
 }
 
-// Abandon says of the output of that key that nobody writes it any more.
-func (b *Bot) Abandon(ctx context.Context, key string) error { return b.outbox.Abandon(ctx, key) }
+// Abandon says of the output of that key that nobody writes it any more. It returns the
+// title of one that had ended.
+func (b *Bot) Abandon(ctx context.Context, key string) (title string, err error) {
+	return b.outbox.Abandon(ctx, key)
+}
 
 // Ready returns nil while ferry hears Slack and knows who it is there.
 func (b *Bot) Ready() error {

@@ -24,8 +24,8 @@ type Lines interface {
 	Forget(ctx context.Context, key string) error
 }
 
-// ending is how a line ended: with messages, of which the last is the answer, or
-// with an error.
+// ending is how a line ended: with messages, of which the last is the answer, with none
+// where its output says how, or with an error.
 type ending struct {
 	Messages []botkube.Shown `json:"messages,omitempty"`
 	Fault    *fault.Error    `json:"fault,omitempty"`
@@ -81,11 +81,12 @@ func (e Executors) once(ctx context.Context, cmd chat.Command, l line) ([]botkub
 		}
 		return how.told()
 	default:
-		how.Messages = []botkube.Shown{{Message: interrupted(l.typed, l.again)}}
-		if e.Abandon != nil {
-			if err := e.Abandon(ctx, cmd); err != nil {
-				return nil, err
-			}
+		over, err := e.over(ctx, cmd, l)
+		if err != nil {
+			return nil, err
+		}
+		if !over {
+			how.Messages = []botkube.Shown{{Message: interrupted(l.typed, l.again)}}
 		}
 	}
 	raw, err := json.Marshal(how)
@@ -96,6 +97,17 @@ func (e Executors) once(ctx context.Context, cmd chat.Command, l line) ([]botkub
 		return nil, err
 	}
 	return how.told()
+}
+
+// over reports whether the output of a line that ferry died in says how the line ended.
+// What it says otherwise is that nobody writes it any more. The message of a button's
+// line may be that of an earlier press.
+func (e Executors) over(ctx context.Context, cmd chat.Command, l line) (bool, error) {
+	if e.Abandon == nil {
+		return false, nil
+	}
+	title, err := e.Abandon(ctx, cmd)
+	return title != "" && title != l.typed && cmd.Press == "", err
 }
 
 // ready waits for an executor that is starting.

@@ -41,6 +41,7 @@ type world struct {
 	*runs
 	plugins.Executors
 	abandoned []string
+	stands    string // the title of an output that had ended
 }
 
 func newWorld(t *testing.T) *world {
@@ -62,9 +63,9 @@ func newWorld(t *testing.T) *world {
 	w.Executors = plugins.Executors{
 		Runner: w.runs, Lines: storage.NewLines(db, time.Now),
 		Who: func(context.Context, chat.UserID) (api.User, error) { return api.User{}, nil },
-		Abandon: func(_ context.Context, cmd chat.Command) error {
+		Abandon: func(_ context.Context, cmd chat.Command) (string, error) {
 			w.abandoned = append(w.abandoned, cmd.Key)
-			return nil
+			return w.stands, nil
 		},
 	}
 	return w

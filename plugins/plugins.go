@@ -18,6 +18,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -48,8 +49,9 @@ type Executors struct {
 	Ready func(ctx context.Context, name string) error
 	// Lines remembers what was begun; nil for nothing, so that a line may run twice.
 	Lines Lines
-	// Abandon says of a command's output that nobody writes it any more; nil for nothing.
-	Abandon func(ctx context.Context, cmd chat.Command) error
+	// Abandon says of a command's output that nobody writes it any more, and returns the
+	// title of one that had ended; nil for nothing.
+	Abandon func(ctx context.Context, cmd chat.Command) (title string, err error)
 }
 
 // Names are the executors that there are, and what stands for them.
@@ -98,15 +100,22 @@ func (e Executors) Execute(ctx context.Context, name, words string, cmd chat.Com
 	return e.shown(ctx, cmd, all)
 }
 
-// run hands a line to the plugin, and returns what there is to say of it, at least
-// one message.
+// soon is how quickly a line ends whose outcome stands above its output alone. Who asked
+// still looks there; later he is told below it, for an edit calls nobody.
+const soon = 10 * time.Second
+
+// run hands a line to the plugin, and returns what there is to say of it beside its
+// output.
 func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, cmd chat.Command, out func() (io.WriteCloser, error)) ([]botkube.Shown, error) {
 	w := &late{open: out}
 	talk := &botkube.Talk{Text: cmd.Text, Channel: cmd.Thread.Channel, Thread: cmd.Thread.Root, User: cmd.User}
 	if cmd.Origin != nil {
 		talk.Filled = cmd.Origin.Filled
 	}
+	began := time.Now()
 	result, err := e.Runner.Execute(botkube.Begin(ctx, talk), name, r, w)
+	answer := ended(name, r.Line, result)
+	above := err == nil && result.Confirm == "" && len(talk.Shown) == 0 && time.Since(began) < soon && w.conclude(answer.Title)
 	w.name(result.File)
 	if err != nil || result.Failed {
 		w.fail()
@@ -123,7 +132,10 @@ func (e Executors) run(ctx context.Context, name string, r api.ExecuteRequest, c
 	if len(talk.Shown) > 0 {
 		return talk.Shown, nil
 	}
-	return []botkube.Shown{{Message: ended(name, r.Line, result)}}, nil
+	if above {
+		return nil, nil
+	}
+	return []botkube.Shown{{Message: answer}}, nil
 }
 
 // failed tells what a plugin says of its failure: nothing is tried again by itself.
@@ -200,6 +212,9 @@ type late struct {
 }
 
 func (l *late) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	if l.to == nil {
 		to, err := l.open()
 		if err != nil {
@@ -215,6 +230,16 @@ func (l *late) name(file string) {
 	if n, ok := l.to.(chat.Namer); ok && file != "" {
 		n.Name(file)
 	}
+}
+
+// conclude says above the text how what it is of ended. It is false where there is no
+// text, or nothing can stand above it.
+func (l *late) conclude(outcome string) bool {
+	t, ok := l.to.(chat.Titler)
+	if ok {
+		t.Title(outcome)
+	}
+	return ok
 }
 
 // fail says that what the text is of failed.

@@ -27,9 +27,9 @@ func TestAnAbandonedStreamSaysSo(t *testing.T) {
 		b, stop = start(t, outbox.Options{Store: store, Chat: c})
 		defer stop()
 		put(t, b, "whole", final("it ended"))
-		for _, key := range []string{"k", "k", "whole", "never"} {
-			if err := b.Abandon(t.Context(), key); err != nil {
-				t.Fatal(err)
+		for _, c := range []struct{ key, title string }{{"k", ""}, {"k", "kubectl get pods"}, {"whole", "it ended"}, {"never", ""}} {
+			if title, err := b.Abandon(t.Context(), c.key); title != c.title || err != nil {
+				t.Errorf("%s: %q, %v, want %q", c.key, title, err, c.title)
 			}
 		}
 		synctest.Wait()

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -27,6 +28,7 @@ type stream struct {
 	cut     bool
 	whole   whole
 	says    string // of what is not shown, once it is closed
+	outcome string // stands in place of the title, once it is closed
 	dirty   bool
 	busy    bool
 	flushed time.Time
@@ -89,6 +91,13 @@ func (s *stream) Fail() {
 	s.failed = true
 }
 
+// Title implements chat.Titler.
+func (s *stream) Title(outcome string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outcome = outcome
+}
+
 // Close implements io.Closer.
 func (s *stream) Close() error {
 	s.mu.Lock()
@@ -119,7 +128,7 @@ func (s *stream) Close() error {
 func (s *stream) message() chat.Message {
 	m := chat.Message{Tone: chat.Progress, Title: s.title}
 	if s.closed {
-		m.Tone, m.Final = chat.Done, true
+		m.Tone, m.Final, m.Title = chat.Done, true, cmp.Or(s.outcome, s.title)
 		if s.failed {
 			m.Tone = chat.Failure
 		}

@@ -26,19 +26,22 @@ func TestAStreamSaysHowItEnded(t *testing.T) {
 			if _, err := io.WriteString(w, "error: no such thing\n"); err != nil {
 				t.Fatal(err)
 			}
+			title := "kubectl get nix"
 			if fail {
 				w.(chat.Failer).Fail()
+				title = "kubectl get failed on prod"
+				w.(chat.Titler).Title(title)
 			}
 			synctest.Wait()
-			if now := last(t, to, "k"); now.Tone != chat.Progress {
-				t.Errorf("while it grows its tone is %v", now.Tone)
+			if now := last(t, to, "k"); now.Tone != chat.Progress || now.Title != "kubectl get nix" {
+				t.Errorf("while it grows its tone is %v, above it stands %q", now.Tone, now.Title)
 			}
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			if now := last(t, to, "k"); now.Tone != want {
-				t.Errorf("at the end its tone is %v, want %v", now.Tone, want)
+			if now := last(t, to, "k"); now.Tone != want || now.Title != title {
+				t.Errorf("at the end its tone is %v, want %v, above it stands %q, want %q", now.Tone, want, now.Title, title)
 			}
 		})
 	}

@@ -21,6 +21,8 @@ func begun(rows *storage.Jobs, lines *storage.Lines) func(context.Context, strin
 }
 
 // abandon ends the message of a command's output.
-func abandon(b *bot.Bot) func(context.Context, chat.Command) error {
-	return func(ctx context.Context, cmd chat.Command) error { return b.Abandon(ctx, jobs.OutputKey(cmd)) }
+func abandon(b *bot.Bot) func(context.Context, chat.Command) (string, error) {
+	return func(ctx context.Context, cmd chat.Command) (string, error) {
+		return b.Abandon(ctx, jobs.OutputKey(cmd))
+	}
 }

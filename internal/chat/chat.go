@@ -262,3 +262,7 @@ type Namer interface{ Name(file string) }
 // Failer is a writer that can be told, before Close, that what it was written by failed:
 // its message says so then, and does not look as if all were well.
 type Failer interface{ Fail() }
+
+// Titler is a writer that can be told, before Close, how what it was written by ended:
+// that stands above the text then, in place of what was asked for.
+type Titler interface{ Title(outcome string) }

@@ -245,7 +245,7 @@ func (w *world) ran(c *command, said []slack.Message) error {
 	}
 	for text := range answers(said) {
 		switch {
-		case strings.Contains(text, "It took"):
+		case strings.Contains(text, verdict.Took):
 			least++
 		case !strings.Contains(text, "and nobody knows how far it came") && !strings.Contains(text, "was asked for already"):
 			return fmt.Errorf("the line was answered %q", text)

@@ -104,7 +104,9 @@ func (c *command) told(said []slack.Message) error {
 func answers(said []slack.Message) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, m := range said {
-			if what := point.KindOf(string(m.Metadata)); (what == "answer" || what == "waiting") && !yield(textOf(m)) {
+			switch what := point.KindOf(string(m.Metadata)); {
+			case what != "answer" && what != "waiting" && (what != "output" || !strings.Contains(textOf(m), verdict.Took)):
+			case !yield(textOf(m)):
 				return
 			}
 		}

@@ -178,7 +178,8 @@ type Result struct {
 	// lines stand below the question. If the person agrees the line comes again, with
 	// Confirmed.
 	Confirm string
-	// Title is the outcome in one line; empty for one of ferry's own.
+	// Title is the outcome in one line; empty for one of ferry's own. It stands above the
+	// output of a line that took less than ten seconds, and otherwise below it.
 	Title string
 	// Failed marks an outcome that is no success, such as an exit code, while
 	// everything that was to be said is in the output.

@@ -10,14 +10,20 @@ import (
 	"ferry/playground/slack"
 )
 
+// Took is what stands above the output of the executor of the tests once a line has ended.
+const Took = "It took"
+
 // Count counts what stands in a thread, by what it is. What is told while something
 // does not answer is no last word, unless it became one.
 func Count(said []slack.Message) map[string]int {
 	counts := map[string]int{}
 	for _, m := range said {
 		what := point.KindOf(string(m.Metadata))
+		text := m.Text + string(m.Blocks)
+		if what == "output" && strings.Contains(text, Took) {
+			what = "answer"
+		}
 		if what == "waiting" {
-			text := m.Text + string(m.Blocks)
 			if strings.Contains(text, "goes on trying") || strings.Contains(text, "It went on") {
 				continue
 			}

@@ -40,6 +40,9 @@ func New(version string) *Executor {
 	return &Executor{version: version, asked: asked.New()}
 }
 
+// tooLate answers who presses a button that stands for nothing any more.
+const tooLate = "nothing was done: it was asked too long ago, or would do something else now\nSay the line again, and press the button below the answer"
+
 // Info says what it is.
 func (e *Executor) Info() api.Info {
 	return api.Info{
@@ -92,7 +95,7 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 		return api.Result{Confirm: d.Confirm}, nil
 	}
 	if d.Confirm != "" && !e.asked.Take("", d.Meaning()) {
-		return api.Result{}, api.Refuse(errors.New("nothing was done: it was asked too long ago, or would do something else now\nSay the line again, and press the button below the answer."))
+		return api.Result{}, api.Refuse(errors.New(tooLate))
 	}
 	return e.run(ctx, d, ways, cfg.Limits, out)
 }

@@ -48,6 +48,9 @@ func New(self, version string) *Executor {
 	return &Executor{Self: self, version: version, asked: asked.New()}
 }
 
+// tooLate answers who presses a button that stands for nothing any more.
+const tooLate = "nothing was done: it was not you who was asked, or too long ago\nSay the line again, and press the button below the answer"
+
 // Info says what it is.
 func (e *Executor) Info() api.Info {
 	return api.Info{
@@ -102,7 +105,7 @@ func (e *Executor) Execute(ctx context.Context, r api.ExecuteRequest, out io.Wri
 		return api.Result{Confirm: d.Confirm}, nil
 	}
 	if d.Confirm != "" && !e.asked.Take(r.User.ID, d.Runs) {
-		return api.Result{}, api.Refuse(errors.New("nothing was done: it was not you who was asked, or too long ago\nSay the line again, and press the button below the answer."))
+		return api.Result{}, api.Refuse(errors.New(tooLate))
 	}
 	result, err := e.run(ctx, d, clusters, cfg.Limits, out)
 	result.File = file(command, d)

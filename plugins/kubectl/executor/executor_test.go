@@ -111,7 +111,7 @@ func TestNothingChangesUnlessConfirmed(t *testing.T) {
 	ask := request("U1", "delete pod web-1 --wait=false on prod", api.Cluster{Name: "prod", Kubeconfig: kubeconfig(prod.URL)})
 	yes := ask
 	yes.Confirmed = true
-	const lost = "nothing was done: it was not you who was asked, or too long ago\nSay the line again, and press the button below the answer."
+	const lost = "nothing was done: it was not you who was asked, or too long ago\nSay the line again, and press the button below the answer"
 	if _, _, err := run(t, e, yes); err == nil || err.Error() != lost {
 		t.Errorf("confirmed without a question: %v", err)
 	}
