@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"ferry/internal/config"
-	"ferry/internal/event"
-	"ferry/internal/near"
 	"ferry/plugins/match"
 	"ferry/plugins/pipeline"
 	"ferry/plugins/sink"
@@ -114,17 +112,6 @@ func (p *planner) matchers(key string, texts []string) match.Matchers {
 func (p *planner) possible(key string, ms match.Matchers) {
 	if label, is := ms.Impossible(); is {
 		p.wrong(key, fmt.Errorf("nothing has all of them: they demand two things of %s", label), `one that has either: `+label+`=~"a|b"`)
-	}
-	known := []string{event.Ferry}
-	for _, s := range p.c.Plugins.Sources {
-		known = append(known, s.Name)
-	}
-	if source, is := ms.Demanded("source"); is && !slices.Contains(known, source) {
-		help := "there are " + strings.Join(known, ", ")
-		if meant := near.Names(source, known, 1); len(meant) > 0 {
-			help = fmt.Sprintf("did you mean %q?", meant[0])
-		}
-		p.wrong(key, fmt.Errorf("no source is called %q", source), help)
 	}
 }
 

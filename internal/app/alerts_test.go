@@ -99,10 +99,7 @@ func TestRoutesThatLeadNowhereAreRefused(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		with("kind=Pod, kind=Node"): "config.yaml:12: alerts.route.routes[0].matchers: nothing has all of them: they demand two things of kind",
-		with("source=line"):         `.matchers: no source is called "line"; did you mean "lines"?`,
-		with("source=prometheus"):   "there are ferry, lines, one, hook",
-		with("source=ferry"):        "",
-		with("source=lines"):        "",
+		with("source=switched-off"): "", // it may come back
 		strings.Replace(alertConfig, "routes: [", "routes: [{group_wait: 1s}, ", 1):                                    "config.yaml:12: alerts.route.routes[0]: without matchers it takes everything",
 		strings.Replace(alertConfig, "routes: [", "routes: [{group_wait: 1s, continue: true}, ", 1):                    "",
 		strings.Replace(alertConfig, "group_by: [node]}", "group_by: [node]}, {group_wait: 1s}", 1):                    "",
