@@ -251,7 +251,7 @@ type Streamer interface {
 	// Stream opens the message of that key for text: what is written appears in
 	// it, coalesced, preformatted, its head cut where it grows too long; all of it is
 	// then a file below the message, if the chat takes files. Close sends the rest.
-	// The writer may be a Namer and a Failer. It is not safe for concurrent use.
+	// The writer may be a Namer, a Failer and a Titler. It is not safe for concurrent use.
 	Stream(ctx context.Context, thread Thread, key, title string) (io.WriteCloser, error)
 }
 
